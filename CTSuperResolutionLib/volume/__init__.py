@@ -1,0 +1,1 @@
+"""CT volumes: reading and checking them, their voxel grid, their intensities, and writing them."""

@@ -1,0 +1,96 @@
+"""A CT volume and its voxel grid in the patient's space."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+
+import numpy as np
+
+from CTSuperResolutionLib.job.errors import JobError
+
+
+@dataclass(frozen=True, eq=False)
+class Volume:
+    """Hounsfield units on a regular grid whose voxel centres carry the samples.
+
+    Attributes:
+        array: HU, shape (z, y, x), float32.
+        spacing: distance of voxel centres in mm, (z, y, x).
+        origin: centre of voxel [0, 0, 0] in the patient's LPS space, mm, in ITK's order (x, y, z).
+        direction: ITK's direction cosines, nine numbers row by row; column i is the LPS direction of grid axis
+            (x, y, z)[i]. Orthonormal, but may be a reflection (determinant -1).
+
+    Raises:
+        ValueError: an attribute has another shape, type or sign than stated.
+    """
+
+    array: np.ndarray = field(repr=False)
+    spacing: tuple[float, float, float]
+    origin: tuple[float, float, float]
+    direction: tuple[float, ...]
+
+    def __post_init__(self) -> None:
+        if self.array.ndim != 3 or self.array.dtype != np.float32:
+            raise ValueError(f"array must be (z, y, x) float32, not {self.array.shape} {self.array.dtype}")
+        if len(self.spacing) != 3 or not all(math.isfinite(s) and s > 0 for s in self.spacing):
+            raise ValueError(f"spacing must be three positive lengths, not {self.spacing}")
+        if len(self.origin) != 3 or len(self.direction) != 9:
+            raise ValueError("origin must be three and direction nine numbers")
+
+    @property
+    def shape(self) -> tuple[int, int, int]:
+        """Voxels along (z, y, x)."""
+        return self.array.shape
+
+    def point(self, index: Sequence[float]) -> tuple[float, float, float]:
+        """The LPS point (x, y, z) in mm of a voxel index (z, y, x), which may lie between voxels."""
+        steps = np.asarray(index, dtype=np.float64)[::-1] * self.spacing[::-1]
+        offset = np.reshape(self.direction, (3, 3)) @ steps
+        return tuple(float(o + d) for o, d in zip(self.origin, offset, strict=True))
+
+    def refined_grid(
+        self, scale: tuple[int, int, int]
+    ) -> tuple[tuple[int, int, int], tuple[float, float, float], tuple[float, float, float]]:
+        """The grid with ``scale`` = (z, y, x) times as many voxels over the same extent of space.
+
+        Fine voxel j covers [j, j + 1] / s coarse voxels, so its centre lies at coarse index (j + 1/2) / s - 1/2: the
+        origin moves by (1/s - 1)/2 voxels along each axis.
+
+        Returns:
+            shape (z, y, x), spacing in mm (z, y, x) and origin in mm (x, y, z). The direction stays.
+        """
+        shape = tuple(n * s for n, s in zip(self.shape, scale, strict=True))
+        spacing = tuple(d / s for d, s in zip(self.spacing, scale, strict=True))
+        return shape, spacing, self.point([(1 / s - 1) / 2 for s in scale])
+
+    def with_array(self, array: np.ndarray, scale: tuple[int, int, int] = (1, 1, 1)) -> Volume:
+        """Other values (z, y, x), HU, on this grid or on the one refined by ``scale``.
+
+        Raises:
+            ValueError: the array does not have that grid's shape.
+        """
+        shape, spacing, origin = self.refined_grid(scale)
+        if array.shape != shape:
+            raise ValueError(f"array of shape {array.shape} does not fit the grid {shape}")
+        return Volume(np.asarray(array, dtype=np.float32), spacing, origin, self.direction)
+
+    def crop(self, roi: tuple[slice, slice, slice]) -> Volume:
+        """A copy of the voxels ``roi`` = slices along (z, y, x), in place in space.
+
+        Raises:
+            JobError: the region is empty, skips voxels, or reaches outside the volume.
+        """
+        spans = []
+        for axis, part, n in zip("zyx", roi, self.shape, strict=True):
+            first, last = part.start or 0, n if part.stop is None else part.stop
+            if part.step not in (None, 1) or not 0 <= first < last <= n:
+                raise JobError(
+                    f"The region of interest takes {axis} from {first} to {last}, but the scan has voxels 0 to {n} "
+                    f"along {axis}; choose a region inside it."
+                )
+            spans.append(slice(first, last))
+        return Volume(
+            self.array[tuple(spans)].copy(), self.spacing, self.point([s.start for s in spans]), self.direction
+        )

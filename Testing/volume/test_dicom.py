@@ -1,0 +1,321 @@
+"""Folders of DICOM slices: the right series, in the right order and place, or the sentence that says why not."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+import SimpleITK as sitk
+from hypothesis import HealthCheck, example, given, settings
+from hypothesis import strategies as st
+from pydicom.uid import JPEG2000Lossless, RLELossless
+
+from CTSuperResolutionLib.volume.reading import read_volume
+
+AXIAL = [1, 0, 0, 0, 1, 0]
+
+
+def line(count: int, step=(0.0, 0.0, 1.25), start=(-1.5, 2.5, -40.0)) -> np.ndarray:
+    """Positions of evenly spaced slices."""
+    return np.array(start) + np.arange(count)[:, None] * np.array(step)
+
+
+def test_values_and_geometry(tmp_path, hu, save_series, capfd):
+    save_series(tmp_path, hu, positions=line(9))
+    volume = read_volume(tmp_path)
+    assert np.array_equal(volume.array, hu)
+    assert volume.spacing == pytest.approx((1.25, 0.7, 0.8))
+    assert volume.origin == pytest.approx((-1.5, 2.5, -40))
+    assert volume.direction == pytest.approx((1, 0, 0, 0, 1, 0, 0, 0, 1))
+    assert capfd.readouterr() == ("", "")
+
+
+def test_files_from_the_top_down(tmp_path, hu, save_series):
+    """Positions decide, not file names or instance numbers."""
+    save_series(tmp_path, hu, positions=line(9, step=(0, 0, -1.25)))
+    volume = read_volume(tmp_path)
+    assert np.array_equal(volume.array, hu[::-1])
+    assert volume.origin == pytest.approx((-1.5, 2.5, -50))
+
+
+@pytest.mark.parametrize(
+    "orientation",
+    [
+        AXIAL,
+        [0, 1, 0, 0, 0, -1],  # sagittal
+        [-1, 0, 0, 0, 1, 0],  # mirrored rows: the normal points down
+        [0.9689124, 0.2474040, 0, -0.2474040, 0.9689124, 0],
+    ],
+)
+def test_same_as_itks_series_reader(tmp_path, hu, save_series, orientation):
+    normal = np.cross(orientation[:3], orientation[3:])
+    save_series(tmp_path, hu, positions=line(9, step=2.5 * normal), ImageOrientationPatient=orientation)
+    reader = sitk.ImageSeriesReader()
+    reader.SetFileNames(reader.GetGDCMSeriesFileNames(str(tmp_path)))
+    image = reader.Execute()
+    volume = read_volume(tmp_path)
+    assert np.array_equal(volume.array, sitk.GetArrayFromImage(image))
+    assert np.allclose(volume.spacing, image.GetSpacing()[::-1], rtol=0, atol=1e-6)
+    assert np.allclose(volume.origin, image.GetOrigin(), rtol=0, atol=1e-6)
+    assert np.allclose(volume.direction, image.GetDirection(), rtol=0, atol=1e-6)
+
+
+@settings(suppress_health_check=[HealthCheck.function_scoped_fixture], deadline=None, max_examples=15)
+@given(st.integers(8, 14), st.floats(0.3, 8), st.floats(-1500, 1500))
+@example(14, 0.35, 0.05)
+def test_rounded_positions_are_no_gaps(tmp_path, save_series, count, step, start):
+    """Scanners that write positions in tenths of a millimetre are read, and the spacing is right on average."""
+    folder = tmp_path / f"{count} {step} {start}"
+    hu = np.full((count, 8, 8), -100)
+    hu[:, 0, 0] = range(count)
+    positions = line(count, step=(0, 0, step), start=(0, 0, start)).round(1)
+    save_series(folder, hu, positions=positions)
+    volume = read_volume(folder)
+    assert volume.array[:, 0, 0].tolist() == list(range(count))
+    assert volume.spacing[0] == pytest.approx(step, abs=0.1 / (count - 1) + 1e-6)
+
+
+def test_each_slice_has_its_own_rescale(tmp_path, hu, save_slice):
+    for k, pixels in enumerate(hu):
+        slope = (1, 0.5, 2)[k % 3]
+        stored = ((pixels.astype(np.int32) + 1024 + k) / slope).astype("<u2")
+        save_slice(tmp_path / f"{k}", k, pixels, RescaleSlope=slope, RescaleIntercept=-1024 - k,
+                   PixelData=stored.tobytes())  # fmt: skip
+    assert abs(read_volume(tmp_path).array - hu).max() < 2
+
+
+def test_compressed_slices(tmp_path, hu, save_series, save_slice):
+    for k, pixels in enumerate(hu):
+        data = save_slice(tmp_path / f"{k}", k, pixels)
+        data.compress(RLELossless)
+        data.save_as(tmp_path / f"{k}")
+    assert np.array_equal(read_volume(tmp_path).array, hu)
+
+
+def test_other_files_hidden_files_and_copies_are_passed_over(tmp_path, hu, save_series, save_slice):
+    paths = save_series(tmp_path / "ST0" / "SE0", hu)
+    (tmp_path / "copy").mkdir()
+    (tmp_path / "copy" / "again").write_bytes(paths[3].read_bytes())
+    (tmp_path / "README.txt").write_text("hello")
+    (tmp_path / "VERSION").write_text("")
+    (tmp_path / "viewer.exe").write_bytes(np.random.default_rng(0).bytes(100_000))
+    (tmp_path / "zeros.bin").write_bytes(bytes(100_000))
+    (tmp_path / "._IM0001.dcm").write_bytes(b"\0\5\x16\7" * 100)
+    save_slice(tmp_path / ".trash" / "x", 0, hu[0], uid="1.2.9")
+    save_slice(tmp_path / "ST0" / ".x.dcm", 0, hu[0], uid="1.2.9")
+    no_image = {"PixelData": None, "Rows": None, "Columns": None}
+    save_slice(tmp_path / "RS.dcm", 0, hu[0], uid="1.2.8", SOPClassUID="1.2.840.10008.5.1.4.1.1.481.3", **no_image)
+    assert np.array_equal(read_volume(tmp_path).array, hu)
+
+
+@pytest.fixture
+def three_series(tmp_path, hu, save_series):
+    """A study: a scout, a thorax, and a thorax of other size."""
+    save_series(tmp_path / "a", hu[:1], "1.2.826.11111111", SeriesNumber=1, SeriesDescription="Scout")
+    save_series(tmp_path / "b", hu, "1.2.826.22222222", SeriesNumber=2)
+    save_series(tmp_path / "c", hu[:, :8, :9], "1.2.826.33333333", SeriesNumber=602, SeriesDescription="Lunge ü",
+                SpecificCharacterSet="ISO_IR 100")  # fmt: skip
+    return tmp_path
+
+
+def test_several_series_are_listed(three_series, job_error):
+    with job_error(
+        "holds 3 series; choose one with --series N",
+        '1 ("Scout", 1 slice of 10 x 12, UID ...11111111)',
+        '2 ("Thorax 1.25 mm", 9 slices of 10 x 12, UID ...22222222)',
+        '602 ("Lunge ü", 9 slices of 9 x 8, UID ...33333333)',
+    ):
+        read_volume(three_series)
+
+
+@pytest.mark.parametrize("wanted", ["602", 602, "1.2.826.33333333", "33333333", "...33333333", " 602 "])
+def test_series_by_number_or_uid(three_series, hu, wanted):
+    assert np.array_equal(read_volume(three_series, series=wanted).array, hu[:, :8, :9])
+
+
+@pytest.mark.parametrize("wanted", ["3", "02", "333", "1.2.826", ""])
+def test_series_that_is_not_there(three_series, wanted, job_error):
+    with job_error(f'no series "{wanted}"', "choose one with --series N", "602"):
+        read_volume(three_series, series=wanted)
+
+
+def test_a_wrong_choice_of_one(tmp_path, hu, save_series, job_error):
+    save_series(tmp_path, hu)
+    assert read_volume(tmp_path, series=3).shape == hu.shape
+    with job_error('no series "1"', "3 ("):
+        read_volume(tmp_path, series=1)
+
+
+@pytest.mark.parametrize("number", [7, None])
+def test_without_numbers_of_their_own_series_are_counted(tmp_path, hu, save_series, number, job_error):
+    save_series(tmp_path / "a", hu, "1.2.826.22222222", SeriesNumber=number)
+    save_series(tmp_path / "b", hu + 1, "1.2.826.11111111", SeriesNumber=number)
+    with job_error("1 (", "11111111", "2 (", "22222222"):
+        read_volume(tmp_path)
+    assert np.array_equal(read_volume(tmp_path, series=2).array, hu)
+
+
+def test_single_file(tmp_path, hu, save_series, job_error):
+    path = save_series(tmp_path, hu)[0]
+    with job_error("is a single DICOM file", "folder"):
+        read_volume(path)
+
+
+def test_no_dicom(tmp_path, job_error):
+    with job_error("holds no DICOM images"):
+        read_volume(tmp_path)
+    (tmp_path / "a.txt").write_text("hello")
+    with job_error("holds no DICOM images"):
+        read_volume(tmp_path)
+
+
+@pytest.mark.parametrize("lost", [[4], [4, 5], [2, 6]])
+def test_gaps(tmp_path, hu, save_series, lost, job_error):
+    kept = [k for k in range(9) if k not in lost]
+    save_series(tmp_path, hu[kept], positions=line(9)[kept])
+    plural = "slice:" if len(lost) == 1 else "slices:"
+    with job_error(f"Series 3 lacks about {len(lost)} {plural} after slice {lost[0]} of {len(kept)}", "not 1.25 mm"):
+        read_volume(tmp_path)
+
+
+@pytest.mark.parametrize("step", [0.05, 0.2])
+def test_gaps_between_thin_slices(tmp_path, hu, save_series, step, job_error):
+    """The allowance for rounded positions hides none."""
+    kept = [0, 1, 2, 3, 5, 6, 7, 8]
+    save_series(tmp_path, hu[kept], positions=line(9, step=(0, 0, step))[kept])
+    with job_error("lacks about 1 slice: after slice 4 of 8"):
+        read_volume(tmp_path)
+
+
+def test_two_spacings(tmp_path, hu, save_series, job_error):
+    positions = line(9)
+    positions[5:, 2] += 0.4 * np.arange(1, 5)
+    save_series(tmp_path, hu, positions=positions)
+    with job_error("unevenly spaced slices, 1.25 to 1.65 mm apart"):
+        read_volume(tmp_path)
+
+
+def test_two_phases_at_one_place(tmp_path, hu, save_series, job_error):
+    save_series(tmp_path / "a", hu, positions=line(9))
+    save_series(tmp_path / "b", hu + 1, positions=line(9))
+    with job_error("has 9 slices at the place of another", "phases"):
+        read_volume(tmp_path)
+
+
+def test_gantry_tilt(tmp_path, hu, save_series, job_error):
+    tilt = np.radians(15)
+    save_series(tmp_path, hu, positions=line(9), ImageOrientationPatient=[1, 0, 0, 0, np.cos(tilt), np.sin(tilt)])
+    with job_error("gantry tilt of 15.0 degrees", "straighten"):
+        read_volume(tmp_path)
+
+
+def test_oblique_slices_without_tilt_are_fine(tmp_path, hu, save_series):
+    tilt = np.radians(15)
+    positions = line(9, step=(0, -2 * np.sin(tilt), 2 * np.cos(tilt)))
+    orientation = [1, 0, 0, 0, np.cos(tilt), np.sin(tilt)]
+    save_series(tmp_path, hu, positions=positions, ImageOrientationPatient=orientation)
+    assert read_volume(tmp_path).spacing[0] == pytest.approx(2)
+
+
+def test_table_that_moved(tmp_path, hu, save_series, job_error):
+    positions = line(9)
+    positions[5:, 0] += 5
+    save_series(tmp_path, hu, positions=positions)
+    with job_error("shifted sideways by up to 5 mm"):
+        read_volume(tmp_path)
+
+
+CHANGES = {
+    "orientation": ({"ImageOrientationPatient": [0, 1, 0, 0, 0, -1]}, ["mixes several slice orientations"]),
+    "pixel spacing": ({"PixelSpacing": [0.7, 0.75]}, ["mixes several pixel spacings"]),
+    "no position": ({"ImagePositionPatient": None}, ["IM", "states no slice position"]),
+    "no orientation": ({"ImageOrientationPatient": None}, ["IM", "states no slice position, orientation"]),
+    "no spacing": ({"PixelSpacing": None}, ["IM", "pixel spacing"]),
+    "colour": (
+        dict(SamplesPerPixel=3, PhotometricInterpretation="RGB", BitsAllocated=8, BitsStored=8, HighBit=7,
+             PlanarConfiguration=0, PixelData=bytes(360)),
+        ["colour or vector image with 3 values"],
+    ),
+    "frames": ({"NumberOfFrames": 3, "PixelData": bytes(720)}, ["multi-frame", "dcm2niix"]),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("change", CHANGES)
+def test_one_slice_unlike_the_others(tmp_path, hu, save_series, save_slice, change, job_error):
+    tags, parts = CHANGES[change]
+    paths = save_series(tmp_path, hu, positions=line(9))
+    place = {"ImagePositionPatient": [-1.5, 2.5, -40 + 1.25 * 4]}
+    save_slice(paths[4], 4, hu[4], **(place | tags))
+    with job_error(*parts):
+        read_volume(tmp_path)
+
+
+def test_mixed_sizes(tmp_path, hu, save_series, save_slice, job_error):
+    paths = save_series(tmp_path, hu)
+    save_slice(paths[4], 4, hu[4, :8, :9])
+    with job_error("mixes images of", "10 x 12", "9 x 8"):
+        read_volume(tmp_path)
+
+
+def test_rows_and_columns_not_at_right_angles(tmp_path, hu, save_series, job_error):
+    save_series(tmp_path, hu, ImageOrientationPatient=[1, 0, 0, 0.5, 0.5, 0])
+    with job_error("not at right angles"):
+        read_volume(tmp_path)
+
+
+def test_zero_pixel_spacing(tmp_path, hu, save_series, job_error):
+    save_series(tmp_path, hu, PixelSpacing=[0, 0.8])
+    with job_error("impossible voxel spacing"):
+        read_volume(tmp_path)
+
+
+def test_one_slice_and_few_slices(tmp_path, hu, save_series, job_error):
+    save_series(tmp_path / "one", hu[:1])
+    save_series(tmp_path / "few", hu[:7])
+    with job_error("is a single slice"):
+        read_volume(tmp_path / "one")
+    with job_error("10 x 12 x 7 voxels", "at least 8"):
+        read_volume(tmp_path / "few")
+
+
+def test_other_modality(tmp_path, hu, save_series, job_error):
+    save_series(tmp_path, hu, Modality="MR")
+    with job_error("is MR and not CT", "--allow-unusual"):
+        read_volume(tmp_path)
+    assert np.array_equal(read_volume(tmp_path, allow_unusual=True).array, hu)
+
+
+def test_values_are_checked(tmp_path, hu, save_series, job_error):
+    save_series(tmp_path, hu, RescaleIntercept=None, RescaleSlope=None)
+    with job_error("none is negative", "subtract 1024"):
+        read_volume(tmp_path)
+
+
+@pytest.mark.parametrize("keep", [400, -100, -1])
+def test_truncated_slice(tmp_path, hu, save_series, keep, job_error, capfd):
+    path = save_series(tmp_path, hu)[4]
+    path.write_bytes(path.read_bytes()[:keep])
+    with job_error(str(path), "truncated or damaged"):
+        read_volume(tmp_path)
+    assert capfd.readouterr() == ("", "")
+
+
+def test_empty_slice(tmp_path, hu, save_series, job_error):
+    path = save_series(tmp_path, hu)[8]
+    path.unlink()
+    path.with_suffix(".dcm").write_bytes(b"")
+    with job_error(".dcm", "truncated or damaged"):
+        read_volume(tmp_path)
+
+
+def test_slice_with_damaged_pixels(tmp_path, hu, save_series, save_slice, job_error, capfd):
+    from pydicom.encaps import encapsulate
+
+    paths = save_series(tmp_path, hu)
+    data = save_slice(paths[4], 4, hu[4])
+    data.file_meta.TransferSyntaxUID = JPEG2000Lossless
+    data.PixelData = encapsulate([b"\xff\x4f\xff\x51" + b"garbage" * 10])
+    data["PixelData"].VR = "OB"
+    data.save_as(paths[4])
+    with job_error(str(paths[4]), "truncated or damaged"):
+        read_volume(tmp_path)
+    assert capfd.readouterr() == ("", "")
