@@ -1,0 +1,29 @@
+"""Separable linear maps: one matrix along each of the last axes of an array."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import numpy as np
+import torch
+
+
+def apply_along_axes(matrices: Sequence[np.ndarray | None], array: torch.Tensor) -> torch.Tensor:
+    """Apply ``matrices[k]`` (out, in) along axis ``k - len(matrices)`` of an array; None leaves an axis alone.
+
+    Axes that shrink go first, so that the work and memory in between stay small.
+    """
+    order = sorted(
+        (k for k, m in enumerate(matrices) if m is not None), key=lambda k: matrices[k].shape[0] / matrices[k].shape[1]
+    )
+    for k in order:
+        matrix = torch.as_tensor(matrices[k], dtype=array.dtype, device=array.device)
+        axis = k - len(matrices)
+        if axis == -1:
+            array = array @ matrix.T
+        else:
+            # (…, in, rest) as a batch of (in, rest) matrices: no copy of the array to turn an axis around.
+            rest = array.shape[axis + 1 :]
+            flat = array.reshape(*array.shape[:axis], array.shape[axis], -1)
+            array = (matrix @ flat).reshape(*array.shape[:axis], matrix.shape[0], *rest)
+    return array
