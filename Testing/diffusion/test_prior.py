@@ -1,0 +1,83 @@
+"""The prior's files: what is written is read back, and what is damaged is refused in one sentence."""
+
+import hashlib
+import json
+
+import pytest
+import torch
+from diffusers import UNet2DModel
+
+from CTSuperResolutionLib.diffusion.prior import WEIGHTS, Prior, new_network, new_scheduler, save_prior
+from CTSuperResolutionLib.job.errors import JobError
+
+TINY = (8, 8, 16)
+
+
+@pytest.fixture
+def folder(tmp_path):
+    torch.manual_seed(0)
+    save_prior(new_network(TINY), tmp_path / "tiny", card={"plan": "none"})
+    return tmp_path / "tiny"
+
+
+def test_written_and_read_back(folder):
+    torch.manual_seed(0)
+    network = new_network(TINY).eval()
+    prior = Prior.load(folder)
+    x = torch.randn(2, 1, 32, 48)
+    with torch.no_grad():
+        expected = network(x, torch.tensor([50, 50])).sample
+    torch.testing.assert_close(prior.predict_noise(x, 50), expected, atol=5e-3, rtol=0)  # weights in half precision
+    assert prior.sha256 == hashlib.sha256((folder / WEIGHTS).read_bytes()).hexdigest()
+
+
+@pytest.mark.parametrize("shape", [(33, 47), (64, 5), (20, 20)])
+def test_any_image_size(folder, shape):
+    x = torch.randn(1, 1, *shape)
+    assert Prior.load(folder).predict_noise(x, 10).shape == x.shape
+
+
+def test_schedule_is_the_linear_one_of_ddpm(folder):
+    """ᾱ_t is the running product of 1 − β, β linear from 1e-4 to 0.02 over 1000 steps."""
+    expected = torch.cumprod(1 - torch.linspace(1e-4, 0.02, 1000, dtype=torch.float64), 0)
+    torch.testing.assert_close(Prior.load(folder).alphas_cumprod.double(), expected, rtol=1e-4, atol=1e-7)
+
+
+def test_truncated_weights(folder):
+    weights = (folder / WEIGHTS).read_bytes()
+    (folder / WEIGHTS).write_bytes(weights[: len(weights) // 2])
+    with pytest.raises(JobError, match="damaged"):
+        Prior.load(folder)
+
+
+def test_weights_of_another_network(folder):
+    config = json.loads((folder / "config.json").read_text())
+    (folder / "config.json").write_text(json.dumps(config | {"block_out_channels": [8, 16, 16]}))
+    with pytest.raises(JobError, match="damaged"):
+        Prior.load(folder)
+
+
+@pytest.mark.parametrize("name", ["config.json", "scheduler_config.json", WEIGHTS])
+def test_a_missing_file_is_named(folder, name):
+    (folder / name).unlink()
+    with pytest.raises(JobError, match=name):
+        Prior.load(folder)
+
+
+def test_a_pickle_is_never_loaded(folder):
+    """The same weights as a torch pickle are not taken for want of safetensors."""
+    torch.save(new_network(TINY).state_dict(), folder / "diffusion_pytorch_model.bin")
+    (folder / WEIGHTS).unlink()
+    with pytest.raises(JobError, match="safetensors"):
+        Prior.load(folder)
+
+
+def test_colour_priors_are_refused(tmp_path):
+    network = UNet2DModel(
+        in_channels=3, out_channels=3, block_out_channels=TINY, norm_num_groups=8, layers_per_block=1,
+        down_block_types=("DownBlock2D",) * 3, up_block_types=("UpBlock2D",) * 3, add_attention=False,
+    )  # fmt: skip
+    network.save_pretrained(tmp_path)
+    new_scheduler().save_config(tmp_path)
+    with pytest.raises(JobError, match="single-channel"):
+        Prior.load(tmp_path)
