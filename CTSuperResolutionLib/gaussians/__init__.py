@@ -1,0 +1,1 @@
+"""NAB-GS: a field of signed 3D Gaussians that learns a residual volume from its projections."""

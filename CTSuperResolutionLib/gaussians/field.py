@@ -1,0 +1,99 @@
+"""The parameters of the signed Gaussians, and where they start."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+import torch
+from scipy.spatial import cKDTree
+
+from CTSuperResolutionLib.gaussians.density import prelu, prelu_inverse
+from CTSuperResolutionLib.gaussians.scene import VoxelGrid
+
+WIDEST = 1.5  # voxels; where a Gaussian starts, not how wide it may grow
+
+
+@dataclass
+class GaussianField:
+    """Learnable signed Gaussians Σ ρ exp(−½ dᵀ Σ⁻¹ d) in scene units.
+
+    Attributes:
+        parameters: "means" (n, 3) as (x, y, z); "scales" (n, 3), logarithms of the standard deviations along the
+            Gaussian's own axes; "quats" (n, 4), rotation (w, x, y, z), any length; "densities" (n,), raw z.
+        raw_gamma: scalar; γ = softplus(raw_gamma) stays positive.
+        smallest: standard deviations below this are rendered as this, (scalar): a Gaussian much narrower than a
+            voxel would fall between the samples.
+    """
+
+    parameters: dict[str, torch.nn.Parameter]
+    raw_gamma: torch.nn.Parameter
+    smallest: float
+
+    def __len__(self) -> int:
+        return len(self.parameters["means"])
+
+    @property
+    def gamma(self) -> torch.Tensor:
+        """γ, the slope of φ for negative raw densities."""
+        return torch.nn.functional.softplus(self.raw_gamma)
+
+    def gaussians(self) -> tuple[torch.Tensor, torch.Tensor, torch.Tensor, torch.Tensor]:
+        """What the rasterizer and the voxelizer take: means, log-scales, quaternions, signed densities."""
+        p = self.parameters
+        scales = p["scales"].clamp(min=float(np.log(self.smallest)))
+        return p["means"], scales, p["quats"], prelu(p["densities"], self.gamma)
+
+
+def initial_field(
+    volume: torch.Tensor,
+    residual: torch.Tensor,
+    grid: VoxelGrid,
+    *,
+    count: int,
+    gamma: float,
+    generator: torch.Generator,
+) -> GaussianField:
+    """Gaussians placed where the upsampled volume has edges, which is where it misses detail.
+
+    Positions are drawn with probability ∝ |∇volume| and jittered inside their voxel; scales are isotropic, from the
+    mean distance to three neighbours; raw densities are φ⁻¹ of the residual known at that point, times 0.15, the
+    factor by which R2-Gaussian accounts for overlap.
+
+    Args:
+        volume: the upsampled volume (z, y, x) in [0, 1].
+        residual: a first guess of what is missing, same shape.
+        grid: the volume's voxels in scene units.
+        count: number of Gaussians, at least 4.
+        gamma: first γ of eq. 3.
+        generator: CPU generator that all drawing uses.
+    """
+    steps = torch.gradient(volume, spacing=list(grid.spacing))
+    strength = torch.stack([s.square() for s in steps]).sum(0).sqrt().flatten()
+    strength = strength + 1e-3 * strength.mean() + 1e-12
+    total = strength.double().cpu().cumsum(0)
+    drawn = torch.searchsorted(total, torch.rand(count, generator=generator, dtype=torch.float64) * total[-1])
+    drawn = drawn.clamp(max=len(total) - 1)
+    index = torch.stack(torch.unravel_index(drawn, volume.shape), 1)
+    jittered = index + torch.rand(count, 3, generator=generator, dtype=torch.float64) - 0.5
+    means = (torch.tensor(grid.first) + jittered * torch.tensor(grid.spacing)).flip(1)
+
+    distance = cKDTree(means.numpy()).query(means.numpy(), k=4)[0][:, 1:]
+    # A lone Gaussian in a flat region would be huge, cost thousands of pixels a step, and have no detail to carry.
+    scale = distance.mean(1).clip(0.5 * min(grid.spacing), WIDEST * max(grid.spacing))
+    raw_gamma = torch.log(torch.expm1(torch.tensor(gamma, dtype=torch.float64)))
+    density = 0.15 * residual.cpu().flatten()[drawn]
+
+    def parameter(values: torch.Tensor) -> torch.nn.Parameter:
+        return torch.nn.Parameter(values.to(device=volume.device, dtype=volume.dtype))
+
+    return GaussianField(
+        parameters={
+            "means": parameter(means),
+            "scales": parameter(torch.from_numpy(np.log(scale))[:, None].repeat(1, 3)),
+            "quats": parameter(torch.tensor([1.0, 0, 0, 0]).repeat(count, 1)),
+            "densities": parameter(prelu_inverse(density, torch.tensor(gamma))),
+        },
+        raw_gamma=parameter(raw_gamma),
+        smallest=0.35 * min(grid.spacing),
+    )
