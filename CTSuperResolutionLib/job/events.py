@@ -1,0 +1,201 @@
+"""What a job says while it runs: one JSON object a line.
+
+=========  ==========================================================================================================
+event      fields
+=========  ==========================================================================================================
+plan       ``stages``: names of the stages to come, with weights
+progress   ``stage``, ``step``, ``steps``, ``elapsed_s``, ``remaining_s`` and ``fraction`` of the whole job (both null
+           while nothing is planned), ``memory_mb``, ``peak_mb``
+note       ``message``: one sentence that the user should see
+result     ``elapsed_s``, ``peak_mb`` and what the command found; the last line of a job that worked
+error      ``kind`` (cancelled, input, memory, install, internal), ``message``, ``exit_code``; the last line of one
+           that did not
+=========  ==========================================================================================================
+
+Exactly one ``result`` or ``error`` ends the stream; who reads it need not wait for the end of the file.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import threading
+import time
+from collections.abc import Callable, Mapping
+from typing import Any
+
+from CTSuperResolutionLib.job.cancel import Cancellation
+from CTSuperResolutionLib.job.errors import Cancelled, JobError
+from CTSuperResolutionLib.job.timeline import Timeline
+
+
+class Progress:
+    """What the library tells while it works. This one is silent: the default for library calls."""
+
+    def plan(self, weights: Mapping[str, float]) -> None:
+        """Announce stages to come, each with about the seconds it takes on a plain computer."""
+
+    def stage(self, name: str, steps: int = 1) -> None:
+        """A stage of that many steps begins; the one before it is over. Raises Cancelled when that was asked for."""
+
+    def advance(self, steps: int = 1) -> None:
+        """Steps of the stage are done. Raises Cancelled when that was asked for."""
+
+    def check(self) -> None:
+        """Raises Cancelled when that was asked for. Long loops without steps call this every half second or so."""
+
+    def note(self, message: str) -> None:
+        """Tell the user one sentence."""
+
+    def stages(self) -> dict[str, dict[str, float]]:
+        """What every stage so far took: ``{name: {"seconds": …, "peak_mb": …}}``."""
+        return {}
+
+
+class Reporter(Progress):
+    """Turns progress into events, at most five a second, and a cancel request into :class:`Cancelled`.
+
+    Args:
+        write: takes one event.
+        cancellation: whose requests end the job.
+        memory: ``{"memory_mb": now, "peak_mb": most so far, …}`` of this process.
+        clock: seconds, rising.
+        interval: least seconds between two progress events within a stage.
+    """
+
+    def __init__(
+        self,
+        write: Callable[[dict[str, Any]], None],
+        *,
+        cancellation: Cancellation | None = None,
+        memory: Callable[[], Mapping[str, float]] = dict,
+        clock: Callable[[], float] = time.monotonic,
+        interval: float = 0.2,
+    ) -> None:
+        self.cancellation = cancellation or Cancellation()
+        self._write = write
+        self._memory = memory
+        self._clock = clock
+        self._interval = interval
+        self._timeline = Timeline(clock)
+        self._last = -interval
+        self._peaks: dict[str, float] = {}
+        self._process_peak = 0.0
+        self._final = threading.Lock()
+
+    def plan(self, weights: Mapping[str, float]) -> None:
+        self._timeline.plan(weights)
+        self._write({"event": "plan", "stages": dict(weights)})
+
+    def stage(self, name: str, steps: int = 1) -> None:
+        self.check()
+        self._sample()
+        self._timeline.begin(name, steps)
+        self._tell()
+
+    def advance(self, steps: int = 1) -> None:
+        self.check()
+        self._timeline.advance(steps)
+        complete = self._timeline.step == self._timeline.steps
+        if complete or self._clock() - self._last >= self._interval:
+            self._tell()
+
+    def check(self) -> None:
+        if self.cancellation.requested:
+            raise Cancelled(self.cancellation.message)
+
+    def note(self, message: str) -> None:
+        self._write({"event": "note", "message": message})
+
+    def stages(self) -> dict[str, dict[str, float]]:
+        self._sample()
+        seconds = self._timeline.seconds()
+        return {name: {"seconds": round(s, 3), "peak_mb": self._peaks.get(name, 0.0)} for name, s in seconds.items()}
+
+    def result(self, found: Mapping[str, Any]) -> None:
+        """End the stream with what came out. Does nothing when it has ended already."""
+        if self._final.acquire(blocking=False):
+            memory = self._sample()
+            times = {"elapsed_s": round(self._timeline.elapsed(), 3), "peak_mb": memory.get("peak_mb")}
+            self._write({"event": "result", **times, **found})
+
+    def error(self, error: BaseException) -> None:
+        """End the stream with why nothing came out. Does nothing when it has ended already."""
+        if self._final.acquire(blocking=False):
+            self._write({"event": "error", **describe_error(error)})
+
+    def _tell(self) -> None:
+        self._last = self._clock()
+        memory = self._sample()
+        line = self._timeline
+        remaining, fraction = line.remaining(), line.fraction()
+        self._write(
+            {
+                "event": "progress",
+                "stage": line.stage,
+                "step": line.step,
+                "steps": line.steps,
+                "elapsed_s": round(line.elapsed(), 1),
+                "remaining_s": None if remaining is None else round(remaining, 1),
+                "fraction": None if fraction is None else round(fraction, 4),
+                **memory,
+            }
+        )
+
+    def _sample(self) -> Mapping[str, float]:
+        """Memory now, credited to the running stage. The process's own peak counts where the stage raised it."""
+        memory = self._memory()
+        now, peak = memory.get("memory_mb", 0.0), memory.get("peak_mb", 0.0)
+        if self._timeline.stage:
+            highest = peak if peak > self._process_peak else now
+            self._peaks[self._timeline.stage] = max(self._peaks.get(self._timeline.stage, 0.0), highest)
+        self._process_peak = max(self._process_peak, peak)
+        return memory
+
+
+class JsonLines:
+    """Writes events to a file descriptor, a UTF-8 line each, at once.
+
+    Args:
+        descriptor: open for writing.
+        on_broken: called once when nobody reads any more; events are dropped from then on.
+    """
+
+    def __init__(self, descriptor: int, *, on_broken: Callable[[], None] = lambda: None) -> None:
+        self._file = os.fdopen(descriptor, "wb", buffering=0, closefd=False)
+        self._on_broken = on_broken
+        self._broken = False
+        self._lock = threading.Lock()
+
+    def __call__(self, event: dict[str, Any]) -> None:
+        rest = memoryview((json.dumps(event, ensure_ascii=False) + "\n").encode("utf-8", "backslashreplace"))
+        with self._lock:
+            while rest and not self._broken:
+                try:
+                    rest = rest[self._file.write(rest) :]
+                except OSError:
+                    self._broken = True
+                    self._on_broken()
+
+
+def describe_error(error: BaseException) -> dict[str, Any]:
+    """What the final event says of an error: its kind, one sentence and the exit code that goes with it."""
+    if isinstance(error, Cancelled):
+        return {"kind": "cancelled", "message": str(error), "exit_code": Cancelled.exit_code}
+    if isinstance(error, JobError):
+        return {"kind": "input", "message": str(error), "exit_code": JobError.exit_code}
+    if _out_of_memory(error):
+        message = "The memory ran out; choose a region of interest with --roi, a lower preset or a lower scale."
+        return {"kind": "memory", "message": message, "exit_code": JobError.exit_code}
+    first = (str(error).strip() or "no message").splitlines()[0].rstrip(".")
+    if isinstance(error, ImportError):
+        message = f"A Python package that is needed is missing or broken ({first}); install CTSuperResolution again."
+        return {"kind": "install", "message": message, "exit_code": 1}
+    message = f"internal error: {type(error).__name__}: {first}; run it again with --debug and report what that prints."
+    return {"kind": "internal", "message": message, "exit_code": 1}
+
+
+def _out_of_memory(error: BaseException) -> bool:
+    """Python's own, CUDA's (torch.OutOfMemoryError), or the RuntimeError of torch's allocator for main memory."""
+    name = type(error).__name__
+    return isinstance(error, MemoryError) or name == "OutOfMemoryError" or "can't allocate memory" in str(error)

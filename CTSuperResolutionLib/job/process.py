@@ -1,0 +1,74 @@
+"""What cancelling asks of the operating system, on POSIX and on Windows."""
+
+from __future__ import annotations
+
+import ctypes
+import os
+import select
+import signal
+import stat
+from collections.abc import Callable
+
+WINDOWS = os.name == "nt"
+_SYNCHRONIZE = 0x00100000
+
+
+def parent_watch() -> Callable[[], bool]:
+    """A function that says whether the process that started this one is still alive."""
+    parent = os.getppid()
+    if not WINDOWS:
+        return lambda: os.getppid() == parent
+    kernel = ctypes.windll.kernel32
+    kernel.OpenProcess.restype = ctypes.c_void_p
+    handle = ctypes.c_void_p(kernel.OpenProcess(_SYNCHRONIZE, False, parent))
+    return lambda: not handle or kernel.WaitForSingleObject(handle, 0) != 0
+
+
+def outlives_its_parent() -> bool:
+    """Whether the user asked, with nohup, that the end of the shell is not the end of this process."""
+    return not WINDOWS and signal.getsignal(signal.SIGHUP) is signal.SIG_IGN
+
+
+def is_pipe(descriptor: int) -> bool:
+    """Whether a descriptor is a pipe or socket, so that another program may be at its other end."""
+    try:
+        mode = os.fstat(descriptor).st_mode
+    except OSError:
+        return False
+    return stat.S_ISFIFO(mode) or stat.S_ISSOCK(mode)
+
+
+def in_background(descriptor: int) -> bool:
+    """Whether a descriptor is a terminal that another process group has: reading from it would stop this process."""
+    return not WINDOWS and os.isatty(descriptor) and os.tcgetpgrp(descriptor) != os.getpgrp()
+
+
+def read_available(descriptor: int) -> bytes | None:
+    """What can be read at once: b"" when that is nothing yet, None at the end.
+
+    Never leaves a read pending: on Windows, one on stdin would block DLLs that look at the standard handles as they
+    load, and numpy's and torch's do.
+    """
+    try:
+        if WINDOWS:
+            import msvcrt
+
+            waiting = ctypes.c_ulong()
+            handle = ctypes.c_void_p(msvcrt.get_osfhandle(descriptor))
+            if not ctypes.windll.kernel32.PeekNamedPipe(handle, None, 0, None, ctypes.byref(waiting), None):
+                return None
+            return os.read(descriptor, waiting.value) if waiting.value else b""
+        if in_background(descriptor) or not select.select([descriptor], [], [], 0)[0]:
+            return b""
+        return os.read(descriptor, 4096) or None
+    except (OSError, ValueError):
+        return None
+
+
+def reader_gone(descriptor: int) -> bool:
+    """Whether nobody can read any more what is written to a pipe. Always False on Windows, where a write tells."""
+    if WINDOWS or not is_pipe(descriptor):
+        return False
+    poll = select.poll()
+    poll.register(descriptor, 0)
+    return any(flags & (select.POLLERR | select.POLLHUP) for _, flags in poll.poll(0))

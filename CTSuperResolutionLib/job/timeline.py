@@ -1,0 +1,90 @@
+"""How long a job has taken, by stage, and how long it will still take."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Mapping
+
+
+class Timeline:
+    """Measured stages behind, a planned rest ahead.
+
+    Stages are planned with weights: about the seconds each one takes on a plain computer. The estimate starts from
+    the weights, scales what is ahead by how much slower or faster than planned the work has gone so far, and trusts
+    the running stage's own pace the more of it is done.
+
+    Args:
+        clock: seconds, rising.
+    """
+
+    def __init__(self, clock: Callable[[], float] = time.monotonic) -> None:
+        self._clock = clock
+        self._started = clock()
+        self._weights: dict[str, float] = {}
+        self._seconds: dict[str, float] = {}
+        self._stage_started = self._marked = self._started
+        self._fraction = 0.0
+        self.stage = ""
+        self.step = 0
+        self.steps = 0
+
+    def plan(self, weights: Mapping[str, float]) -> None:
+        """Add stages that are to come, or give planned ones a new weight."""
+        self._weights.update({name: max(weight, 1e-3) for name, weight in weights.items()})
+
+    def begin(self, stage: str, steps: int) -> None:
+        """Close the running stage and begin another one (or an earlier one again)."""
+        self._seconds = self.seconds()
+        self.stage, self.step, self.steps = stage, 0, steps
+        self._seconds.setdefault(stage, 0.0)
+        self._stage_started = self._marked = self._clock()
+
+    def advance(self, steps: int) -> None:
+        """Count steps of the running stage."""
+        self.step = min(self.step + steps, self.steps)
+        self._marked = self._clock()
+
+    def seconds(self) -> dict[str, float]:
+        """Seconds spent in every stage begun so far."""
+        found = dict(self._seconds)
+        if self.stage:
+            found[self.stage] += self._clock() - self._stage_started
+        return found
+
+    def elapsed(self) -> float:
+        """Seconds since the start."""
+        return self._clock() - self._started
+
+    def remaining(self) -> float | None:
+        """Estimated seconds to the end of the planned stages; None while nothing is planned."""
+        if not self._weights:
+            return None
+        since = self._clock() - self._marked if self.stage else 0.0
+        seconds = self.seconds()
+        if self.stage:
+            seconds[self.stage] -= since  # what a step under way has taken says nothing yet
+        done = self._done()
+        spent = sum(seconds[name] for name in seconds if name in self._weights)
+        # As if a fiftieth of the plan had gone exactly as planned: keeps the first moments from deciding all.
+        anchor = 0.02 * sum(self._weights.values())
+        pace = (spent + anchor) / (self._behind() + anchor)
+        own = seconds[self.stage] / done if done else 0.0
+        running = (1 - done) * ((1 - done) * self._weights.get(self.stage, 0.0) * pace + done * own)
+        ahead = sum(weight for name, weight in self._weights.items() if name not in seconds)
+        return max(running - since, 0.0) + pace * ahead
+
+    def fraction(self) -> float | None:
+        """Share of the planned weight that is done, 0 to 1; never falls. None while nothing is planned."""
+        if not self._weights:
+            return None
+        self._fraction = max(self._fraction, self._behind() / sum(self._weights.values()))
+        return self._fraction
+
+    def _done(self) -> float:
+        """Share of the running stage's steps that are done."""
+        return self.step / self.steps if self.steps else 0.0
+
+    def _behind(self) -> float:
+        """Planned weight of what is done: of the stages left, and of the running one as far as it has come."""
+        left = sum(self._weights.get(name, 0.0) for name in self._seconds if name != self.stage)
+        return left + self._done() * self._weights.get(self.stage, 0.0)
