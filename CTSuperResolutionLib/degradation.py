@@ -98,7 +98,8 @@ def lanczos_matrix(size: int, scale: int, blur: float) -> np.ndarray:
     Beyond its ends the signal repeats its edge value; coarse sample j lies at (j + ½) scale − ½ fine samples. Rows
     sum to one.
     """
-    smooth = ndi.gaussian_filter1d(np.eye(size), blur, axis=0, mode="nearest") if blur > 0 else np.eye(size)
+    # SciPy divides by zero at a denormal σ; one this small blurs nothing.
+    smooth = ndi.gaussian_filter1d(np.eye(size), blur, axis=0, mode="nearest") if blur > 1e-3 else np.eye(size)
     centres = (np.arange(size // scale) + 0.5) * scale - 0.5
     distance = (np.arange(size)[None] - centres[:, None]) / scale
     window = np.where(np.abs(distance) < LANCZOS_LOBES, np.sinc(distance / LANCZOS_LOBES), 0)

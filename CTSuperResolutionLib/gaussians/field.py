@@ -11,6 +11,7 @@ from scipy.spatial import cKDTree
 from CTSuperResolutionLib.gaussians.density import prelu, prelu_inverse
 from CTSuperResolutionLib.gaussians.scene import VoxelGrid
 
+FAINT = 1e-3  # spread of the starting densities around what is known
 WIDEST = 1.5  # voxels; where a Gaussian starts, not how wide it may grow
 
 
@@ -57,8 +58,8 @@ def initial_field(
     """Gaussians placed where the upsampled volume has edges, which is where it misses detail.
 
     Positions are drawn with probability ∝ |∇volume| and jittered inside their voxel; scales are isotropic, from the
-    mean distance to three neighbours; raw densities are φ⁻¹ of the residual known at that point, times 0.15, the
-    factor by which R2-Gaussian accounts for overlap.
+    mean distance to three neighbours; raw densities are φ⁻¹ of the residual known at that point, times 0.15 (the
+    factor by which R2-Gaussian accounts for overlap), and a faint random part of either sign.
 
     Args:
         volume: the upsampled volume (z, y, x) in [0, 1].
@@ -82,7 +83,8 @@ def initial_field(
     # A lone Gaussian in a flat region would be huge, cost thousands of pixels a step, and have no detail to carry.
     scale = distance.mean(1).clip(0.5 * min(grid.spacing), WIDEST * max(grid.spacing))
     raw_gamma = torch.log(torch.expm1(torch.tensor(gamma, dtype=torch.float64)))
-    density = 0.15 * residual.cpu().flatten()[drawn]
+    # A density of exactly zero would be pruned before it has seen a view.
+    density = 0.15 * residual.cpu().flatten()[drawn] + FAINT * torch.randn(count, generator=generator)
 
     def parameter(values: torch.Tensor) -> torch.nn.Parameter:
         return torch.nn.Parameter(values.to(device=volume.device, dtype=volume.dtype))

@@ -24,8 +24,12 @@ VALUE_RANGE = (-40960.0, 32767.0)
 MIN_CONTRAST_HU = 20.0
 """CT spans more than this anywhere, by its noise alone; [0, 1], [-1, 1] and z-scored images do not."""
 
-FLOOR_HU = -1024.0
-"""Nothing in a patient is below it. Padding (-3024, -2000, -32768) is, and is no HU."""
+AIR_HU = -1024.0
+"""Nothing in a patient is below it, and padding becomes it."""
+
+PADDING_HU = -1500.0
+"""Lower values are padding (-2000, -3024, -32768), no HU. Down to here a sharp kernel's undershoot beside air may
+reach; it belongs to the scan, and cutting it off would spoil what the scan says of the edge."""
 
 CEILING_HU = 32767.0
 """Metal may exceed 3071 HU in scans with an extended scale; int16 is what the result is written in."""

@@ -28,7 +28,7 @@ FORMATS = {
 def read_volume(path: Path | str, *, series: str | int | None = None, allow_unusual: bool = False) -> Volume:
     """Read a CT and check that it can be worked on.
 
-    Values below -1024 HU (padding) become -1024, values above 32767 become that. The geometry is what ITK makes of
+    Values below -1500 HU (padding) become -1024, values above 32767 become that. The geometry is what ITK makes of
     the file, reflections included; the geometry of DICOM slices comes from their own positions.
 
     Args:
@@ -57,7 +57,8 @@ def read_volume(path: Path | str, *, series: str | int | None = None, allow_unus
     except MemoryError as error:
         raise JobError(f"{path} does not fit into memory; crop it, or use a machine with more.") from error
     checks.check_values(path, volume.array, allow_unusual=allow_unusual)
-    np.clip(volume.array, checks.FLOOR_HU, checks.CEILING_HU, out=volume.array)
+    volume.array[volume.array < checks.PADDING_HU] = checks.AIR_HU
+    np.minimum(volume.array, checks.CEILING_HU, out=volume.array)
     return volume
 
 

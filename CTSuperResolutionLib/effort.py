@@ -1,0 +1,43 @@
+"""What a job takes, before it is done: memory, and the time of its stages relative to each other."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+
+from CTSuperResolutionLib.job.parameters import Parameters
+from CTSuperResolutionLib.job.spec import JobSpec
+from CTSuperResolutionLib.turn import Turn
+
+BASE_BYTES = 900_000_000  # Python with torch, diffusers and SimpleITK loaded, the prior and its activations
+VOLUME_COPIES = 8  # float32 volumes of the output's size alive at once, at the peak
+VIEW_COPIES = 8  # float32 stacks of views alive at once
+BYTES_A_GAUSSIAN = 6_000  # windows, gradients and optimizer state of one Gaussian in the torch twin
+
+
+def estimate_memory(spec: JobSpec, shape: Sequence[int], factors: Sequence[int]) -> int:
+    """Bytes of main memory that a job on a scan of that shape (z, y, x) takes at its peak."""
+    p = spec.parameters
+    voxels = math.prod(shape) * math.prod(factors)
+    volumes = VOLUME_COPIES * 4 * voxels
+    views = VIEW_COPIES * 4 * p.views * _detector_pixels(shape, factors)
+    return int(BASE_BYTES + volumes + views + BYTES_A_GAUSSIAN * p.max_gaussians)
+
+
+def stage_seconds(p: Parameters, shape: Sequence[int], factors: Sequence[int]) -> dict[str, float]:
+    """About how long each stage of the pipeline takes on a plain computer, for the estimate of the time left."""
+    voxels = math.prod(shape) * math.prod(factors)
+    pixels = _detector_pixels(shape, factors)
+    return {
+        "upsample": 0.5 + 4e-7 * voxels,
+        "project": 2 * p.views * 1e-8 * voxels,
+        "restore": 6 + p.views * p.ddim_steps * 3e-6 * pixels,
+        "fit": p.iterations * (0.01 + 3e-6 * (p.gaussians + p.max_gaussians) / 2 + 3e-7 * pixels),
+        "assemble": 1e-4 * p.gaussians + 1e-6 * voxels,
+    }
+
+
+def _detector_pixels(shape: Sequence[int], factors: Sequence[int]) -> float:
+    turn = Turn.of(factors)
+    rows, depth, columns = (n * s for n, s in zip(turn.there(shape), turn.there(factors), strict=True))
+    return rows * math.hypot(depth, columns)

@@ -1,0 +1,137 @@
+"""From scan to result: the method, in the order of its figure."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import torch
+
+from CTSuperResolutionLib import machine
+from CTSuperResolutionLib.consistency import agree_with_scan, disagreement
+from CTSuperResolutionLib.degradation import make_degradation
+from CTSuperResolutionLib.diffusion.ddnm import SamplerSettings, batch_size, restore, sampler_steps
+from CTSuperResolutionLib.diffusion.prior import Prior
+from CTSuperResolutionLib.effort import stage_seconds
+from CTSuperResolutionLib.gaussians.field import initial_field
+from CTSuperResolutionLib.gaussians.fit import FitSettings, fit
+from CTSuperResolutionLib.gaussians.residual import voxelize_residual
+from CTSuperResolutionLib.gaussians.scene import Scene
+from CTSuperResolutionLib.geometry import ScanGeometry, cone_beam, parallel_beam
+from CTSuperResolutionLib.job.events import Progress
+from CTSuperResolutionLib.job.parameters import Parameters
+from CTSuperResolutionLib.job.priors import find_prior
+from CTSuperResolutionLib.job.spec import JobSpec
+from CTSuperResolutionLib.projection import project
+from CTSuperResolutionLib.turn import Turn
+from CTSuperResolutionLib.upsampling import upsample
+from CTSuperResolutionLib.volume.intensity import restore_clipped, to_hu, to_unit
+from CTSuperResolutionLib.volume.volume import Volume
+
+
+@dataclass(frozen=True, eq=False)
+class Result:
+    """What comes out of a scan.
+
+    Attributes:
+        sr: the super-resolved volume. cubic: the cubic upsampling, on the same grid.
+        report: what was done and found, as plain values for result.json.
+    """
+
+    sr: Volume
+    cubic: Volume
+    report: dict[str, object]
+
+
+@torch.no_grad()
+def super_resolve(scan: Volume, spec: JobSpec, *, progress: Progress | None = None) -> Result:
+    """Super-resolve a scan.
+
+    Args:
+        scan: the LR volume, already cut to the region of interest.
+        spec: what to do; its input, output and region are not looked at.
+        progress: told of every stage; ends the work by raising Cancelled.
+
+    Raises:
+        JobError: a scale, device or prior that cannot be used.
+    """
+    progress = progress or Progress()
+    p = spec.parameters
+    factors = spec.factors(scan.spacing, scan.shape)
+    progress.plan(stage_seconds(p, scan.shape, factors))
+    progress.stage("upsample")
+    device = machine.choose_device(spec.device)
+    prior = Prior.load(find_prior(spec.prior), device=device)  # first, so that a damaged one is said at once
+    bounds = (p.hu_low, p.hu_high)
+    turn = Turn.of(factors)
+    scale, spacing = turn.there(factors), turn.there(scan.spacing)
+    fine_spacing = tuple(d / s for d, s in zip(spacing, scale, strict=True))
+
+    coarse = torch.from_numpy(turn.volume(scan.array)).to(device)
+    cubic = upsample(coarse, scale)
+    degradation = make_degradation(cubic.shape, scale, kernel=p.kernel, blur=p.blur)
+    sharpened = agree_with_scan(cubic, coarse, degradation, rounds=p.consistency_rounds)
+    sharpened_unit = to_unit(sharpened, bounds)
+    base_unit = sharpened_unit if p.base == "consistent" else to_unit(cubic, bounds)
+
+    progress.stage("project", p.views if base_unit is sharpened_unit else 2 * p.views)
+    geometry = scan_geometry(p, coarse.shape, spacing).refined(*scale[:2])
+    sharpened_views = base_views = project(sharpened_unit, fine_spacing, geometry, progress=progress)
+    if base_unit is not sharpened_unit:
+        base_views = project(base_unit, fine_spacing, geometry, progress=progress)
+    view_degradation = make_degradation(geometry.detector_shape, scale[:2], kernel=p.kernel, blur=p.blur)
+
+    sampler = SamplerSettings(
+        steps=p.ddim_steps,
+        start_step=p.start_step,
+        eta=p.eta,
+        sigma_y=p.sigma_y,
+        batch=batch_size(geometry.detector_shape),
+        seed=spec.seed,
+    )
+    progress.stage("restore", sampler_steps(sampler, p.views))
+    coarse_views = view_degradation.apply(sharpened_views)
+    restored_views = restore(coarse_views, sharpened_views, view_degradation, prior, sampler, progress=progress)
+
+    progress.stage("fit", p.iterations)
+    scene = Scene.around(cubic.shape, fine_spacing)
+    generator = torch.Generator().manual_seed(spec.seed)
+    field = initial_field(base_unit, sharpened_unit - base_unit, scene.grid, count=p.gaussians, gamma=p.gamma, generator=generator)
+    settings = FitSettings(
+        iterations=p.iterations,
+        limit=p.max_gaussians,
+        lambda_tv=p.lambda_tv,
+        lambda_ssim=p.lambda_ssim,
+        densify_every=p.densify_every,
+        densify_gradient=p.densify_gradient,
+        seed=spec.seed,
+    )
+    fit(field, restored_views, base_views, geometry, scene, settings, progress=progress)
+
+    progress.stage("assemble", scene.grid.shape[0])
+    residual = voxelize_residual(field, scene.grid, progress=progress)
+    repaired = restore_clipped(to_hu((base_unit + residual).clamp_(min=0), bounds), cubic, bounds)
+    fine = agree_with_scan(repaired, coarse, degradation, rounds=p.consistency_rounds).round_()
+
+    def volume(array: torch.Tensor) -> Volume:
+        return scan.with_array(turn.back(array.cpu().numpy()), factors)
+
+    report = {
+        "scale": list(factors),
+        "device": str(device),
+        "prior": {"name": Path(spec.prior).name, "sha256": prior.sha256},
+        "gaussians": len(field),
+        "gamma": round(float(field.gamma), 6),
+        "consistency": {
+            "sr": disagreement(fine, coarse, degradation),
+            "cubic": disagreement(cubic, coarse, degradation),
+        },
+    }
+    return Result(sr=volume(fine), cubic=volume(cubic), report=report)
+
+
+def scan_geometry(p: Parameters, shape: Sequence[int], spacing: Sequence[float]) -> ScanGeometry:
+    """The simulated scan of the LR volume: one detector pixel a voxel."""
+    beam = cone_beam if p.geometry == "cone" else parallel_beam
+    return beam(views=p.views, volume_shape=tuple(shape), spacing=tuple(spacing))

@@ -1,0 +1,134 @@
+"""The whole method on small phantoms: geometry, agreement with the scan, reproducibility, and that it helps."""
+
+from dataclasses import replace
+
+import numpy as np
+import pytest
+import torch
+
+from CTSuperResolutionLib.degradation import make_degradation
+from CTSuperResolutionLib.effort import estimate_memory, stage_seconds
+from CTSuperResolutionLib.evaluation.metrics import psnr
+from CTSuperResolutionLib.job.events import Progress
+from CTSuperResolutionLib.job.spec import JobSpec
+from CTSuperResolutionLib.phantom import thorax
+from CTSuperResolutionLib.pipeline import super_resolve
+from CTSuperResolutionLib.simulation import degrade
+from CTSuperResolutionLib.turn import Turn
+from CTSuperResolutionLib.volume.volume import Volume
+
+OBLIQUE = (0.8, -0.36, 0.48, 0.6, 0.48, -0.64, 0.0, 0.8, 0.6)
+QUICK = {"views": 8, "iterations": 20, "gaussians": 1500, "max_gaussians": 2000, "densify_every": 5}
+
+
+@pytest.fixture(scope="module")
+def truth():
+    return thorax(shape=(32, 48, 48), spacing=2.0)
+
+
+def job(scale: str, **settings) -> JobSpec:
+    return JobSpec("scan", "out", scale=scale, preset="preview", device="cpu", settings={**QUICK, **settings})
+
+
+@pytest.mark.parametrize("scale", ["4", "2", "4,1,1", "1,2,2"])
+def test_the_result_is_on_the_refined_grid_and_beats_cubic(truth, scale):
+    factors = job(scale).factors(truth.spacing, truth.shape)
+    scan = degrade(truth, factors, kernel="lanczos", blur=1.0)
+    result = super_resolve(scan, job(scale))
+    for volume in (result.sr, result.cubic):
+        assert (volume.shape, volume.spacing, volume.direction) == (truth.shape, truth.spacing, truth.direction)
+        np.testing.assert_allclose(volume.origin, truth.origin, atol=1e-6)
+    assert psnr(result.sr, truth) > psnr(result.cubic, truth) + 0.2
+
+
+def test_degrading_the_result_gives_the_scan_back(truth):
+    """The tolerance the README states, with a scanner's noise on top: what clipping at air undoes, and no more."""
+    scan = degrade(truth, (4, 4, 4), kernel="lanczos", blur=1.0, noise_hu=10, seed=1)
+    result = super_resolve(scan, job("4"))
+    degradation = make_degradation(truth.shape, (4, 4, 4))
+    error = degradation.apply(torch.from_numpy(result.sr.array)).numpy() - scan.array
+    assert np.sqrt(np.mean(error**2)) < 3.0
+    reported = result.report["consistency"]["sr"]
+    assert reported["rms_hu"] == pytest.approx(np.sqrt(np.mean(error**2)), abs=0.01)
+    assert reported["max_hu"] == pytest.approx(abs(error).max(), abs=0.01)
+    assert result.report["consistency"]["cubic"]["rms_hu"] > 5 * reported["rms_hu"]
+
+
+def test_whole_hounsfield_units_within_what_matter_can_have(truth):
+    sr = super_resolve(degrade(truth, (4, 4, 4), kernel="lanczos", blur=1.0), job("4")).sr.array
+    assert sr.min() >= -1024 and sr.max() <= 3071 and np.array_equal(sr, np.round(sr))
+
+
+def test_one_seed_gives_one_result(truth):
+    scan = degrade(truth, (4, 4, 4), kernel="lanczos", blur=1.0)
+    first, again = super_resolve(scan, job("4")), super_resolve(scan, job("4"))
+    assert np.array_equal(first.sr.array, again.sr.array) and first.report == again.report
+    other = super_resolve(scan, replace(job("4"), seed=5))
+    assert not np.array_equal(first.sr.array, other.sr.array)
+
+
+def test_the_slice_axis_may_be_stored_along_any_axis(truth):
+    """A sagittally stored thick-slice scan is the axial one, turned."""
+    scan = degrade(truth, (4, 1, 1), kernel="lanczos", blur=1.0)
+    axial = super_resolve(scan, job("4,1,1")).sr.array
+    turned = Volume(np.ascontiguousarray(scan.array.transpose(1, 2, 0)), (2.0, 2.0, 8.0), (0.0, 0.0, 0.0), OBLIQUE)
+    sagittal = super_resolve(turned, job("1,1,4")).sr
+    assert np.array_equal(sagittal.array, axial.transpose(1, 2, 0))
+    assert sagittal.direction == OBLIQUE
+
+
+def test_cone_beam_runs_and_agrees_with_the_scan(truth):
+    result = super_resolve(degrade(truth, (4, 4, 4), kernel="lanczos", blur=1.0), job("4", geometry="cone"))
+    assert psnr(result.sr, truth) > psnr(result.cubic, truth) + 0.2
+
+
+def test_the_papers_range_leaves_lungs_to_the_upsampling(truth):
+    """With HU clipped at -512, lung comes from the cubic upsampling and is still made to agree with the scan."""
+    scan = degrade(truth, (4, 4, 4), kernel="lanczos", blur=1.0)
+    result = super_resolve(scan, job("4", hu_low=-512))
+    lung = truth.array < -800
+
+    def error(volume: Volume) -> float:
+        return np.sqrt(np.mean((volume.array - truth.array)[lung] ** 2))
+
+    assert error(result.sr) < 0.99 * error(result.cubic)
+
+
+def test_stages_are_announced_in_order_with_all_their_steps(truth):
+    class Record(Progress):
+        def __init__(self):
+            self.planned, self.seen, self.left = [], [], 0
+
+        def plan(self, weights):
+            self.planned = list(weights)
+            assert all(w > 0 for w in weights.values())
+
+        def stage(self, name, steps=1):
+            assert self.left in (0, 1)  # a stage of one step may end without a word
+            self.seen.append(name)
+            self.left = steps
+
+        def advance(self, steps=1):
+            self.left -= steps
+            assert self.left >= 0
+
+    record = Record()
+    super_resolve(degrade(truth, (4, 4, 4), kernel="lanczos", blur=1.0), job("4"), progress=record)
+    assert record.seen == record.planned == ["upsample", "project", "restore", "fit", "assemble"]
+    assert record.left == 0
+
+
+@pytest.mark.parametrize(("factors", "order"), [((4, 4, 4), (0, 1, 2)), ((1, 4, 4), (0, 1, 2)), ((1, 4, 1), (1, 0, 2))])
+def test_turning_there_and_back(factors, order):
+    turn = Turn.of(factors)
+    array = np.random.default_rng(0).random((3, 4, 5))
+    assert turn.order == order and turn.there(factors)[1] == turn.there(factors)[2]
+    assert np.array_equal(turn.back(turn.volume(array)), array)
+    assert turn.volume(array).shape == turn.there(array.shape)
+
+
+def test_needs_grow_with_the_work():
+    small, large = estimate_memory(job("2"), (20, 30, 30), (2, 2, 2)), estimate_memory(job("4"), (20, 30, 30), (4, 4, 4))
+    assert 5e8 < small < large
+    seconds = [sum(stage_seconds(job("4", views=n).parameters, (20, 30, 30), (4, 4, 4)).values()) for n in (8, 80)]
+    assert seconds[0] < seconds[1]
