@@ -1,0 +1,6 @@
+"""``python -m CTSuperResolutionLib`` is ``ctsr``."""
+
+from CTSuperResolutionLib.cli.main import entry
+
+if __name__ == "__main__":
+    entry()

@@ -1,0 +1,77 @@
+"""ctsr degrade: make a low-resolution volume from a CT, as a scanner with larger voxels would have seen it.
+
+By default the paper's protocol: a Gaussian blur of one voxel and a Lanczos-5 sinc along each axis. HU are clipped to
+[-1024, 3071]; sides are cut to a multiple of the factors.
+"""
+
+from __future__ import annotations
+
+import argparse
+from pathlib import Path
+from typing import Any
+
+from CTSuperResolutionLib.cli.arguments import add_input_options
+from CTSuperResolutionLib.job.errors import JobError
+from CTSuperResolutionLib.job.events import Reporter
+from CTSuperResolutionLib.job.parameters import PARAMETERS
+from CTSuperResolutionLib.job.spec import JobSpec
+from CTSuperResolutionLib.results import OutputFolder
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """Arguments of the command."""
+    blur, kernel = PARAMETERS["blur"], PARAMETERS["kernel"]
+    parser.add_argument("input", metavar="INPUT", help="the scan")
+    parser.add_argument("output", metavar="OUTPUT", help="the file to write, ending in .nrrd")
+    parser.add_argument("--scale", default="4", help="2, 4, 8 or three factors z,y,x such as 4,1,1 (default 4)")
+    parser.add_argument("--blur", default=1.0, metavar="SIGMA", help=f"{blur.help} In voxels of INPUT (default 1)")
+    parser.add_argument("--kernel", default="lanczos", help=f"{', '.join(kernel.choices)}: {kernel.help}")
+    parser.add_argument("--noise", type=float, default=0.0, metavar="HU", help="standard deviation of noise to add")
+    parser.add_argument("--seed", type=int, default=0, help="of the noise (default 0)")
+    add_input_options(parser)
+
+
+def execute(options: argparse.Namespace, progress: Reporter) -> dict[str, Any]:
+    """Run the command."""
+    spec = JobSpec(
+        input=options.input,
+        output=options.output,
+        scale=options.scale,
+        seed=options.seed,
+        settings={"blur": options.blur, "kernel": options.kernel},
+    )
+    output = Path(spec.output)
+    if spec.scale == "isotropic":
+        raise JobError("Degrading takes whole factors: give --scale 4 or three factors z,y,x.")
+    if output.suffix != ".nrrd":
+        raise JobError(f"The output {output} is to be a NRRD file; let its name end in .nrrd.")
+    if not 0 <= options.noise < 1e4:
+        raise JobError(f"The noise is a standard deviation in HU of 0 or more, not {options.noise:g}.")
+    folder = OutputFolder(output.parent)
+    progress.cancellation.on_kill(folder.discard)
+    with folder:
+        progress.stage("degrade", 3)
+        from CTSuperResolutionLib.simulation import degrade
+        from CTSuperResolutionLib.volume.reading import read_volume
+        from CTSuperResolutionLib.volume.writing import write_volume
+
+        scan = read_volume(Path(spec.input), series=options.series, allow_unusual=options.allow_unusual)
+        progress.advance()
+        factors = spec.factors(scan.spacing, scan.shape)
+        numbers = spec.parameters
+        coarse = degrade(
+            scan, factors, kernel=numbers.kernel, blur=numbers.blur, noise_hu=options.noise, seed=spec.seed
+        )
+        progress.advance()
+        write_volume(coarse, folder.file(output.name))
+        progress.advance()
+        progress.cancellation.close()
+        files = folder.publish()
+    (path,) = files.values()
+    return {"file": str(path.resolve()), "shape": list(coarse.shape), "spacing_mm": list(coarse.spacing)}
+
+
+def describe(found: dict[str, Any]) -> str:
+    """What a terminal shows of the result."""
+    spacing = " x ".join(f"{s:g}" for s in found["spacing_mm"])
+    return f"{' x '.join(map(str, found['shape']))} voxels of {spacing} mm (z, y, x)\n  {found['file']}"

@@ -1,0 +1,75 @@
+"""ctsr info: what this machine offers and, with INPUT, what a job on it would need."""
+
+from __future__ import annotations
+
+import argparse
+from dataclasses import asdict
+from pathlib import Path
+from typing import Any
+
+from CTSuperResolutionLib.cli.arguments import add_input_options, add_method_options, add_region_option, job_spec
+from CTSuperResolutionLib.job.events import Reporter
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """Arguments of the command."""
+    parser.add_argument("input", nargs="?", metavar="INPUT", help="the scan that a job would have")
+    add_method_options(parser)
+    add_region_option(parser)
+    add_input_options(parser)
+
+
+def execute(options: argparse.Namespace, progress: Reporter) -> dict[str, Any]:
+    """Run the command."""
+    spec = job_spec(options, input=options.input or "-", output="-")
+    progress.stage("look", 1 if options.input is None else 2)
+    from CTSuperResolutionLib import machine
+
+    found: dict[str, Any] = {"machine": machine.describe()}
+    progress.advance()
+    if options.input is not None:
+        from CTSuperResolutionLib.needs import job_needs
+        from CTSuperResolutionLib.volume.reading import read_volume
+
+        scan = read_volume(Path(spec.input), series=spec.series, allow_unusual=spec.allow_unusual)
+        needs = asdict(job_needs(spec, scan.shape, scan.spacing))
+        found["job"] = {"input_shape": scan.shape, "input_spacing": scan.spacing, **needs}
+        progress.advance()
+    return found
+
+
+def describe(found: dict[str, Any]) -> str:
+    """What a terminal shows of it."""
+    machine = found["machine"]
+    cpu, gpus = machine["cpu"], machine["gpus"]
+    lines = [
+        ("versions", ", ".join(f"{name} {version}" for name, version in machine["versions"].items())),
+        ("platform", machine["platform"]),
+        ("torch", f"{machine['torch']['build']}, {machine['torch']['threads']} threads"),
+        ("cpu", f"{cpu['cores']} cores, {cpu['available_mb']} of {cpu['memory_mb']} MB memory free"),
+        (
+            "gpu",
+            "; ".join(f"{g['device']} {g['name']}, {g['memory_mb']} MB" for g in gpus) or "none that torch can use",
+        ),
+        ("kernels", ", ".join(machine["kernels"])),
+        ("projectors", ", ".join(machine["projectors"])),
+        ("priors", "; ".join(f"{name} at {path or '(missing)'}" for name, path in machine["priors"].items())),
+        *(("note", note) for note in machine["notes"]),
+    ]
+    if "job" in found:
+        lines += _job_lines(found["job"])
+    return "\n".join(f"{name:<11}{text}" for name, text in lines)
+
+
+def _job_lines(job: dict[str, Any]) -> list[tuple[str, str]]:
+    def grid(shape: Any, spacing: Any) -> str:
+        return f"{' x '.join(map(str, shape))} voxels of {' x '.join(f'{s:.4g}' for s in spacing)} mm (z, y, x)"
+
+    enough = "fits" if job["memory"] <= job["available"] else "does not fit: see 'ctsr run' for what would"
+    return [
+        ("input", grid(job["input_shape"], job["input_spacing"])),
+        ("output", grid(job["output_shape"], job["output_spacing"])),
+        ("device", job["device"]),
+        ("memory", f"about {job['memory'] / 1e6:.0f} MB of {job['available'] / 1e6:.0f} MB free, {enough}"),
+        ("disk", f"at most {job['disk'] / 1e6:.0f} MB"),
+    ]

@@ -1,0 +1,130 @@
+"""``ctsr``: reads the command line, runs a command, and ends with one result or one error sentence."""
+
+from __future__ import annotations
+
+import argparse
+import contextlib
+import os
+import sys
+import traceback
+import warnings
+from collections.abc import Iterator, Sequence
+from typing import NoReturn
+
+from CTSuperResolutionLib import __version__
+from CTSuperResolutionLib.cli import degrade, demo, info, run, train_prior
+from CTSuperResolutionLib.job import process
+from CTSuperResolutionLib.job.cancel import STDIN, Cancellation
+from CTSuperResolutionLib.job.errors import Cancelled, JobError
+from CTSuperResolutionLib.job.events import JsonLines, Reporter, describe_error
+from CTSuperResolutionLib.job.terminal import TerminalBar
+
+COMMANDS = {"run": run, "demo": demo, "degrade": degrade, "train-prior": train_prior, "info": info}
+STDOUT, STDERR = 1, 2
+
+
+class Parser(argparse.ArgumentParser):
+    """An argument parser whose complaints are JobErrors: one sentence, as everything else gets."""
+
+    def error(self, message: str) -> NoReturn:
+        raise JobError(f"{message[:1].upper()}{message[1:].rstrip('.')}; see '{self.prog} --help'.")
+
+
+def make_parser() -> Parser:
+    """The parser of all commands."""
+    common = argparse.ArgumentParser(add_help=False)
+    shared = common.add_argument_group("messages")
+    shared.add_argument("--events", choices=("text", "json"), default="text", help="progress as text or JSON lines")
+    shared.add_argument("--debug", action="store_true", help="show warnings and the traceback of an error")
+    parser = Parser(prog="ctsr", description="Zero-shot CT super-resolution. For research, not for diagnosis.")
+    parser.add_argument("--version", action="version", version=f"ctsr {__version__}")
+    commands = parser.add_subparsers(dest="command", required=True, metavar="COMMAND")
+    for name, command in COMMANDS.items():
+        summary = command.__doc__.splitlines()[0].split(": ", 1)[1]
+        formatter = argparse.RawDescriptionHelpFormatter
+        own = commands.add_parser(
+            name, parents=[common], help=summary, description=command.__doc__, formatter_class=formatter
+        )
+        command.add_arguments(own)
+    return parser
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Run one command and return the exit code: 0 done, 1 internal error, 2 not possible as asked, 3 cancelled."""
+    arguments = sys.argv[1:] if arguments is None else list(arguments)
+    as_json, debug = _wants_json(arguments), "--debug" in arguments
+    cancellation = Cancellation()
+    with contextlib.ExitStack() as stack:
+        output = stack.enter_context(_protocol_stdout()) if as_json else None
+        stack.enter_context(cancellation.watching(stdin=as_json or process.is_pipe(STDIN), output=output))
+        if as_json:
+            write = JsonLines(output, on_broken=lambda: cancellation.request("nobody reads the events any more"))
+        else:
+            write = TerminalBar(sys.stderr)
+        reporter = Reporter(write, cancellation=cancellation, memory=_memory)
+        cancellation.on_kill(lambda: reporter.error(Cancelled(cancellation.message)))
+        stack.enter_context(warnings.catch_warnings())
+        _prepare_libraries(debug)
+        try:
+            options = make_parser().parse_args(arguments)
+            command = COMMANDS[options.command]
+            found = command.execute(options, reporter)
+            reporter.result(found)
+            if not as_json:
+                print(command.describe(found), flush=True)
+        except Exception as error:
+            if debug:
+                traceback.print_exc()
+            reporter.error(error)
+            return describe_error(error)["exit_code"]
+    return 0
+
+
+def entry() -> NoReturn:
+    """The script ``ctsr``."""
+    code = main()
+    with contextlib.suppress(OSError):
+        sys.stdout.flush()
+        sys.stderr.flush()
+    if code == Cancelled.exit_code:
+        # The interpreter's own end waits for threads of libraries, and a cancelled job has no time for that.
+        os._exit(code)
+    sys.exit(code)
+
+
+def _wants_json(arguments: Sequence[str]) -> bool:
+    """Looked up before parsing, so that an error in the command line is an event, too."""
+    pairs = zip(arguments, [*arguments[1:], ""], strict=False)
+    return any(name == "--events=json" or (name, value) == ("--events", "json") for name, value in pairs)
+
+
+@contextlib.contextmanager
+def _protocol_stdout() -> Iterator[int]:
+    """Standard output for events alone: what libraries print goes to standard error meanwhile."""
+    sys.stdout.flush()
+    kept = os.dup(STDOUT)
+    os.dup2(STDERR, STDOUT)
+    try:
+        yield kept
+    finally:
+        with contextlib.suppress(OSError, ValueError):
+            sys.stdout.flush()
+        os.dup2(kept, STDOUT)
+        os.close(kept)
+
+
+def _memory() -> dict[str, float]:
+    from CTSuperResolutionLib import machine
+
+    return machine.memory()
+
+
+def _prepare_libraries(debug: bool) -> None:
+    """No library's warnings between the user and the one sentence, none that asks the internet, none that spins."""
+    # Before torch is loaded: threads that spin while they wait make every stage many times slower on a busy computer.
+    os.environ.setdefault("OMP_WAIT_POLICY", "passive")
+    os.environ.setdefault("HF_HUB_OFFLINE", "1")
+    os.environ.setdefault("HF_HUB_DISABLE_TELEMETRY", "1")
+    if not debug:
+        os.environ.setdefault("DIFFUSERS_VERBOSITY", "error")
+        warnings.simplefilter("ignore")

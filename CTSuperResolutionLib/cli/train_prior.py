@@ -1,0 +1,114 @@
+"""ctsr train-prior: train the projection prior on folders of radiographs.
+
+Goes on from where it was stopped when DIR holds a checkpoint. DIR gets the prior, training.json and samples.png, anew
+at every report.
+"""
+
+from __future__ import annotations
+
+import argparse
+import contextlib
+import time
+from pathlib import Path
+from typing import Any
+
+from CTSuperResolutionLib.job.errors import JobError
+from CTSuperResolutionLib.job.events import Reporter
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """Arguments of the command. What is not given stays as the recipe of the shipped prior has it."""
+    parser.add_argument("folders", nargs="+", metavar="FOLDER", help="radiographs; folders are drawn equally often")
+    parser.add_argument("--out", required=True, metavar="DIR", help="folder for the prior and its checkpoint")
+    parser.add_argument("--device", default="auto", help="auto, cpu or cuda (default auto)")
+    parser.add_argument("--minutes", type=float, help="end after that time, learning rate included")
+    for name, kind, text in (
+        ("steps", int, "optimiser steps in all, those of earlier calls included"),
+        ("batch", int, "crops a step"),
+        ("crop", int, "side of the crops in pixels"),
+        ("learning-rate", float, "at its highest"),
+        ("validation-fraction", float, "share of the images that is kept for validation"),
+        ("report-every", int, "steps between checkpoints"),
+        ("seed", int, "of all random numbers"),
+    ):
+        parser.add_argument(f"--{name}", type=kind, metavar="N" if kind is int else "X", help=text)
+
+
+def execute(options: argparse.Namespace, progress: Reporter) -> dict[str, Any]:
+    """Run the command."""
+    chosen = _plan_values(options)
+    out = Path(options.out)
+    created = not out.exists()
+    for folder in options.folders:
+        if not Path(folder).is_dir():
+            raise JobError(f"There is no folder {folder}; name folders of radiographs.")
+
+    def tidy() -> None:
+        with contextlib.suppress(OSError):
+            (out / "checkpoint.partial").unlink()
+        if created:
+            with contextlib.suppress(OSError):
+                out.rmdir()  # only if nothing is in it yet
+
+    progress.cancellation.on_kill(tidy)
+    progress.stage("load")
+    try:
+        from CTSuperResolutionLib import machine
+        from CTSuperResolutionLib.diffusion.training import TrainingPlan, train_prior
+
+        plan = TrainingPlan(**chosen)
+        losses = train_prior(
+            [Path(folder) for folder in options.folders],
+            out,
+            plan,
+            device=machine.choose_device(options.device),
+            on_step=_Steps(progress, plan.minutes),
+        )
+    except OSError as error:
+        raise JobError(f"The folder {out} cannot be written ({error.strerror or error}); choose another one.") from None
+    finally:
+        tidy()
+    return {"folder": str(out.resolve()), "validation_loss": losses}
+
+
+def describe(found: dict[str, Any]) -> str:
+    """What a terminal shows of the result."""
+    losses = ", ".join(f"{step}: {loss:.4f}" for step, loss in found["validation_loss"].items())
+    return f"validation loss by diffusion step: {losses}\n  {found['folder']}"
+
+
+def _plan_values(options: argparse.Namespace) -> dict[str, Any]:
+    names = ("minutes", "steps", "batch", "crop", "learning_rate", "validation_fraction", "report_every", "seed")
+    chosen = {name: getattr(options, name) for name in names if getattr(options, name) is not None}
+    for name, value in chosen.items():
+        if not value > 0 and not (name == "seed" and value == 0):
+            raise JobError(f"--{name.replace('_', '-')} is to be above 0, not {value:g}.")
+    if chosen.get("crop", 32) % 8 or chosen.get("crop", 32) < 32:
+        raise JobError(f"--crop is to be a multiple of 8 from 32 up, not {chosen['crop']}.")
+    if chosen.get("validation_fraction", 0) > 0.5:
+        raise JobError("--validation-fraction is to be at most 0.5.")
+    return chosen
+
+
+class _Steps:
+    """Training steps as progress: of all steps, or of the seconds where a time is given."""
+
+    def __init__(self, progress: Reporter, minutes: float | None) -> None:
+        self._progress = progress
+        self._seconds = None if minutes is None else round(60 * minutes)
+        self._started = time.monotonic()
+        self._done: int | None = None
+        self._noted = 0.0
+
+    def __call__(self, step: int, steps: int, loss: float) -> None:
+        if self._done is None:
+            self._progress.plan({"train": self._seconds or 0.5 * (steps - step + 1)})
+            first = step - 1 if self._seconds is None else 0
+            self._progress.stage("train", steps - first if self._seconds is None else self._seconds)
+            self._done, self._started = first, time.monotonic()
+        now = step if self._seconds is None else int(time.monotonic() - self._started)
+        self._progress.advance(now - self._done)
+        self._done = now
+        if time.monotonic() - self._noted >= 10:
+            self._noted = time.monotonic()
+            self._progress.note(f"step {step} of at most {steps}: loss {loss:.4f}")

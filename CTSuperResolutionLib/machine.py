@@ -1,0 +1,153 @@
+"""What this computer offers and what this process uses."""
+
+from __future__ import annotations
+
+import functools
+import importlib.metadata
+import os
+import platform
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import psutil
+
+from CTSuperResolutionLib import __version__
+from CTSuperResolutionLib.job.errors import JobError
+from CTSuperResolutionLib.job.priors import known_priors
+
+if TYPE_CHECKING:
+    import torch
+
+MB = 1e6
+PACKAGES = ("torch", "diffusers", "gsplat", "numpy", "scipy", "SimpleITK", "scikit-image")
+CGROUP = Path("/sys/fs/cgroup")
+
+
+def memory() -> dict[str, float]:
+    """Memory of this process in MB (1e6 bytes): resident now and at its peak, and torch's share of the GPU."""
+    found = {"memory_mb": psutil.Process().memory_info().rss / MB, "peak_mb": _peak_bytes() / MB}
+    loaded = sys.modules.get("torch")
+    cuda = getattr(loaded, "cuda", None)  # torch may be half loaded
+    if cuda is not None and cuda.is_available() and cuda.is_initialized():
+        found |= {"gpu_mb": cuda.memory_allocated() / MB, "gpu_peak_mb": cuda.max_memory_allocated() / MB}
+    return {name: round(value, 1) for name, value in found.items()}
+
+
+def _peak_bytes() -> int:
+    if sys.platform == "win32":
+        return psutil.Process().memory_info().peak_wset
+    if sys.platform == "linux":
+        # Not ru_maxrss: after fork and exec that still counts the parent's peak.
+        for line in Path("/proc/self/status").read_text().splitlines():
+            if line.startswith("VmHWM:"):
+                return int(line.split()[1]) * 1024
+    import resource
+
+    peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+    return peak if sys.platform == "darwin" else peak * 1024
+
+
+def available_memory(device: torch.device | None = None) -> int:
+    """Bytes of memory that this process may still take: of the computer, a container's limit, and a GPU if given."""
+    free = psutil.virtual_memory().available
+    try:
+        limit = int((CGROUP / "memory.max").read_text())
+        used = int((CGROUP / "memory.current").read_text())
+        reclaimable = dict(line.split() for line in (CGROUP / "memory.stat").read_text().splitlines())
+        free = min(free, max(limit - used + int(reclaimable.get("inactive_file", 0)), 0))
+    except (OSError, ValueError):
+        pass  # no limit: "max", or no such file
+    if device is not None and device.type == "cuda":
+        import torch
+
+        free = min(free, torch.cuda.mem_get_info(device)[0])
+    return free
+
+
+def choose_device(name: str) -> torch.device:
+    """The torch device for a job's "auto", "cpu", "cuda" or "cuda:N".
+
+    Raises:
+        JobError: CUDA is asked for and cannot be used; says why.
+    """
+    import torch
+
+    if name == "auto":
+        return torch.device("cuda" if torch.cuda.is_available() else "cpu")
+    if name.startswith("cuda"):
+        if not torch.cuda.is_available():
+            raise JobError(f"There is no CUDA device to use ({_why_no_cuda()}); choose --device cpu.")
+        if (torch.device(name).index or 0) >= torch.cuda.device_count():
+            raise JobError(f"There is no device {name}, only {torch.cuda.device_count()}; choose --device cuda.")
+    return torch.device(name)
+
+
+def _why_no_cuda() -> str:
+    import torch
+
+    gpus = nvidia_gpus()
+    if not gpus:
+        return "no NVIDIA GPU was found"
+    if torch.version.cuda is None:
+        return (
+            f"torch {torch.__version__} is built for the CPU only, while there is a {gpus[0]}: install torch for CUDA"
+        )
+    return f"torch for CUDA {torch.version.cuda} cannot use the {gpus[0]}: update the NVIDIA driver"
+
+
+@functools.cache
+def nvidia_gpus() -> tuple[str, ...]:
+    """Names of NVIDIA GPUs that the driver knows of, whatever torch can do with them."""
+    program = shutil.which("nvidia-smi")
+    if program is None:
+        return ()
+    try:
+        query = [program, "--query-gpu=name", "--format=csv,noheader"]
+        listed = subprocess.run(query, capture_output=True, text=True, timeout=5, check=True, stdin=subprocess.DEVNULL)
+    except (OSError, subprocess.SubprocessError):
+        return ()
+    return tuple(line.strip() for line in listed.stdout.splitlines() if line.strip())
+
+
+def versions() -> dict[str, str]:
+    """Versions of this library, Python and the packages that results depend on."""
+    found = {"CTSuperResolution": __version__, "Python": platform.python_version()}
+    for package in PACKAGES:
+        try:
+            found[package] = importlib.metadata.version(package)
+        except importlib.metadata.PackageNotFoundError:
+            found[package] = "missing"
+    return found
+
+
+def describe() -> dict[str, Any]:
+    """What the machine offers: versions, devices, projectors, priors, memory."""
+    import torch
+
+    from CTSuperResolutionLib.projection import tigre_adapter
+
+    notes = []
+    if nvidia_gpus() and not torch.cuda.is_available():
+        notes.append(f"CUDA is not used: {_why_no_cuda()}.")
+    return {
+        "versions": versions(),
+        "platform": platform.platform(),
+        "torch": {"build": torch.__version__, "cuda": torch.version.cuda, "threads": torch.get_num_threads()},
+        "cpu": {
+            "cores": os.cpu_count(),
+            "memory_mb": round(psutil.virtual_memory().total / MB),
+            "available_mb": round(available_memory() / MB),
+        },
+        "gpus": [
+            {"device": f"cuda:{i}", "name": properties.name, "memory_mb": round(properties.total_memory / MB)}
+            for i in range(torch.cuda.device_count())
+            for properties in [torch.cuda.get_device_properties(i)]
+        ],
+        "kernels": ["torch"],
+        "projectors": ["torch"] + (["tigre"] if tigre_adapter.available() else []),
+        "priors": {name: str(path) if path.is_dir() else None for name, path in known_priors().items()},
+        "notes": notes,
+    }

@@ -1,0 +1,114 @@
+"""What a job will need, before any of it is done, and what would fit where it needs too much."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+
+from CTSuperResolutionLib import machine
+from CTSuperResolutionLib.effort import estimate_memory
+from CTSuperResolutionLib.job.errors import JobError
+from CTSuperResolutionLib.job.parameters import PRESET_NAMES
+from CTSuperResolutionLib.job.spec import JobSpec
+from CTSuperResolutionLib.volume.checks import MIN_SIDE, check_shape
+
+PICTURE_BYTES = 20_000_000  # compare.png and result.json are smaller
+
+
+@dataclass(frozen=True)
+class Needs:
+    """What a job makes and takes.
+
+    Attributes:
+        start: first voxel of the region to work on, (z, y, x). shape: its voxels.
+        factors: how many times finer the result is, (z, y, x).
+        output_shape: voxels of the result. output_spacing: mm between them, (z, y, x).
+        memory: bytes at the peak. disk: bytes of the results, if nothing could be compressed.
+        device: where the work will be done. available: bytes free now, there and in main memory.
+        write_seconds: about how long writing the results takes on a plain computer.
+    """
+
+    start: tuple[int, int, int]
+    shape: tuple[int, int, int]
+    factors: tuple[int, int, int]
+    output_shape: tuple[int, int, int]
+    output_spacing: tuple[float, float, float]
+    memory: int
+    disk: int
+    device: str
+    available: int
+    write_seconds: float
+
+    def require_memory(self, spec: JobSpec) -> None:
+        """Check that the job fits into memory.
+
+        Raises:
+            JobError: it does not; says which lower preset or smaller region would.
+        """
+        if self.memory <= self.available:
+            return
+        ways = [*_lower_presets(self, spec), *_smaller_region(self, spec)]
+        advice = f"choose {' or '.join(ways)}" if ways else "use a machine with more memory"
+        raise JobError(
+            f"The result of {' x '.join(map(str, self.output_shape))} voxels needs about {_gb(self.memory)} of memory "
+            f"and {_gb(self.available)} are free; {advice}."
+        )
+
+
+def job_needs(spec: JobSpec, shape: Sequence[int], spacing: Sequence[float]) -> Needs:
+    """What a job needs whose whole input has that shape and spacing in mm, (z, y, x).
+
+    Raises:
+        JobError: the scale or the region does not suit the input, or the device cannot be used.
+    """
+    region = spec.region(shape)
+    inside = tuple(part.stop - part.start for part in region)
+    check_shape("The region of interest" if spec.roi else "The scan", inside)
+    factors = spec.factors(spacing, inside)
+    device = machine.choose_device(spec.device)
+    output = tuple(n * s for n, s in zip(inside, factors, strict=True))
+    voxels = output[0] * output[1] * output[2]
+    return Needs(
+        start=tuple(part.start for part in region),
+        shape=inside,
+        factors=factors,
+        output_shape=output,
+        output_spacing=tuple(d / s for d, s in zip(spacing, factors, strict=True)),
+        memory=estimate_memory(spec, inside, factors),
+        disk=2 * 2 * voxels + PICTURE_BYTES,
+        device=str(device),
+        available=machine.available_memory(device),
+        write_seconds=1 + 4e-7 * voxels,
+    )
+
+
+def _lower_presets(needs: Needs, spec: JobSpec) -> list[str]:
+    for preset in reversed(PRESET_NAMES[: PRESET_NAMES.index(spec.preset)]):
+        memory = estimate_memory(replace(spec, preset=preset), needs.shape, needs.factors)
+        if memory <= needs.available:
+            return [f"--preset {preset} ({_gb(memory)})"]
+    return []
+
+
+def _smaller_region(needs: Needs, spec: JobSpec) -> list[str]:
+    """The largest region of the same proportions around the middle that fits."""
+
+    def sides(share: float) -> tuple[int, ...]:
+        return tuple(max(min(MIN_SIDE, n), int(n * share)) for n in needs.shape)
+
+    low, high = 0.0, 1.0
+    if estimate_memory(spec, sides(low), needs.factors) > needs.available:
+        return []
+    for _ in range(12):
+        middle = (low + high) / 2
+        fits = estimate_memory(spec, sides(middle), needs.factors) <= needs.available
+        low, high = (middle, high) if fits else (low, middle)
+    parts = []
+    for first, n, side in zip(needs.start, needs.shape, sides(low), strict=True):
+        start = first + (n - side) // 2
+        parts.append(f"{start}:{start + side}")
+    return [f"a region such as --roi {','.join(parts)}"]
+
+
+def _gb(count: float) -> str:
+    return f"{count / 1e9:.1f} GB" if count >= 1e8 else f"{count / 1e6:.0f} MB"

@@ -1,0 +1,229 @@
+"""``ctsr run`` as a real child process: what it writes, says and refuses, and how it is stopped."""
+
+from __future__ import annotations
+
+import json
+import os
+import shutil
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Sequence
+from pathlib import Path
+
+import numpy as np
+import psutil
+import pytest
+import SimpleITK as sitk
+
+from CTSuperResolutionLib.job.spec import JobSpec
+
+RESULTS = {"sr.nrrd", "cubic.nrrd", "compare.png", "result.json"}
+LIMIT = 2.0
+Ctsr = Callable[..., object]
+Start = Callable[..., subprocess.Popen]
+
+
+@pytest.fixture(scope="module")
+def done(ctsr: Ctsr, scan: Path, quick: Sequence[str], tmp_path_factory: pytest.TempPathFactory) -> tuple:
+    """One job, done: what the process left, and its folder."""
+    out = tmp_path_factory.mktemp("run") / "out"
+    return ctsr("run", scan, out, *quick, "--events", "json"), out
+
+
+def test_writes_all_results(done: tuple, scan: Path) -> None:
+    ended, out = done
+    assert ended.code == 0, ended.err
+    assert {path.name for path in out.iterdir()} == RESULTS
+    before = sitk.ReadImage(str(scan))
+    sr, cubic = (sitk.ReadImage(str(out / f"{name}.nrrd")) for name in ("sr", "cubic"))
+    for image in (sr, cubic):
+        assert image.GetPixelID() == sitk.sitkInt16
+        assert image.GetSize() == tuple(2 * n for n in before.GetSize())
+        assert np.allclose(image.GetSpacing(), np.array(before.GetSpacing()) / 2)
+        # Half an input voxel before its first centre begins the volume; the first fine centre lies a quarter in.
+        assert np.allclose(image.GetOrigin(), np.array(before.GetOrigin()) - 0.25 * np.array(before.GetSpacing()))
+    assert not np.array_equal(sitk.GetArrayFromImage(sr), sitk.GetArrayFromImage(cubic))
+
+
+def test_report_tells_where_the_result_comes_from(done: tuple, prior: Path) -> None:
+    ended, out = done
+    report = json.loads((out / "result.json").read_text(encoding="utf-8"))
+    assert report == ended.events[-1]["report"]
+    assert "not for diagnosis" in report["note"]
+    assert report["parameters"]["views"] == 6 and report["seed"] == 0
+    assert len(report["prior"]["sha256"]) == 64
+    assert {"torch", "CTSuperResolution"} <= report["versions"].keys()
+    assert {"load", "restore", "fit", "write"} <= report["stages"].keys()
+    assert all(stage["seconds"] >= 0 and stage["peak_mb"] > 0 for stage in report["stages"].values())
+    assert report["input"]["shape"] == [10, 12, 16] and report["output"]["shape"] == [20, 24, 32]
+    assert str(out) not in json.dumps(report) and str(prior.parent) not in json.dumps(report)
+    image = sitk.ReadImage(str(out / "sr.nrrd"))
+    assert "not for diagnosis" in image.GetMetaData("CTSR_note")
+    assert json.loads(image.GetMetaData("CTSR_job"))["settings"]["views"] == 6
+
+
+def test_events_tell_the_whole_way(done: tuple) -> None:
+    ended, _ = done
+    kinds = [event["event"] for event in ended.events]
+    assert kinds[-1] == "result" and kinds.count("result") == 1 and "error" not in kinds
+    told = [event for event in ended.events if event["event"] == "progress"]
+    elapsed = [event["elapsed_s"] for event in told]
+    assert elapsed == sorted(elapsed)
+    for event in told:
+        assert 0 <= event["step"] <= event["steps"] and event["memory_mb"] > 0
+        assert {"remaining_s", "fraction", "peak_mb"} <= event.keys()
+    fractions = [event["fraction"] for event in told if event["fraction"] is not None]
+    assert fractions == sorted(fractions) and fractions[-1] == 1
+    result = ended.events[-1]
+    assert set(result["files"]) == RESULTS and all(Path(path).is_file() for path in result["files"].values())
+    assert result["shape"] == [20, 24, 32]
+
+
+def test_same_seed_same_files(done: tuple, ctsr: Ctsr, scan: Path, prior: Path, tmp_path: Path) -> None:
+    """And the job file stands for the options."""
+    _, first = done
+    settings = {"views": 6, "iterations": 3, "ddim_steps": 1, "gaussians": 500, "max_gaussians": 1000}
+    spec = JobSpec(str(scan), str(tmp_path / "out"), "2", "preview", None, "cpu", str(prior), settings=settings)
+    (tmp_path / "job.json").write_text(spec.to_json(), encoding="utf-8")
+    ended = ctsr("run", "--job", tmp_path / "job.json")
+    assert ended.code == 0, ended.err
+    assert "20 x 24 x 32 voxels of 3 x 3 x 3 mm" in ended.out and str(tmp_path / "out" / "sr.nrrd") in ended.out
+    assert "restore" in ended.err and "\r" not in ended.err
+    for name in RESULTS - {"result.json"}:
+        assert (first / name).read_bytes() == (tmp_path / "out" / name).read_bytes(), name
+
+
+BAD = {
+    "no input": (["run"], "Name the scan"),
+    "missing file": (["run", "{tmp}/none.nrrd", "{tmp}/out"], "none.nrrd"),
+    "broken file": (["run", "{tmp}/broken.nrrd", "{tmp}/out"], "broken.nrrd"),
+    "unknown preset": (["run", "{scan}", "{tmp}/out", "--preset", "balance"], "the nearest is 'balanced'"),
+    "unknown parameter": (["run", "{scan}", "{tmp}/out", "--set", "vews=3"], "the nearest is 'views'"),
+    "unknown prior": (["run", "{scan}", "{tmp}/out", "--prior", "shippd"], "the nearest is 'shipped'"),
+    "scale": (["run", "{scan}", "{tmp}/out", "--scale", "3"], "'3' is not 2, 4, 8"),
+    "seed": (["run", "{scan}", "{tmp}/out", "--seed", "x"], "'x'"),
+    "option": (["run", "{scan}", "{tmp}/out", "--sede", "1"], "--sede"),
+    "command": (["rnu"], "'rnu'"),
+    "roi outside": (["run", "{scan}", "{tmp}/out", "--roi", "0:99,:,:"], "not inside"),
+    "roi too small": (["run", "{scan}", "{tmp}/out", "--roi", "0:3,:,:"], "at least 8"),
+    "output is a file": (["run", "{scan}", "{tmp}/broken.nrrd"], "cannot be written"),
+    "corrupt prior": (["run", "{scan}", "{tmp}/out", "--prior", "{tmp}/prior", "--set", "views=4"], "damaged"),
+    "no job": (["run", "--job", "{tmp}/none.json"], "cannot be read"),
+    "degrade": (["degrade", "{scan}", "{tmp}/low.nrrd", "--scale", "4"], "would have 2 x 3 x 4 voxels"),
+    "train": (["train-prior", "{tmp}/nowhere", "--out", "{tmp}/out"], "There is no folder"),
+    "train plan": (["train-prior", "{tmp}", "--out", "{tmp}/out", "--steps", "-1"], "--steps"),
+}
+
+
+@pytest.mark.parametrize("case", BAD)
+def test_bad_input_gets_one_sentence_and_leaves_nothing(
+    case: str, ctsr_here: Ctsr, scan: Path, prior: Path, tmp_path: Path
+) -> None:
+    (tmp_path / "broken.nrrd").write_bytes(scan.read_bytes()[:600])
+    shutil.copytree(prior, tmp_path / "prior")
+    weights = tmp_path / "prior" / "diffusion_pytorch_model.safetensors"
+    weights.write_bytes(weights.read_bytes()[:-100])
+    before = sorted(tmp_path.rglob("*"))
+    arguments, says = BAD[case]
+    arguments = [argument.format(tmp=tmp_path, scan=scan) for argument in arguments]
+    ended = ctsr_here(*arguments)
+    sentence = ended.err.splitlines()[-1]
+    assert sentence.startswith("ctsr: ") and sentence.endswith(".") and says in sentence
+    assert "Traceback" not in ended.err and ended.out == ""
+    assert ended.code == 2
+    assert sorted(tmp_path.rglob("*")) == before
+
+
+@pytest.mark.parametrize("case", ["option", "scale", "missing file"])
+def test_errors_are_events_too(case: str, ctsr: Ctsr, scan: Path, tmp_path: Path) -> None:
+    arguments, says = BAD[case]
+    ended = ctsr(*(argument.format(tmp=tmp_path, scan=scan) for argument in arguments), "--events", "json")
+    assert ended.code == 2
+    last = ended.events[-1]
+    assert (last["event"], last["kind"], last["exit_code"]) == ("error", "input", 2) and says in last["message"]
+    assert [event["event"] for event in ended.events].count("error") == 1
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_too_large_for_memory_says_what_fits(ctsr_here: Ctsr, tmp_path: Path) -> None:
+    """A scan of few bytes whose result would take hundreds of gigabytes."""
+    image = sitk.Image(1000, 1000, 24, sitk.sitkInt16) - 1000
+    image[0, 0, 0] = 500
+    sitk.WriteImage(image, str(tmp_path / "wide.nrrd"), useCompression=True)
+    ended = ctsr_here("run", tmp_path / "wide.nrrd", tmp_path / "out", "--scale", "4")
+    assert ended.code == 2
+    sentence = ended.err.splitlines()[-1]
+    assert "96 x 4000 x 4000 voxels needs about" in sentence and "are free; choose" in sentence
+    assert "a region such as --roi " in sentence
+    assert not (tmp_path / "out").exists()
+
+
+def wait_for_stage(process: subprocess.Popen, stage: str) -> None:
+    for line in process.stdout:
+        event = json.loads(line)
+        if event.get("stage") == stage:
+            return
+    raise AssertionError(f"{stage} never came: {process.stderr.read()}")
+
+
+def long_job(
+    start: Start, scan: Path, out: Path, quick: Sequence[str], through: Sequence[str] = ()
+) -> subprocess.Popen:
+    return start("run", scan, out, *quick, "--set", "iterations=90000", "--events", "json", through=through)
+
+
+@pytest.mark.parametrize(("stage", "how"), [("load", "line"), ("fit", "interrupt")])
+def test_cancel(start: Start, scan: Path, quick: Sequence[str], tmp_path: Path, stage: str, how: str) -> None:
+    process = long_job(start, scan, tmp_path / "out", quick)
+    wait_for_stage(process, stage)
+    time.sleep(0.3)
+    since = time.monotonic()
+    if how == "line":
+        process.stdin.write(b"cancel\n")
+        process.stdin.flush()
+    else:
+        process.send_signal(signal.SIGINT)
+    assert process.wait(timeout=20) == 3
+    assert time.monotonic() - since < LIMIT
+    assert json.loads(process.stdout.read().splitlines()[-1])["kind"] == "cancelled"
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_kill_leaves_nothing_and_keeps_older_results(
+    start: Start, scan: Path, quick: Sequence[str], tmp_path: Path
+) -> None:
+    (tmp_path / "sr.nrrd").write_bytes(b"older")
+    process = long_job(start, scan, tmp_path, quick)
+    wait_for_stage(process, "fit")
+    assert len(list(tmp_path.iterdir())) == 2
+    process.kill()
+    process.wait()
+    end = time.monotonic() + 5
+    while len(list(tmp_path.iterdir())) > 1 and time.monotonic() < end:
+        time.sleep(0.05)
+    assert [path.read_bytes() for path in tmp_path.iterdir()] == [b"older"]
+
+
+PARENT = """
+import subprocess, sys, time
+child = subprocess.Popen(sys.argv[1:], stdin=subprocess.PIPE)
+print(child.pid, flush=True)
+time.sleep(100)
+"""
+
+
+@pytest.mark.skipif(os.name == "nt", reason="POSIX process tree")
+def test_death_of_the_parent(start: Start, scan: Path, quick: Sequence[str], tmp_path: Path) -> None:
+    parent = long_job(start, scan, tmp_path / "out", quick, through=[sys.executable, "-c", PARENT])
+    child = psutil.Process(int(parent.stdout.readline()))
+    wait_for_stage(parent, "fit")
+    since = time.monotonic()
+    parent.kill()
+    while child.is_running() and child.status() != psutil.STATUS_ZOMBIE:
+        assert time.monotonic() - since < LIMIT
+        time.sleep(0.02)
+    assert list(tmp_path.iterdir()) == []
+    last = parent.stdout.read().splitlines()[-1]
+    assert json.loads(last)["kind"] == "cancelled"
