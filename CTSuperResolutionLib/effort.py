@@ -9,8 +9,8 @@ from CTSuperResolutionLib.job.parameters import Parameters
 from CTSuperResolutionLib.job.spec import JobSpec
 from CTSuperResolutionLib.turn import Turn
 
-BASE_BYTES = 900_000_000  # Python with torch, diffusers and SimpleITK loaded, the prior and its activations
-VOLUME_COPIES = 8  # float32 volumes of the output's size alive at once, at the peak
+BASE_BYTES = 700_000_000  # Python with torch, diffusers and SimpleITK loaded, the prior and its activations
+VOLUME_COPIES = 10  # float32 volumes of the output's size alive at once, at the peak
 VIEW_COPIES = 8  # float32 stacks of views alive at once
 BYTES_A_GAUSSIAN = 6_000  # windows, gradients and optimizer state of one Gaussian in the torch twin
 

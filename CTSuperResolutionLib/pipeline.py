@@ -93,11 +93,15 @@ def super_resolve(scan: Volume, spec: JobSpec, *, progress: Progress | None = No
     progress.stage("restore", sampler_steps(sampler, p.views))
     coarse_views = view_degradation.apply(sharpened_views)
     restored_views = restore(coarse_views, sharpened_views, view_degradation, prior, sampler, progress=progress)
+    # Part of what a weak prior draws is wrong; Wiener's factor, correlation over energy, says how much to keep.
+    restored_views = torch.lerp(sharpened_views, restored_views, p.null_space)
 
     progress.stage("fit", p.iterations)
     scene = Scene.around(cubic.shape, fine_spacing)
     generator = torch.Generator().manual_seed(spec.seed)
-    field = initial_field(base_unit, sharpened_unit - base_unit, scene.grid, count=p.gaussians, gamma=p.gamma, generator=generator)
+    missing = sharpened_unit - base_unit
+    field = initial_field(base_unit, missing, scene.grid, count=p.gaussians, gamma=p.gamma, generator=generator)
+    del missing, sharpened, sharpened_unit  # volumes: memory is what limits the size of a job
     settings = FitSettings(
         iterations=p.iterations,
         limit=p.max_gaussians,

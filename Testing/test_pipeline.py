@@ -128,7 +128,7 @@ def test_turning_there_and_back(factors, order):
 
 
 def test_needs_grow_with_the_work():
-    small, large = estimate_memory(job("2"), (20, 30, 30), (2, 2, 2)), estimate_memory(job("4"), (20, 30, 30), (4, 4, 4))
+    small, large = (estimate_memory(job("4"), (20, 30, 30), (factor,) * 3) for factor in (2, 4))
     assert 5e8 < small < large
     seconds = [sum(stage_seconds(job("4", views=n).parameters, (20, 30, 30), (4, 4, 4)).values()) for n in (8, 80)]
     assert seconds[0] < seconds[1]

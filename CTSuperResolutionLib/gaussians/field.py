@@ -69,10 +69,12 @@ def initial_field(
         gamma: first γ of eq. 3.
         generator: CPU generator that all drawing uses.
     """
-    steps = torch.gradient(volume, spacing=list(grid.spacing))
-    strength = torch.stack([s.square() for s in steps]).sum(0).sqrt().flatten()
-    strength = strength + 1e-3 * strength.mean() + 1e-12
-    total = strength.double().cpu().cumsum(0)
+    strength = torch.zeros_like(volume)
+    for axis, step in enumerate(grid.spacing):
+        strength += torch.gradient(volume, spacing=step, dim=axis)[0].square_()
+    strength = strength.sqrt_().flatten()
+    strength += 1e-3 * strength.mean() + 1e-12
+    total = strength.cpu().cumsum(0, dtype=torch.float64)
     drawn = torch.searchsorted(total, torch.rand(count, generator=generator, dtype=torch.float64) * total[-1])
     drawn = drawn.clamp(max=len(total) - 1)
     index = torch.stack(torch.unravel_index(drawn, volume.shape), 1)

@@ -115,6 +115,9 @@ class Parameters:
     sigma_y: float = _number(
         "prior", 0.001, 0.001, 0.001, low=0, high=1, unit="of full scale",
         help="Noise that the sampler expects in the scan's own projections.")
+    null_space: float = _number(
+        "prior", 0.1, 0.1, 1.0, low=0, high=1,
+        help="Share of what the prior adds to the views that is kept; 0 leaves the prior out.")
     gaussians: int = _number(
         "gaussians", 8_000, 30_000, 50_000, low=100, high=5_000_000,
         help="Gaussians that the field starts with.")

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import argparse
 import json
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -21,10 +22,10 @@ from CTSuperResolutionLib.volume.reading import read_volume
 from CTSuperResolutionLib.volume.volume import Volume
 
 
-def stages(scan: Volume, spec: JobSpec, *, prior: bool) -> dict[str, Volume]:
+def stages(scan: Volume, spec: JobSpec) -> dict[str, Volume]:
     """The volume after each stage. The pipeline's two calls of the consistency step are where they can be seen."""
     seen: list[np.ndarray] = []
-    agree, restore = pipeline.agree_with_scan, pipeline.restore
+    agree = pipeline.agree_with_scan
     turn = pipeline.Turn.of(spec.factors(scan.spacing, scan.shape))
 
     def watched(fine: torch.Tensor, *rest: object, **options: object) -> torch.Tensor:
@@ -33,12 +34,10 @@ def stages(scan: Volume, spec: JobSpec, *, prior: bool) -> dict[str, Volume]:
         return result
 
     pipeline.agree_with_scan = watched
-    if not prior:
-        pipeline.restore = lambda coarse, views, *rest, **options: views
     try:
         result = pipeline.super_resolve(scan, spec)
     finally:
-        pipeline.agree_with_scan, pipeline.restore = agree, restore
+        pipeline.agree_with_scan = agree
     names = ("cubic", "cubic, consistent", "NAB-GS", "NAB-GS, consistent")
     return dict(zip(names, map(result.sr.with_array, seen), strict=True))
 
@@ -55,7 +54,8 @@ def main() -> None:
     options = parser.parse_args()
     scan, truth = read_volume(options.lr), read_volume(options.hr)
     spec = JobSpec("scan", "out", options.scale, options.preset, settings=dict(parse_settings(options.set)))
-    without, with_prior = (stages(scan, spec, prior=prior) for prior in (False, True))
+    with_prior = stages(scan, spec)
+    without = stages(scan, replace(spec, settings={**spec.settings, "null_space": 0}))
     rows = {f"{name}, no prior" if "NAB" in name else name: volume for name, volume in without.items()}
     rows |= {f"{name}, prior": volume for name, volume in with_prior.items() if "NAB" in name}
     scores = {name: {"psnr_db": psnr(v, truth), "ssim": ssim(v, truth)} for name, v in rows.items()}
