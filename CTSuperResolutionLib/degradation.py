@@ -58,13 +58,29 @@ class Degradation:
         """A† y: the smallest fine array whose degradation is y."""
         return apply_along_axes([a and a.pseudo_inverse for a in self.axes], coarse)
 
+    def trusted(self, coarse: torch.Tensor, fine: torch.Tensor, damping: float) -> torch.Tensor:
+        """The part of a coarse array that can be asked of fine ones without magnifying its noise.
+
+        What the array says beyond A x is damped by s²/(s² + λ²) in A's singular directions (Tikhonov), s relative to
+        the largest and over all axes together: λ = ``damping`` bounds the gain of every direction by 1/(2λ), where
+        a corner of the spectrum that is weak along three axes would otherwise be raised a hundredfold.
+        """
+        parts = [None if a is None else a.svd for a in self.axes]
+        gains = torch.ones((), dtype=coarse.dtype, device=coarse.device)
+        for part, size in zip(parts, coarse.shape[-len(parts) :], strict=True):
+            along = np.ones(size) if part is None else part[1] / part[1][0]
+            gains = gains[..., None] * torch.as_tensor(along).to(coarse)
+        known = self.apply(fine)
+        beyond = apply_along_axes([p and p[0].T for p in parts], coarse - known)
+        return known + apply_along_axes([p and p[0] for p in parts], beyond * gains**2 / (gains**2 + damping**2))
+
     def consistent(self, fine: torch.Tensor, coarse: torch.Tensor) -> torch.Tensor:
         """x + A†(y − A x): the nearest array to x whose degradation is y."""
         return fine + self.pseudo_inverse(coarse - self.apply(fine))
 
 
 def make_degradation(
-    shape: Sequence[int], scale: Sequence[int], *, kernel: str = "lanczos", blur: float = 1.0
+    shape: Sequence[int], scale: Sequence[int], *, kernel: str = "lanczos", blur: float | Sequence[float] = 1.0
 ) -> Degradation:
     """The degradation of the last axes of a fine array.
 
@@ -73,10 +89,19 @@ def make_degradation(
         scale: whole factor of each axis. An axis of factor 1 is left alone: neither sampled nor blurred.
         kernel: "lanczos": Gaussian blur, then a Lanczos-5 windowed sinc (the paper's data script);
             "mean": mean over blocks of ``scale`` samples (the paper's A), where ``blur`` has no meaning.
-        blur: σ of the Gaussian, in fine samples.
+        blur: σ of the Gaussian, in fine samples; one for all axes or one for each.
     """
-    axes = (None if s == 1 else _axis(n, s, kernel, float(blur)) for n, s in zip(shape, scale, strict=True))
+    blurs = [blur] * len(scale) if isinstance(blur, int | float) else blur
+    axes = (None if s == 1 else _axis(n, s, kernel, float(b)) for n, s, b in zip(shape, scale, blurs, strict=True))
     return Degradation(tuple(axes))
+
+
+def assumed_blur(blur: float, scale: Sequence[int]) -> tuple[float, ...]:
+    """σ per axis that a scan is taken to have, in fine samples: ``blur``, but at most a quarter of the axis's factor.
+
+    A Gaussian wider than that leaves next to nothing at the coarse grid's Nyquist frequency to sharpen but noise.
+    """
+    return tuple(min(blur, s / 4) for s in scale)
 
 
 @lru_cache(maxsize=32)

@@ -10,7 +10,7 @@ import torch
 
 from CTSuperResolutionLib import machine
 from CTSuperResolutionLib.consistency import agree_with_scan, disagreement
-from CTSuperResolutionLib.degradation import make_degradation
+from CTSuperResolutionLib.degradation import assumed_blur, make_degradation
 from CTSuperResolutionLib.diffusion.ddnm import SamplerSettings, batch_size, restore, sampler_steps
 from CTSuperResolutionLib.diffusion.prior import Prior
 from CTSuperResolutionLib.effort import stage_seconds
@@ -28,6 +28,8 @@ from CTSuperResolutionLib.turn import Turn
 from CTSuperResolutionLib.upsampling import upsample
 from CTSuperResolutionLib.volume.intensity import restore_clipped, to_hu, to_unit
 from CTSuperResolutionLib.volume.volume import Volume
+
+VOXELS_A_GAUSSIAN = 64  # a small region starts with fewer Gaussians than its preset says: these have enough to do
 
 
 @dataclass(frozen=True, eq=False)
@@ -70,8 +72,10 @@ def super_resolve(scan: Volume, spec: JobSpec, *, progress: Progress | None = No
 
     coarse = torch.from_numpy(turn.volume(scan.array)).to(device)
     cubic = upsample(coarse, scale)
-    degradation = make_degradation(cubic.shape, scale, kernel=p.kernel, blur=p.blur)
-    sharpened = agree_with_scan(cubic, coarse, degradation, rounds=p.consistency_rounds)
+    blur = assumed_blur(p.blur, scale)
+    degradation = make_degradation(cubic.shape, scale, kernel=p.kernel, blur=blur)
+    trusted = degradation.trusted(coarse, cubic, p.damping)
+    sharpened = agree_with_scan(cubic, trusted, degradation, rounds=p.consistency_rounds)
     sharpened_unit = to_unit(sharpened, bounds)
     base_unit = sharpened_unit if p.base == "consistent" else to_unit(cubic, bounds)
 
@@ -80,7 +84,7 @@ def super_resolve(scan: Volume, spec: JobSpec, *, progress: Progress | None = No
     sharpened_views = base_views = project(sharpened_unit, fine_spacing, geometry, progress=progress)
     if base_unit is not sharpened_unit:
         base_views = project(base_unit, fine_spacing, geometry, progress=progress)
-    view_degradation = make_degradation(geometry.detector_shape, scale[:2], kernel=p.kernel, blur=p.blur)
+    view_degradation = make_degradation(geometry.detector_shape, scale[:2], kernel=p.kernel, blur=blur[:2])
 
     sampler = SamplerSettings(
         steps=p.ddim_steps,
@@ -100,11 +104,12 @@ def super_resolve(scan: Volume, spec: JobSpec, *, progress: Progress | None = No
     scene = Scene.around(cubic.shape, fine_spacing)
     generator = torch.Generator().manual_seed(spec.seed)
     missing = sharpened_unit - base_unit
-    field = initial_field(base_unit, missing, scene.grid, count=p.gaussians, gamma=p.gamma, generator=generator)
+    count = min(p.gaussians, max(cubic.numel() // VOXELS_A_GAUSSIAN, 16))
+    field = initial_field(base_unit, missing, scene.grid, count=count, gamma=p.gamma, generator=generator)
     del missing, sharpened, sharpened_unit  # volumes: memory is what limits the size of a job
     settings = FitSettings(
         iterations=p.iterations,
-        limit=p.max_gaussians,
+        limit=round(count * p.max_gaussians / p.gaussians),
         lambda_tv=p.lambda_tv,
         lambda_ssim=p.lambda_ssim,
         densify_every=p.densify_every,
@@ -116,7 +121,7 @@ def super_resolve(scan: Volume, spec: JobSpec, *, progress: Progress | None = No
     progress.stage("assemble", scene.grid.shape[0])
     residual = voxelize_residual(field, scene.grid, progress=progress)
     repaired = restore_clipped(to_hu((base_unit + residual).clamp_(min=0), bounds), cubic, bounds)
-    fine = agree_with_scan(repaired, coarse, degradation, rounds=p.consistency_rounds).round_()
+    fine = agree_with_scan(repaired, trusted, degradation, rounds=p.consistency_rounds).round_()
 
     def volume(array: torch.Tensor) -> Volume:
         return scan.with_array(turn.back(array.cpu().numpy()), factors)
@@ -124,7 +129,7 @@ def super_resolve(scan: Volume, spec: JobSpec, *, progress: Progress | None = No
     report = {
         "scale": list(factors),
         "device": str(device),
-        "prior": {"name": Path(spec.prior).name, "sha256": prior.sha256},
+        "prior": {"name": Path(spec.prior).resolve().name, "sha256": prior.sha256},
         "gaussians": len(field),
         "gamma": round(float(field.gamma), 6),
         "consistency": {

@@ -8,7 +8,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from CTSuperResolutionLib.consistency import agree_with_scan, disagreement
-from CTSuperResolutionLib.degradation import make_degradation
+from CTSuperResolutionLib.degradation import assumed_blur, make_degradation
 from CTSuperResolutionLib.volume.checks import AIR_HU
 
 CASES = [
@@ -95,6 +95,25 @@ def test_any_size_and_factor(coarse_size, scale, kernel, blur):
     torch.testing.assert_close(degradation.apply(degradation.pseudo_inverse(projected)), projected)
     if kernel == "mean" or blur <= 0.25 * scale:
         torch.testing.assert_close(projected, coarse)
+
+
+def test_trusted_damps_what_the_scan_hardly_passes():
+    """Against Tikhonov written out with the full matrix: A (AᵀA + λ²)⁻¹ Aᵀ of what is beyond the start."""
+    shape, scale, damping = (8, 12, 16), (4, 1, 4), 0.2
+    degradation = make_degradation(shape, scale)
+    rng = np.random.default_rng(0)
+    fine, coarse = torch.from_numpy(rng.standard_normal(shape)), torch.from_numpy(rng.standard_normal((2, 12, 4)))
+    matrix = np.kron(degradation.axes[0].matrix, np.kron(np.eye(12), degradation.axes[2].matrix))
+    damping_squared = (damping * np.linalg.norm(matrix, 2)) ** 2
+    square = matrix @ matrix.T
+    known = degradation.apply(fine).numpy().ravel()
+    beyond = square @ np.linalg.solve(square + damping_squared * np.eye(len(square)), coarse.numpy().ravel() - known)
+    expected = torch.from_numpy((known + beyond).reshape(2, 12, 4))
+    torch.testing.assert_close(degradation.trusted(coarse, fine, damping), expected)
+
+
+def test_assumed_blur_leaves_something_to_sharpen():
+    assert assumed_blur(1.0, (8, 4, 2)) == (1.0, 1.0, 0.5)
 
 
 def test_a_size_that_is_no_multiple_is_refused():

@@ -94,6 +94,32 @@ def test_the_papers_range_leaves_lungs_to_the_upsampling(truth):
     assert error(result.sr) < 0.99 * error(result.cubic)
 
 
+def test_a_region_of_nothing_but_air():
+    """Below hu_low there is nothing to project; the result is then what the scan says."""
+    values = np.random.default_rng(0).normal(-950, 10, (8, 8, 8)).astype(np.float32)
+    air = Volume(values, (4.0, 4.0, 4.0), (0.0, 0.0, 0.0), (1.0, 0, 0, 0, 1, 0, 0, 0, 1))
+    result = super_resolve(air, job("2", hu_low=-512))
+    assert abs(result.sr.array.mean() - values.mean()) < 2 and np.isfinite(result.sr.array).all()
+
+
+@pytest.mark.parametrize("scale", [2, 4, 8])
+def test_a_scans_noise_is_not_magnified_beyond_the_damping(scale):
+    """Real scans are noisy. Sharpening may raise their noise by 1/(2 damping) at most, and does far less."""
+    noise = np.random.default_rng(0).normal(0, 20, (12, 12, 12)).astype(np.float32)
+    scan = Volume(noise, (2.0, 2.0, 2.0), (0.0, 0.0, 0.0), (1.0, 0, 0, 0, 1, 0, 0, 0, 1))
+    result = super_resolve(scan, job(str(scale), iterations=1, null_space=0))
+    assert result.sr.array.std() < 2.2 * result.cubic.array.std()
+    assert abs(result.sr.array.mean()) < 2
+
+
+def test_metal_does_not_spoil_the_rest():
+    hu = np.random.default_rng(0).normal(40, 10, (16, 16, 16)).astype(np.float32)
+    hu[7:9, 7:9, 7:9] = 30000
+    scan = Volume(hu, (2.0, 2.0, 2.0), (0.0, 0.0, 0.0), (1.0, 0, 0, 0, 1, 0, 0, 0, 1))
+    sr = super_resolve(scan, job("2", iterations=1)).sr.array
+    assert abs(np.median(sr) - 40) < 5 and sr.max() < 60000 and sr.mean() == pytest.approx(hu.mean(), rel=0.1)
+
+
 def test_stages_are_announced_in_order_with_all_their_steps(truth):
     class Record(Progress):
         def __init__(self):

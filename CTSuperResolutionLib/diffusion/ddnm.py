@@ -97,7 +97,7 @@ def restore(
         x̂₀, (views, V, U), in the unit of the input.
     """
     progress = progress or Progress()
-    brightest = float(upsampled.max())
+    brightest = float(upsampled.max()) or 1.0  # nothing but air: any scale will do
     y = coarse / brightest * 2 - 1
     start = upsampled / brightest * 2 - 1
     space = RangeSpace(degradation, upsampled)

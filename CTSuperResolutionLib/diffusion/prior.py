@@ -23,13 +23,11 @@ class Prior:
     Attributes:
         network: predicts the noise of an image (n, 1, v, u) at integer steps (n,).
         alphas_cumprod: ᾱ_t, shape (T,), float32, falling from almost 1 to almost 0.
-        name: what the user called it.
         sha256: of the weights file, for provenance.
     """
 
     network: UNet2DModel
     alphas_cumprod: torch.Tensor
-    name: str
     sha256: str
 
     @classmethod
@@ -57,8 +55,10 @@ class Prior:
             ) from error
         if network.config.in_channels != 1 or network.config.out_channels != 1:
             raise JobError(f"The prior {folder} does not work on single-channel images; choose another one.")
+        if not all(values.isfinite().all() for values in network.parameters()):
+            raise JobError(f"The prior {folder} has weights that are not numbers; download or train it again.")
         network = network.to(device=device, dtype=torch.float32).eval().requires_grad_(False)
-        return cls(network, alphas.to(device), folder.name, digest)
+        return cls(network, alphas.to(device), digest)
 
     @property
     def multiple(self) -> int:

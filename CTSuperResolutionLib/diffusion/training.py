@@ -56,7 +56,7 @@ def train_prior(
         out: where the prior goes; also ``samples.png`` (clean, noisy, denoised at rising noise) and
             ``training.json`` (recipe and validation loss by noise level), written anew at every report.
         plan: length and recipe.
-        device: torch device. bfloat16 autocast is used on it where its hardware has that.
+        device: torch device; the network runs in bfloat16 autocast.
         on_step: called after each step with (step, steps, loss); may raise to stop, and the checkpoint then stands.
 
     Returns:

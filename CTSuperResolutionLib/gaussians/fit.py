@@ -72,7 +72,7 @@ def fit(
     control = DensityControl(settings.densify_gradient, small=1.5 * max(scene.grid.spacing), limit=settings.limit)
     generator = torch.Generator().manual_seed(settings.seed)
     residuals = views - upsampled_views
-    data_range = float(views.max())
+    data_range = float(views.max()) or 1.0
     order: list[int] = []
     for iteration in range(settings.iterations):
         for name, optimizer in [*optimizers.items(), ("gamma", gamma_optimizer)]:

@@ -93,7 +93,10 @@ class Parameters:
         help="What counts as densest; anything above is left to the cubic upsampling.")
     blur: float = _number(
         "scanner", 1.0, 1.0, 1.0, low=0, high=10, unit="output voxels",
-        help="Standard deviation of the scanner's Gaussian blur along each refined axis.")
+        help="Standard deviation of the scanner's Gaussian blur; at most a quarter of the factor is assumed of an axis.")
+    damping: float = _number(
+        "scanner", 0.1, 0.1, 0.1, low=0.001, high=1,
+        help="Noise in the scan relative to its content: sharpening stops at a gain of 1/(2 damping).")
     kernel: str = _choice(
         "scanner", "lanczos", "lanczos", "lanczos", choices=("lanczos", "mean"),
         help="How the scan samples the fine grid: a Lanczos-5 sinc after the blur, or the paper's mean over blocks.")

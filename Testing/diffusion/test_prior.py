@@ -72,6 +72,14 @@ def test_a_pickle_is_never_loaded(folder):
         Prior.load(folder)
 
 
+def test_weights_that_are_not_numbers(tmp_path):
+    network = new_network(TINY)
+    next(network.parameters()).data[0] = float("nan")
+    save_prior(network, tmp_path, card={})
+    with pytest.raises(JobError, match="not numbers"):
+        Prior.load(tmp_path)
+
+
 def test_colour_priors_are_refused(tmp_path):
     network = UNet2DModel(
         in_channels=3, out_channels=3, block_out_channels=TINY, norm_num_groups=8, layers_per_block=1,

@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 from CTSuperResolutionLib.gaussians.backends.reference import voxelize
 from CTSuperResolutionLib.gaussians.density import prelu, prelu_inverse
 from CTSuperResolutionLib.gaussians.density_control import PRUNE_BELOW, DensityControl, clone, split
-from CTSuperResolutionLib.gaussians.field import GaussianField, initial_field
+from CTSuperResolutionLib.gaussians.field import FAINT, GaussianField, initial_field
 from CTSuperResolutionLib.gaussians.scene import Scene
 
 SMALL = 0.12  # scene units, among the sizes of the fields below
@@ -74,8 +74,9 @@ class TestStart:
     def test_densities_are_those_of_the_residual(self):
         field = self.start()
         assert field.gamma.item() == pytest.approx(0.1, rel=1e-5)
-        torch.testing.assert_close(field.gaussians()[3], torch.full((500,), -0.2 * 0.15))
-        torch.testing.assert_close(field.parameters["densities"].detach(), torch.full((500,), -0.2 * 0.15 / 0.1))
+        densities = field.gaussians()[3].detach()
+        assert (densities + 0.2 * 0.15).abs().max() < 5 * FAINT and densities.std() > 0.5 * FAINT
+        assert field.parameters["densities"].mean().item() == pytest.approx(-0.2 * 0.15 / 0.1, rel=0.01)
 
     def test_seeded(self):
         first, again, other = (self.start(seed).parameters["means"] for seed in (0, 0, 1))
