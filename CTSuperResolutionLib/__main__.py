@@ -1,6 +1,6 @@
 """``python -m CTSuperResolutionLib`` is ``ctsr``."""
 
-from CTSuperResolutionLib.cli.main import entry
+from CTSuperResolutionLib.cli.start import entry
 
 if __name__ == "__main__":
     entry()

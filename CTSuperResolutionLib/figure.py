@@ -14,6 +14,7 @@ from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.cm import ScalarMappable
 from matplotlib.colors import Normalize
 from matplotlib.figure import Figure
+from matplotlib.patheffects import withStroke
 
 from .volume.volume import Volume
 
@@ -182,7 +183,8 @@ def _name_edges(axes: Axes, names: tuple[str, str, str, str]) -> None:
         (0.5, 0.01, "center", "bottom"),
     )
     for name, (x, y, across, along) in zip(names, places, strict=True):
-        axes.text(x, y, name, transform=axes.transAxes, ha=across, va=along, color="gold", fontsize=9)
+        style = {"color": "gold", "fontsize": 9, "path_effects": [withStroke(linewidth=2, foreground="black")]}
+        axes.text(x, y, name, transform=axes.transAxes, ha=across, va=along, **style)
 
 
 def _write(figure: Figure, place: Layout, x: float, y: float, text: str, size: float, **style: object) -> None:

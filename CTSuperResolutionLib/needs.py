@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
@@ -9,7 +10,7 @@ from CTSuperResolutionLib import machine
 from CTSuperResolutionLib.effort import estimate_memory
 from CTSuperResolutionLib.job.errors import JobError
 from CTSuperResolutionLib.job.parameters import PRESET_NAMES
-from CTSuperResolutionLib.job.spec import JobSpec
+from CTSuperResolutionLib.job.spec import MAX_OUTPUT_VOXELS, JobSpec
 from CTSuperResolutionLib.volume.checks import MIN_SIDE, check_shape
 
 PICTURE_BYTES = 20_000_000  # compare.png and result.json are smaller
@@ -25,6 +26,7 @@ class Needs:
         output_shape: voxels of the result. output_spacing: mm between them, (z, y, x).
         memory: bytes at the peak. disk: bytes of the results, if nothing could be compressed.
         device: where the work will be done. available: bytes free now, there and in main memory.
+        fits: whether the result is small enough, for memory and for the method.
         write_seconds: about how long writing the results takes on a plain computer.
     """
 
@@ -37,21 +39,24 @@ class Needs:
     disk: int
     device: str
     available: int
+    fits: bool
     write_seconds: float
 
     def require_memory(self, spec: JobSpec) -> None:
-        """Check that the job fits into memory.
+        """Check that the job fits.
 
         Raises:
             JobError: it does not; says which lower preset or smaller region would.
         """
-        if self.memory <= self.available:
+        if self.fits:
             return
         ways = [*_lower_presets(self, spec), *_smaller_region(self, spec)]
         advice = f"choose {' or '.join(ways)}" if ways else "use a machine with more memory"
+        result = f"The result of {' x '.join(map(str, self.output_shape))} voxels"
+        if math.prod(self.output_shape) > MAX_OUTPUT_VOXELS:
+            raise JobError(f"{result} is too large, for {MAX_OUTPUT_VOXELS / 1e9:.1f} billion are the most; {advice}.")
         raise JobError(
-            f"The result of {' x '.join(map(str, self.output_shape))} voxels needs about {_gb(self.memory)} of memory "
-            f"and {_gb(self.available)} are free; {advice}."
+            f"{result} needs about {_gb(self.memory)} of memory and {_gb(self.available)} are free; {advice}."
         )
 
 
@@ -64,10 +69,11 @@ def job_needs(spec: JobSpec, shape: Sequence[int], spacing: Sequence[float]) -> 
     region = spec.region(shape)
     inside = tuple(part.stop - part.start for part in region)
     check_shape("The region of interest" if spec.roi else "The scan", inside)
-    factors = spec.factors(spacing, inside)
+    factors = spec.refinement(spacing)
     device = machine.choose_device(spec.device)
     output = tuple(n * s for n, s in zip(inside, factors, strict=True))
-    voxels = output[0] * output[1] * output[2]
+    voxels = math.prod(output)
+    available = machine.available_memory(device)
     return Needs(
         start=tuple(part.start for part in region),
         shape=inside,
@@ -77,16 +83,22 @@ def job_needs(spec: JobSpec, shape: Sequence[int], spacing: Sequence[float]) -> 
         memory=estimate_memory(spec, inside, factors),
         disk=2 * 2 * voxels + PICTURE_BYTES,
         device=str(device),
-        available=machine.available_memory(device),
+        available=available,
+        fits=_fits(spec, inside, factors, available),
         write_seconds=1 + 4e-7 * voxels,
     )
 
 
+def _fits(spec: JobSpec, shape: Sequence[int], factors: Sequence[int], available: int) -> bool:
+    voxels = math.prod(shape) * math.prod(factors)
+    return voxels <= MAX_OUTPUT_VOXELS and estimate_memory(spec, shape, factors) <= available
+
+
 def _lower_presets(needs: Needs, spec: JobSpec) -> list[str]:
     for preset in reversed(PRESET_NAMES[: PRESET_NAMES.index(spec.preset)]):
-        memory = estimate_memory(replace(spec, preset=preset), needs.shape, needs.factors)
-        if memory <= needs.available:
-            return [f"--preset {preset} ({_gb(memory)})"]
+        lower = replace(spec, preset=preset)
+        if _fits(lower, needs.shape, needs.factors, needs.available):
+            return [f"--preset {preset} ({_gb(estimate_memory(lower, needs.shape, needs.factors))})"]
     return []
 
 
@@ -97,12 +109,12 @@ def _smaller_region(needs: Needs, spec: JobSpec) -> list[str]:
         return tuple(max(min(MIN_SIDE, n), int(n * share)) for n in needs.shape)
 
     low, high = 0.0, 1.0
-    if estimate_memory(spec, sides(low), needs.factors) > needs.available:
+    if not _fits(spec, sides(low), needs.factors, needs.available):
         return []
     for _ in range(12):
         middle = (low + high) / 2
-        fits = estimate_memory(spec, sides(middle), needs.factors) <= needs.available
-        low, high = (middle, high) if fits else (low, middle)
+        enough = _fits(spec, sides(middle), needs.factors, needs.available)
+        low, high = (middle, high) if enough else (low, middle)
     parts = []
     for first, n, side in zip(needs.start, needs.shape, sides(low), strict=True):
         start = first + (n - side) // 2

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from pathlib import Path
 
 import torch
 
@@ -21,7 +20,7 @@ from CTSuperResolutionLib.gaussians.scene import Scene
 from CTSuperResolutionLib.geometry import ScanGeometry, cone_beam, parallel_beam
 from CTSuperResolutionLib.job.events import Progress
 from CTSuperResolutionLib.job.parameters import Parameters
-from CTSuperResolutionLib.job.priors import find_prior
+from CTSuperResolutionLib.job.priors import find_prior, prior_name
 from CTSuperResolutionLib.job.spec import JobSpec
 from CTSuperResolutionLib.projection import project
 from CTSuperResolutionLib.turn import Turn
@@ -129,7 +128,7 @@ def super_resolve(scan: Volume, spec: JobSpec, *, progress: Progress | None = No
     report = {
         "scale": list(factors),
         "device": str(device),
-        "prior": {"name": Path(spec.prior).resolve().name, "sha256": prior.sha256},
+        "prior": {"name": prior_name(spec.prior), "sha256": prior.sha256},
         "gaussians": len(field),
         "gamma": round(float(field.gamma), 6),
         "consistency": {

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import errno
 import json
 import os
 import platform
@@ -10,6 +11,7 @@ import shutil
 import subprocess
 import sys
 import tempfile
+from collections.abc import Iterable
 from dataclasses import asdict
 from pathlib import Path
 from types import TracebackType
@@ -18,6 +20,7 @@ from typing import TYPE_CHECKING, Any
 from CTSuperResolutionLib import __version__
 from CTSuperResolutionLib.job.errors import JobError
 from CTSuperResolutionLib.job.events import Progress
+from CTSuperResolutionLib.job.priors import prior_name
 from CTSuperResolutionLib.job.spec import JobSpec
 
 if TYPE_CHECKING:
@@ -26,6 +29,7 @@ if TYPE_CHECKING:
 
 NOT_FOR_DIAGNOSIS = "Made by CTSuperResolution for research; not for diagnosis."
 SUMMARY = "result.json"  # put in place last: where it is, the rest is
+RESULTS = ("sr.nrrd", "cubic.nrrd", "compare.png", SUMMARY)
 PREFIX = ".ctsr-"
 
 # Waits for the end of the process that writes to its stdin. One that ended well says so; after a crash or kill, the
@@ -79,6 +83,27 @@ class OutputFolder:
             with contextlib.suppress(OSError, subprocess.SubprocessError):
                 self._janitor.communicate(b"done", timeout=5)
 
+    def require_replaceable(self, names: Iterable[str], source: Path | str) -> None:
+        """Check, before long work, that putting files of those names in place would destroy nothing but older ones.
+
+        Args:
+            names: the files to come.
+            source: what they are made from, which must stay.
+
+        Raises:
+            JobError: one is there and is the source, or not a regular file.
+        """
+        for target in (self.path / name for name in names):
+            if not target.exists():
+                continue
+            if Path(source).exists() and target.samefile(source):
+                raise JobError(f"The result {target} would replace the input; choose another output.")
+            if not target.is_file():
+                raise JobError(
+                    f"The result {target} cannot be written, for something that is no file has its name; move that "
+                    "or choose another output."
+                )
+
     def file(self, name: str) -> Path:
         """Where to write the result of that name."""
         return self.staging / name
@@ -107,6 +132,8 @@ class OutputFolder:
         done: list[str] = []
         try:
             for name in names:
+                if (self.path / name).is_dir():  # made since the work began; all in it would go
+                    raise IsADirectoryError(errno.EISDIR, os.strerror(errno.EISDIR))
                 done.append(name)
                 with contextlib.suppress(FileNotFoundError):
                     os.replace(self.path / name, older / name)
@@ -204,7 +231,8 @@ def _report(scan: Volume, result: Result, spec: JobSpec) -> dict[str, Any]:
         }
 
     # Names, not paths: a result is handed on more often than the folders around it should be.
-    job = spec.to_dict() | {"input": Path(spec.input).name, "prior": Path(spec.prior).name}
+    name = Path(os.path.abspath(spec.input)).name  # of "." as well
+    job = spec.to_dict() | {"input": name, "prior": prior_name(spec.prior)}
     del job["output"]
     return {
         "note": NOT_FOR_DIAGNOSIS,

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 import numpy as np
 import torch
 
@@ -18,7 +20,7 @@ def degrade(
     factors: tuple[int, int, int],
     *,
     kernel: str = "lanczos",
-    blur: float = 1.0,
+    blur: float | Sequence[float] = 1.0,
     noise_hu: float = 0.0,
     seed: int = 0,
 ) -> Volume:

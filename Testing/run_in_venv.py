@@ -45,7 +45,7 @@ def main() -> int:
 
 def set_up() -> str | None:
     """Make the environment anew; returns what went wrong."""
-    say(f"Setting up {VENV}: once, some minutes, about 2 GB.")
+    say(f"Setting up {VENV}: once, some minutes, about 3 GB.")
     problem = ensure_venv_module()
     if problem:
         return problem

@@ -183,3 +183,13 @@ def test_pyplot_is_left_alone():
     """pyplot keeps figures and a window system in global state; importing the module must not load it."""
     code = "import sys, CTSuperResolutionLib.figure; sys.exit('matplotlib.pyplot' in sys.modules)"
     assert subprocess.run([sys.executable, "-c", code], check=False).returncode == 0
+
+
+def test_letters_are_seen_on_bright_tissue(tmp_path):
+    """Gold on white is told apart by little more than a sixth of the full contrast: each letter has a dark outline."""
+    compare_figure(*trio(empty(value=WHITE)), tmp_path / "c.png", **TEXTS)
+    for row in panels(tmp_path / "c.png", (48.0, 48.0, 48.0)):
+        letters, plain = row[0], row[1]
+        assert plain.min() > 200
+        for part in (letters[:20], letters[-20:], letters[:, :20], letters[:, -20:]):
+            assert (part.max(axis=2) < 80).sum() > 10

@@ -13,7 +13,7 @@ from CTSuperResolutionLib.job.spec import JobSpec, parse_settings
 def add_input_options(parser: argparse.ArgumentParser) -> None:
     """How to read the scan."""
     group = parser.add_argument_group("reading")
-    group.add_argument("--series", metavar="UID", help="series to read from a DICOM folder that has several")
+    group.add_argument("--series", help="number or UID of the series to read, in a DICOM folder with several")
     group.add_argument("--allow-unusual", action="store_true", help="go on where the input does not look like a CT")
 
 

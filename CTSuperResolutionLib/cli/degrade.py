@@ -20,11 +20,13 @@ from CTSuperResolutionLib.results import OutputFolder
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Arguments of the command."""
-    blur, kernel = PARAMETERS["blur"], PARAMETERS["kernel"]
+    kernel = PARAMETERS["kernel"]
     parser.add_argument("input", metavar="INPUT", help="the scan")
     parser.add_argument("output", metavar="OUTPUT", help="the file to write, ending in .nrrd")
     parser.add_argument("--scale", default="4", help="2, 4, 8 or three factors z,y,x such as 4,1,1 (default 4)")
-    parser.add_argument("--blur", default=1.0, metavar="SIGMA", help=f"{blur.help} In voxels of INPUT (default 1)")
+    parser.add_argument(
+        "--blur", default=1.0, metavar="SIGMA", help="deviation of the Gaussian blur, in voxels of INPUT (default 1)"
+    )
     parser.add_argument("--kernel", default="lanczos", help=f"{', '.join(kernel.choices)}: {kernel.help}")
     parser.add_argument("--noise", type=float, default=0.0, metavar="HU", help="standard deviation of noise to add")
     parser.add_argument("--seed", type=int, default=0, help="of the noise (default 0)")
@@ -50,6 +52,7 @@ def execute(options: argparse.Namespace, progress: Reporter) -> dict[str, Any]:
     folder = OutputFolder(output.parent)
     progress.cancellation.on_kill(folder.discard)
     with folder:
+        folder.require_replaceable([output.name], spec.input)
         progress.stage("degrade", 3)
         from CTSuperResolutionLib.simulation import degrade
         from CTSuperResolutionLib.volume.reading import read_volume
@@ -57,7 +60,7 @@ def execute(options: argparse.Namespace, progress: Reporter) -> dict[str, Any]:
 
         scan = read_volume(Path(spec.input), series=options.series, allow_unusual=options.allow_unusual)
         progress.advance()
-        factors = spec.factors(scan.spacing, scan.shape)
+        factors = spec.refinement(scan.spacing)
         numbers = spec.parameters
         coarse = degrade(
             scan, factors, kernel=numbers.kernel, blur=numbers.blur, noise_hu=options.noise, seed=spec.seed

@@ -6,13 +6,18 @@ Nothing is downloaded. OUT_DIR gets what 'ctsr run' writes, and truth.nrrd and s
 from __future__ import annotations
 
 import argparse
+import json
+import os
+from pathlib import Path
 from typing import Any
 
 from CTSuperResolutionLib.cli.arguments import add_method_options, job_spec
 from CTSuperResolutionLib.cli.work import super_resolve_into
+from CTSuperResolutionLib.job.errors import JobError
 from CTSuperResolutionLib.job.events import Reporter
-from CTSuperResolutionLib.results import OutputFolder
+from CTSuperResolutionLib.results import SUMMARY, OutputFolder
 
+OWN = ("scan.nrrd", "truth.nrrd")  # what a demo writes besides the results
 NOISE_HU = 5.0  # of the simulated scan; larger voxels average the phantom's own noise away
 
 
@@ -31,6 +36,8 @@ def execute(options: argparse.Namespace, progress: Reporter) -> dict[str, Any]:
 
     def load(folder: OutputFolder) -> Any:
         nonlocal truth
+        _require_own(folder.path)
+        from CTSuperResolutionLib.degradation import assumed_blur
         from CTSuperResolutionLib.phantom import thorax
         from CTSuperResolutionLib.simulation import degrade
         from CTSuperResolutionLib.volume.reading import read_volume
@@ -39,8 +46,11 @@ def execute(options: argparse.Namespace, progress: Reporter) -> dict[str, Any]:
         truth = thorax(seed=spec.seed)
         progress.check()
         numbers = spec.parameters
-        factors = spec.factors(truth.spacing, truth.shape)
-        scan = degrade(truth, factors, kernel=numbers.kernel, blur=numbers.blur, noise_hu=NOISE_HU, seed=spec.seed)
+        factors = spec.refinement(truth.spacing)
+        # The scan covers whole voxels, and the result what the scan does.
+        truth = truth.crop(tuple(slice(0, n // s * s) for n, s in zip(truth.shape, factors, strict=True)))
+        blur = assumed_blur(numbers.blur, factors)
+        scan = degrade(truth, factors, kernel=numbers.kernel, blur=blur, noise_hu=NOISE_HU, seed=spec.seed)
         write_volume(truth, folder.file("truth.nrrd"))
         write_volume(scan, folder.file("scan.nrrd"))
         return read_volume(folder.file("scan.nrrd"))
@@ -56,6 +66,19 @@ def execute(options: argparse.Namespace, progress: Reporter) -> dict[str, Any]:
         return {"scores": scores}
 
     return super_resolve_into(spec, progress, load, score)
+
+
+def _require_own(folder: Path) -> None:
+    """Check that scan.nrrd and truth.nrrd, where they are there, come from an earlier demo and not from the user."""
+    there = [name for name in OWN if os.path.lexists(folder / name)]
+    if not there:
+        return
+    try:
+        ours = "scores" in json.loads((folder / SUMMARY).read_text(encoding="utf-8"))
+    except (OSError, ValueError, TypeError):
+        ours = False
+    if not ours or not all((folder / name).is_file() for name in there):
+        raise JobError(f"{folder / there[0]} is not from an earlier demo and would be replaced; choose another folder.")
 
 
 def describe(found: dict[str, Any]) -> str:

@@ -65,7 +65,7 @@ def _job_lines(job: dict[str, Any]) -> list[tuple[str, str]]:
     def grid(shape: Any, spacing: Any) -> str:
         return f"{' x '.join(map(str, shape))} voxels of {' x '.join(f'{s:.4g}' for s in spacing)} mm (z, y, x)"
 
-    enough = "fits" if job["memory"] <= job["available"] else "does not fit: see 'ctsr run' for what would"
+    enough = "fits" if job["fits"] else "does not fit: see 'ctsr run' for what would"
     return [
         ("input", grid(job["input_shape"], job["input_spacing"])),
         ("output", grid(job["output_shape"], job["output_spacing"])),

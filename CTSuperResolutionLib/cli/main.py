@@ -9,22 +9,24 @@ import sys
 import traceback
 import warnings
 from collections.abc import Iterator, Sequence
-from typing import NoReturn
+from typing import Any, NoReturn
 
 from CTSuperResolutionLib import __version__
 from CTSuperResolutionLib.cli import degrade, demo, info, run, train_prior
-from CTSuperResolutionLib.job import process
-from CTSuperResolutionLib.job.cancel import STDIN, Cancellation
+from CTSuperResolutionLib.cli.start import STDERR, STDOUT, wants_json
+from CTSuperResolutionLib.job.cancel import Cancellation
 from CTSuperResolutionLib.job.errors import Cancelled, JobError
 from CTSuperResolutionLib.job.events import JsonLines, Reporter, describe_error
 from CTSuperResolutionLib.job.terminal import TerminalBar
 
 COMMANDS = {"run": run, "demo": demo, "degrade": degrade, "train-prior": train_prior, "info": info}
-STDOUT, STDERR = 1, 2
 
 
 class Parser(argparse.ArgumentParser):
     """An argument parser whose complaints are JobErrors: one sentence, as everything else gets."""
+
+    def __init__(self, **values: Any) -> None:
+        super().__init__(allow_abbrev=False, **values)  # --pre must not mean --preset today and --prefix tomorrow
 
     def error(self, message: str) -> NoReturn:
         raise JobError(f"{message[:1].upper()}{message[1:].rstrip('.')}; see '{self.prog} --help'.")
@@ -52,11 +54,12 @@ def make_parser() -> Parser:
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run one command and return the exit code: 0 done, 1 internal error, 2 not possible as asked, 3 cancelled."""
     arguments = sys.argv[1:] if arguments is None else list(arguments)
-    as_json, debug = _wants_json(arguments), "--debug" in arguments
+    as_json, debug = wants_json(arguments), "--debug" in arguments
     cancellation = Cancellation()
     with contextlib.ExitStack() as stack:
         output = stack.enter_context(_protocol_stdout()) if as_json else None
-        stack.enter_context(cancellation.watching(stdin=as_json or process.is_pipe(STDIN), output=output))
+        # In text mode, stdin belongs to the shell: `while read scan; do ctsr info $scan; done` needs the rest of it.
+        stack.enter_context(cancellation.watching(stdin=as_json, output=output))
         if as_json:
             write = JsonLines(output, on_broken=lambda: cancellation.request("nobody reads the events any more"))
         else:
@@ -71,7 +74,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
             found = command.execute(options, reporter)
             reporter.result(found)
             if not as_json:
-                print(command.describe(found), flush=True)
+                _show(command.describe(found))
         except Exception as error:
             if debug:
                 traceback.print_exc()
@@ -80,22 +83,11 @@ def main(arguments: Sequence[str] | None = None) -> int:
     return 0
 
 
-def entry() -> NoReturn:
-    """The script ``ctsr``."""
-    code = main()
-    with contextlib.suppress(OSError):
-        sys.stdout.flush()
-        sys.stderr.flush()
-    if code == Cancelled.exit_code:
-        # The interpreter's own end waits for threads of libraries, and a cancelled job has no time for that.
-        os._exit(code)
-    sys.exit(code)
-
-
-def _wants_json(arguments: Sequence[str]) -> bool:
-    """Looked up before parsing, so that an error in the command line is an event, too."""
-    pairs = zip(arguments, [*arguments[1:], ""], strict=False)
-    return any(name == "--events=json" or (name, value) == ("--events", "json") for name, value in pairs)
+def _show(text: str) -> None:
+    """Print what was found. That nobody reads it, or not in this encoding, changes nothing: the work is done."""
+    encoding = getattr(sys.stdout, "encoding", None) or "utf-8"
+    with contextlib.suppress(OSError, ValueError):
+        print(text.encode(encoding, "backslashreplace").decode(encoding), flush=True)
 
 
 @contextlib.contextmanager

@@ -8,12 +8,16 @@ from __future__ import annotations
 
 import argparse
 import contextlib
+import os
 import time
 from pathlib import Path
 from typing import Any
 
 from CTSuperResolutionLib.job.errors import JobError
 from CTSuperResolutionLib.job.events import Reporter
+from CTSuperResolutionLib.job.spec import MAX_SEED
+
+MOST = 1e9  # of anything
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -38,21 +42,22 @@ def execute(options: argparse.Namespace, progress: Reporter) -> dict[str, Any]:
     """Run the command."""
     chosen = _plan_values(options)
     out = Path(options.out)
-    created = not out.exists()
     for folder in options.folders:
-        if not Path(folder).is_dir():
+        if not os.path.isdir(folder):
             raise JobError(f"There is no folder {folder}; name folders of radiographs.")
+    created: list[Path] = []  # innermost first
 
     def tidy() -> None:
         with contextlib.suppress(OSError):
             (out / "checkpoint.partial").unlink()
-        if created:
+        for folder in created:
             with contextlib.suppress(OSError):
-                out.rmdir()  # only if nothing is in it yet
+                folder.rmdir()  # only if nothing is in it
 
     progress.cancellation.on_kill(tidy)
     progress.stage("load")
     try:
+        _make(out, created)
         from CTSuperResolutionLib import machine
         from CTSuperResolutionLib.diffusion.training import TrainingPlan, train_prior
 
@@ -65,7 +70,10 @@ def execute(options: argparse.Namespace, progress: Reporter) -> dict[str, Any]:
             on_step=_Steps(progress, plan.minutes),
         )
     except OSError as error:
-        raise JobError(f"The folder {out} cannot be written ({error.strerror or error}); choose another one.") from None
+        place = Path(str(error.filename or out))
+        if error.errno is None or not (out in (place, *place.parents) or place in out.parents):
+            raise  # a library's own
+        raise JobError(f"{place} cannot be written ({error.strerror or error}); choose another --out.") from None
     finally:
         tidy()
     return {"folder": str(out.resolve()), "validation_loss": losses}
@@ -77,12 +85,21 @@ def describe(found: dict[str, Any]) -> str:
     return f"validation loss by diffusion step: {losses}\n  {found['folder']}"
 
 
+def _make(folder: Path, created: list[Path]) -> None:
+    """Make a folder with its parents, and list those that were not there, innermost first."""
+    missing = [part for part in (folder, *folder.parents) if not part.exists()]
+    created += missing
+    folder.mkdir(parents=True, exist_ok=True)
+
+
 def _plan_values(options: argparse.Namespace) -> dict[str, Any]:
     names = ("minutes", "steps", "batch", "crop", "learning_rate", "validation_fraction", "report_every", "seed")
     chosen = {name: getattr(options, name) for name in names if getattr(options, name) is not None}
+    if not 0 <= chosen.get("seed", 0) <= MAX_SEED:
+        raise JobError(f"--seed is to be from 0 to {MAX_SEED}, not {chosen['seed']}.")
     for name, value in chosen.items():
-        if not value > 0 and not (name == "seed" and value == 0):
-            raise JobError(f"--{name.replace('_', '-')} is to be above 0, not {value:g}.")
+        if name != "seed" and not 0 < value <= MOST:
+            raise JobError(f"--{name.replace('_', '-')} is to be above 0 and at most {MOST:g}, not {value}.")
     if chosen.get("crop", 32) % 8 or chosen.get("crop", 32) < 32:
         raise JobError(f"--crop is to be a multiple of 8 from 32 up, not {chosen['crop']}.")
     if chosen.get("validation_fraction", 0) > 0.5:

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 from CTSuperResolutionLib.job.events import Reporter
 from CTSuperResolutionLib.job.spec import JobSpec
-from CTSuperResolutionLib.results import OutputFolder, write_results
+from CTSuperResolutionLib.results import RESULTS, OutputFolder, write_results
 
 if TYPE_CHECKING:
     from CTSuperResolutionLib.pipeline import Result
@@ -37,6 +37,7 @@ def super_resolve_into(
     folder = OutputFolder(spec.output)
     progress.cancellation.on_kill(folder.discard)
     with folder:
+        folder.require_replaceable(RESULTS, spec.input)
         progress.stage("load", 2)
         scan = load(folder)
         progress.advance()

@@ -75,9 +75,10 @@ class Cancellation:
         bell, ring = socket.socketpair()
         for end in (bell, ring):
             end.setblocking(False)
-        previous = {n: signal.signal(n, self._on_signal) for n in SIGNALS if signal.getsignal(n) != signal.SIG_IGN}
         # Python runs handlers between bytecodes of the main thread, which may be minutes away; C rings this at once.
+        # Before the handlers, which do nothing: a signal that comes between the two would be lost.
         previous_wakeup = signal.set_wakeup_fd(ring.fileno(), warn_on_full_buffer=False)
+        previous = {n: signal.signal(n, self._on_signal) for n in SIGNALS if signal.getsignal(n) != signal.SIG_IGN}
         stopped = threading.Event()
         alive = (lambda: True) if process.outlives_its_parent() else process.parent_watch()
         arguments = (bell, stopped, alive, STDIN if stdin else None, output)

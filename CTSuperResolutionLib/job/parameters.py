@@ -59,7 +59,7 @@ class Parameter:
             raise JobError(f"The parameter {self.name} is {kind}, not '{value}'.")
         try:
             number = float(value)
-        except (TypeError, ValueError):
+        except (TypeError, ValueError, OverflowError):
             raise JobError(f"The parameter {self.name} is {kind}, not '{value}'.") from None
         if not math.isfinite(number) or (self.type is int and number != int(number)):
             raise JobError(f"The parameter {self.name} is {kind}, not '{value}'.")
@@ -93,7 +93,7 @@ class Parameters:
         help="What counts as densest; anything above is left to the cubic upsampling.")
     blur: float = _number(
         "scanner", 1.0, 1.0, 1.0, low=0, high=10, unit="output voxels",
-        help="Standard deviation of the scanner's Gaussian blur; at most a quarter of the factor is assumed of an axis.")
+        help="Standard deviation of the scanner's Gaussian blur; an axis gets at most a quarter of its factor.")
     damping: float = _number(
         "scanner", 0.1, 0.1, 0.1, low=0.001, high=1,
         help="Noise in the scan relative to its content: sharpening stops at a gain of 1/(2 damping).")
@@ -107,10 +107,10 @@ class Parameters:
         "views", 24, 60, 100, low=4, high=1000,
         help="Projections simulated over half a turn.")
     ddim_steps: int = _number(
-        "prior", 2, 3, 50, low=1, high=1000,
+        "prior", 1, 1, 50, low=1, high=1000,
         help="Denoising steps of the diffusion sampler.")
     start_step: int = _number(
-        "prior", 5, 5, 999, low=1, high=999,
+        "prior", 10, 10, 999, low=1, high=999,
         help="Diffusion step to start from: 999 is pure noise, lower keeps more of the upsampled view.")
     eta: float = _number(
         "prior", 0.0, 0.0, 0.99, low=0, high=1,
@@ -119,7 +119,7 @@ class Parameters:
         "prior", 0.001, 0.001, 0.001, low=0, high=1, unit="of full scale",
         help="Noise that the sampler expects in the scan's own projections.")
     null_space: float = _number(
-        "prior", 0.1, 0.1, 1.0, low=0, high=1,
+        "prior", 0.12, 0.12, 1.0, low=0, high=1,
         help="Share of what the prior adds to the views that is kept; 0 leaves the prior out.")
     gaussians: int = _number(
         "gaussians", 8_000, 30_000, 50_000, low=100, high=5_000_000,

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from pathlib import Path
 
 from CTSuperResolutionLib.job.parameters import unknown
@@ -26,6 +27,11 @@ def find_prior(name: str) -> Path:
     known = known_priors()
     if name in known:
         return known[name]
-    if name and Path(name).is_dir():
+    if name and os.path.isdir(name):  # unlike Path.is_dir, False for paths that cannot be
         return Path(name)
     raise unknown("prior", name, known, more=", or give the folder of one")
+
+
+def prior_name(prior: str) -> str:
+    """What to call a prior given by name or by path, "." included: the name, or that of its folder."""
+    return prior if prior in known_priors() else Path(os.path.abspath(prior)).name

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+import math
+import os
 import re
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import asdict, dataclass, field, fields
@@ -56,6 +58,7 @@ class JobSpec:
     settings: dict[str, Value] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
+        self._check_types()
         checked = {
             "scale": parse_scale(self.scale),
             "roi": None if self.roi is None else parse_roi(self.roi),
@@ -63,15 +66,29 @@ class JobSpec:
         }
         for name, value in checked.items():
             object.__setattr__(self, name, value)  # the dataclass is frozen
-        for name in ("input", "output"):
-            if not isinstance(getattr(self, name), str) or not getattr(self, name):
-                raise JobError(f"The job has no {name}; name one.")
-        if not re.fullmatch(r"auto|cpu|cuda(:\d+)?", str(self.device)):
+        if not re.fullmatch(r"auto|cpu|cuda(:[0-9]{1,3})?", self.device):
             raise unknown("device", self.device, ("auto", "cpu", "cuda"))
         if isinstance(self.seed, bool) or not isinstance(self.seed, int) or not 0 <= self.seed <= MAX_SEED:
-            raise JobError(f"The seed is a whole number from 0 to {MAX_SEED}, not '{self.seed}'.")
+            raise JobError(f"The seed is a whole number from 0 to {MAX_SEED}, not {_shown(self.seed)}.")
         find_prior(self.prior)
         _ = self.parameters
+
+    def _check_types(self) -> None:
+        """A job file may hold anything."""
+        for name in ("input", "output", "prior"):
+            value = getattr(self, name)
+            if value == "" and name != "prior":
+                raise JobError(f"The job has no {name}; name one.")
+            if not isinstance(value, str) or not _can_be_path(value):
+                raise JobError(f"The {name} of the job is a path, not {_shown(value)}.")
+        if not isinstance(self.device, str):
+            raise unknown("device", self.device, ("auto", "cpu", "cuda"))
+        if not isinstance(self.series, str | None):
+            raise JobError(f"The series of the job is text or nothing, not {_shown(self.series)}.")
+        if not isinstance(self.allow_unusual, bool):
+            raise JobError(f"The entry allow_unusual of the job is true or false, not {_shown(self.allow_unusual)}.")
+        if not isinstance(self.settings, Mapping):
+            raise JobError("The settings of a job are an object of names and values.")
 
     @cached_property
     def parameters(self) -> Parameters:
@@ -99,14 +116,28 @@ class JobSpec:
         return tuple(chosen)
 
     def factors(self, spacing: Sequence[float], shape: Sequence[int]) -> tuple[int, int, int]:
+        """As :meth:`refinement`, for a region of that many voxels along (z, y, x) whose result must not be too large.
+
+        Raises:
+            JobError: as there, or too many voxels to come out.
+        """
+        found = self.refinement(spacing)
+        voxels = math.prod(shape) * math.prod(found)
+        if voxels > MAX_OUTPUT_VOXELS:
+            raise JobError(
+                f"The result would have {voxels / 1e9:.1f} billion voxels, and {MAX_OUTPUT_VOXELS / 1e9:.1f} is the "
+                "most; choose a region of interest or a lower scale."
+            )
+        return found
+
+    def refinement(self, spacing: Sequence[float]) -> tuple[int, int, int]:
         """How many times finer the result is along (z, y, x).
 
         Args:
             spacing: mm between voxel centres of the input along (z, y, x); decides what "isotropic" means.
-            shape: voxels of the region to work on along (z, y, x).
 
         Raises:
-            JobError: nothing to refine, factors that the method cannot do, or too many voxels to come out.
+            JobError: nothing to refine, or factors that the method cannot do.
         """
         if self.scale == "isotropic":
             # Python's round() would send 2.5 to 2 and 3.5 to 4.
@@ -125,12 +156,6 @@ class JobSpec:
             raise JobError(
                 f"The factors {_joined(found)} are all different, and the views turn about an axis whose two others "
                 "share one factor; make two of them equal."
-            )
-        voxels = shape[0] * shape[1] * shape[2] * found[0] * found[1] * found[2]
-        if voxels > MAX_OUTPUT_VOXELS:
-            raise JobError(
-                f"The result would have {voxels / 1e9:.1f} billion voxels, and {MAX_OUTPUT_VOXELS / 1e9:.1f} is the "
-                "most; choose a region of interest or a lower scale."
             )
         return found
 
@@ -159,9 +184,6 @@ class JobSpec:
         for name in values:
             if name not in names:
                 raise unknown("job entry", name, names)
-        settings = values.get("settings", {})
-        if not isinstance(settings, dict):
-            raise JobError("The settings of a job file are an object of names and values.")
         return cls(**{"input": "", "output": "", **values})
 
 
@@ -175,7 +197,7 @@ def parse_scale(scale: object) -> str:
     if text in SCALES:
         return text
     parts = text.split(",")
-    if len(parts) != 3 or not all(part.isascii() and part.isdigit() for part in parts):
+    if len(parts) != 3 or not all(re.fullmatch("[0-9]{1,9}", part) for part in parts):
         raise JobError(f"The scale '{scale}' is not 2, 4, 8, isotropic or three factors z,y,x such as 4,1,1.")
     found = tuple(int(part) for part in parts)
     if min(found) < 1 or max(found) > MAX_FACTOR or max(found) == 1:
@@ -220,6 +242,19 @@ def _bound(value: object) -> int | None:
     if isinstance(value, float | bool):
         raise TypeError
     return int(value)
+
+
+def _can_be_path(text: str) -> bool:
+    try:
+        return b"\0" not in os.fsencode(text)
+    except UnicodeEncodeError:  # half a surrogate pair
+        return False
+
+
+def _shown(value: object) -> str:
+    """A value as a job file has it, short enough for a sentence."""
+    text = json.dumps(value, default=repr)
+    return text if len(text) <= 40 else f"{text[:39]}…"
 
 
 def _joined(factors: Iterable[int]) -> str:

@@ -104,6 +104,36 @@ def test_info_tells_what_a_job_needs(ctsr_here: Ctsr, scan: Path) -> None:
     assert "priors" in ctsr_here("info").out
 
 
+@pytest.mark.parametrize("scale", ["5,5,5", "7,1,1", "8"])
+def test_demo_scores_on_the_grid_of_its_result(
+    ctsr_here: Ctsr, prior: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, scale: str
+) -> None:
+    """The phantom's sides are no multiples of the factors; and a second demo may replace the first."""
+    from CTSuperResolutionLib import phantom
+
+    full = phantom.thorax
+    side = 66
+    monkeypatch.setattr(phantom, "thorax", lambda seed: full(shape=(side, side, side), spacing=6.0, seed=seed))
+    fewer = ["--set", "views=4", "--set", "iterations=1", "--set", "gaussians=500", "--set", "ddim_steps=1"]
+    for _ in range(1 if scale == "8" else 2):
+        ended = ctsr_here("demo", tmp_path / "out", "--prior", prior, "--scale", scale, *fewer)
+        assert ended.code == 0, ended.err
+    truth, sr = (sitk.ReadImage(str(tmp_path / "out" / f"{name}.nrrd")) for name in ("truth", "sr"))
+    assert truth.GetSize() == sr.GetSize() and np.allclose(truth.GetOrigin(), sr.GetOrigin())
+    scores = json.loads((tmp_path / "out" / "result.json").read_text())["scores"]
+    assert scores["cubic"]["psnr_db"] > 15
+
+
+def test_degrade_takes_scans_whose_refinement_would_be_too_large(
+    ctsr_here: Ctsr, scan: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from CTSuperResolutionLib.job import spec
+
+    monkeypatch.setattr(spec, "MAX_OUTPUT_VOXELS", 10 * 12 * 16)
+    ended = ctsr_here("degrade", scan, tmp_path / "coarse.nrrd", "--scale", "1,1,2")
+    assert ended.code == 0, ended.err
+
+
 @pytest.fixture
 def radiographs(tmp_path: Path) -> Path:
     folder = tmp_path / "x-rays"
@@ -139,6 +169,34 @@ def test_train_prior_without_images(ctsr_here: Ctsr, tmp_path: Path) -> None:
     ended = ctsr_here("train-prior", tmp_path / "empty", "--out", tmp_path / "prior", *TINY)
     assert ended.code == 2 and "No image" in ended.err
     assert not (tmp_path / "prior").exists()
+
+
+@pytest.mark.parametrize(
+    ("error", "code", "says"),
+    [
+        (OSError("libodd.so: cannot open shared object file"), 1, "libodd.so"),
+        (PermissionError(13, "Permission denied", "/elsewhere/odd"), 1, "/elsewhere/odd"),
+        (OSError(28, "No space left on device"), 2, "prior cannot be written (No space left on device)"),
+    ],
+)
+def test_training_blames_its_folder_for_its_own_failures_alone(
+    ctsr_here: Ctsr,
+    radiographs: Path,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    error: OSError,
+    code: int,
+    says: str,
+) -> None:
+    from CTSuperResolutionLib.diffusion import training
+
+    def fail(*_: object, **__: object) -> None:
+        raise error
+
+    monkeypatch.setattr(training, "train_prior", fail)
+    ended = ctsr_here("train-prior", radiographs, "--out", tmp_path / "made" / "prior", *TINY)
+    assert (ended.code, says in ended.err) == (code, True), ended.err
+    assert not (tmp_path / "made").exists()
 
 
 def test_training_stops_when_asked_and_keeps_its_checkpoint(start: Callable, radiographs: Path, tmp_path: Path) -> None:

@@ -108,3 +108,45 @@ def test_full_disk_is_said_before_the_work(tmp_path: Path, monkeypatch: pytest.M
             folder.require_space(4_000_000)
             folder.require_space(40_000_000)
     assert list(tmp_path.iterdir()) == []
+
+
+@pytest.mark.parametrize("kind", ["folder", "link to a folder", "pipe"])
+def test_what_is_no_file_is_never_replaced(tmp_path: Path, kind: str) -> None:
+    (tmp_path / "there").mkdir()
+    (tmp_path / "there" / "mine").write_bytes(b"mine")
+    out = tmp_path / "out"
+    out.mkdir()
+    if kind == "pipe":
+        if not hasattr(os, "mkfifo"):
+            pytest.skip("no named pipes")
+        os.mkfifo(out / "sr.nrrd")
+    elif kind == "folder":
+        (tmp_path / "there").rename(out / "sr.nrrd")
+    else:
+        (out / "sr.nrrd").symlink_to(tmp_path / "there")
+    before = sorted(tmp_path.rglob("*"))
+    with pytest.raises(JobError, match=r"sr\.nrrd cannot be written"), OutputFolder(out) as folder:
+        folder.require_replaceable(["cubic.nrrd", "sr.nrrd"], tmp_path / "scan.nrrd")
+    assert sorted(tmp_path.rglob("*")) == before
+
+
+def test_folder_made_during_the_work_is_not_replaced(tmp_path: Path) -> None:
+    (tmp_path / "cubic.nrrd").write_bytes(b"old")
+    with pytest.raises(JobError, match=r"sr\.nrrd cannot be replaced"), OutputFolder(tmp_path) as folder:
+        for name in ("cubic.nrrd", "sr.nrrd"):
+            folder.file(name).write_bytes(b"new")
+        (tmp_path / "sr.nrrd").mkdir()
+        (tmp_path / "sr.nrrd" / "mine").write_bytes(b"mine")
+        folder.publish()
+    assert (tmp_path / "sr.nrrd" / "mine").read_bytes() == b"mine"
+    assert (tmp_path / "cubic.nrrd").read_bytes() == b"old" and len(list(tmp_path.iterdir())) == 2
+
+
+def test_source_is_not_replaced_by_any_of_its_names(tmp_path: Path) -> None:
+    (tmp_path / "sr.nrrd").write_bytes(b"scan")
+    (tmp_path / "link.nrrd").symlink_to("sr.nrrd")
+    for source in (tmp_path / "sr.nrrd", tmp_path / ".." / tmp_path.name / "sr.nrrd", tmp_path / "link.nrrd"):
+        with pytest.raises(JobError, match="would replace the input"), OutputFolder(tmp_path) as folder:
+            folder.require_replaceable(["sr.nrrd"], source)
+    with OutputFolder(tmp_path) as folder:
+        folder.require_replaceable(["sr.nrrd", "cubic.nrrd"], tmp_path / "other.nrrd")

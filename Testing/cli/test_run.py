@@ -96,6 +96,16 @@ def test_same_seed_same_files(done: tuple, ctsr: Ctsr, scan: Path, prior: Path, 
 
 
 BAD = {
+    "input is a result": (["run", "{tmp}/sr.nrrd", "{tmp}"], "would replace the input"),
+    "degrade in place": (["degrade", "{tmp}/sr.nrrd", "{tmp}/../{name}/sr.nrrd"], "would replace the input"),
+    "degrade onto a folder": (["degrade", "{scan}", "{tmp}/cubic.nrrd", "--scale", "1,1,2"], "cannot be written"),
+    "result is a folder": (["run", "{scan}", "{tmp}/deep"], "deep/compare.png cannot be written"),
+    "demo onto a scan": (["demo", "{tmp}/mine"], "would be replaced"),
+    "abbreviation": (["run", "{scan}", "{tmp}/out", "--pre", "paper"], "--pre"),
+    "train forever": (["train-prior", "{tmp}", "--out", "{tmp}/out", "--minutes", "inf"], "above 0 and at most"),
+    "train seed": (["train-prior", "{tmp}", "--out", "{tmp}/out", "--seed", "-1"], "from 0 to 4294967295, not -1"),
+    "train onto a file": (["train-prior", "{tmp}", "--out", "{tmp}/broken.nrrd/a/b"], "cannot be written"),
+    "train without images": (["train-prior", "{tmp}/prior", "--out", "{tmp}/a/b/c"], "No image"),
     "no input": (["run"], "Name the scan"),
     "missing file": (["run", "{tmp}/none.nrrd", "{tmp}/out"], "none.nrrd"),
     "broken file": (["run", "{tmp}/broken.nrrd", "{tmp}/out"], "broken.nrrd"),
@@ -125,15 +135,20 @@ def test_bad_input_gets_one_sentence_and_leaves_nothing(
     shutil.copytree(prior, tmp_path / "prior")
     weights = tmp_path / "prior" / "diffusion_pytorch_model.safetensors"
     weights.write_bytes(weights.read_bytes()[:-100])
-    before = sorted(tmp_path.rglob("*"))
+    for folder in ("cubic.nrrd", "deep/compare.png", "mine"):
+        (tmp_path / folder).mkdir(parents=True)
+    for copy in ("sr.nrrd", "mine/scan.nrrd"):
+        shutil.copy(scan, tmp_path / copy)
+    (tmp_path / "mine" / "result.json").write_text('{"note": "of a run, not a demo"}', encoding="utf-8")
+    before = {path: path.read_bytes() if path.is_file() else None for path in tmp_path.rglob("*")}
     arguments, says = BAD[case]
-    arguments = [argument.format(tmp=tmp_path, scan=scan) for argument in arguments]
+    arguments = [argument.format(tmp=tmp_path, name=tmp_path.name, scan=scan) for argument in arguments]
     ended = ctsr_here(*arguments)
     sentence = ended.err.splitlines()[-1]
     assert sentence.startswith("ctsr: ") and sentence.endswith(".") and says in sentence
     assert "Traceback" not in ended.err and ended.out == ""
     assert ended.code == 2
-    assert sorted(tmp_path.rglob("*")) == before
+    assert {path: path.read_bytes() if path.is_file() else None for path in tmp_path.rglob("*")} == before
 
 
 @pytest.mark.parametrize("case", ["option", "scale", "missing file"])
@@ -158,6 +173,28 @@ def test_too_large_for_memory_says_what_fits(ctsr_here: Ctsr, tmp_path: Path) ->
     assert "96 x 4000 x 4000 voxels needs about" in sentence and "are free; choose" in sentence
     assert "a region such as --roi " in sentence
     assert not (tmp_path / "out").exists()
+
+
+def test_too_many_voxels_says_what_fits(ctsr_here: Ctsr, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The advice, taken, is enough, though memory would do for more."""
+    from CTSuperResolutionLib import machine
+    from CTSuperResolutionLib.job.spec import MAX_OUTPUT_VOXELS
+
+    monkeypatch.setattr(machine, "available_memory", lambda device=None: 10**12)
+    image = sitk.Image(768, 768, 60, sitk.sitkInt16) - 1000
+    image[0, 0, 0] = 500
+    sitk.WriteImage(image, str(tmp_path / "wide.nrrd"), useCompression=True)
+    ended = ctsr_here("run", tmp_path / "wide.nrrd", tmp_path / "out", "--scale", "4", "--device", "cpu")
+    sentence = ended.err.splitlines()[-1]
+    assert ended.code == 2 and "240 x 3072 x 3072 voxels is too large" in sentence
+    roi = sentence.split("--roi ")[1].rstrip(".")
+    bounds = [tuple(map(int, part.split(":"))) for part in roi.split(",")]
+    voxels = np.prod([4 * (stop - start) for start, stop in bounds])
+    assert 0.9 * MAX_OUTPUT_VOXELS < voxels <= MAX_OUTPUT_VOXELS
+    for (start, stop), n in zip(bounds, (60, 768, 768), strict=True):
+        assert abs(start + stop - n) <= 1 and start > 0
+    told = ctsr_here("info", tmp_path / "wide.nrrd", "--scale", "4", "--device", "cpu", "--roi", roi)
+    assert ", fits" in told.out
 
 
 def wait_for_stage(process: subprocess.Popen, stage: str) -> None:

@@ -134,7 +134,8 @@ time.sleep(100)
 def test_parent_killed(tmp_path: Path, out: Path, manner: str) -> None:
     log = tmp_path / "log"
     command = [sys.executable, "-c", PARENT, str(log), sys.executable, str(CHILD), manner, str(out)]
-    parent = subprocess.Popen(command, stdout=subprocess.PIPE, env=ENVIRONMENT)
+    plain = {} if os.name == "nt" else {"preexec_fn": plain_signals}  # under nohup, a child would outlive its parent
+    parent = subprocess.Popen(command, stdout=subprocess.PIPE, env=ENVIRONMENT, **plain)
     child = psutil.Process(int(parent.stdout.readline()))
     assert wait_until(lambda: working(out))
     since = time.monotonic()

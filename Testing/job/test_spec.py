@@ -11,6 +11,7 @@ from hypothesis import strategies as st
 
 from CTSuperResolutionLib.job.errors import JobError
 from CTSuperResolutionLib.job.parameters import PRESETS
+from CTSuperResolutionLib.job.priors import prior_name
 from CTSuperResolutionLib.job.spec import JobSpec, parse_roi, parse_settings
 
 
@@ -85,6 +86,22 @@ def test_scales_that_are_not_allowed(scale: str) -> None:
         ({"roi": "1-2,3-4,5-6"}, "z0:z1,y0:y1,x0:x1"),
         ({"settings": {"gama": 0.1}}, "the nearest is 'gamma'"),
         ({"input": ""}, "no input"),
+        ({"input": 5}, "input of the job is a path, not 5"),
+        ({"input": "a\0b"}, "input of the job is a path"),
+        ({"output": "a\ud800"}, "output of the job is a path"),
+        ({"prior": 5}, "prior of the job is a path, not 5"),
+        ({"prior": ["a"]}, "prior of the job is a path"),
+        ({"prior": "a\0"}, "prior of the job is a path"),
+        ({"prior": "a" * 5000}, "no prior 'aaa"),
+        ({"device": ["cpu"]}, "no device"),
+        ({"device": "cuda:" + "9" * 400}, "no device"),
+        ({"series": 3}, "series of the job is text or nothing, not 3"),
+        ({"allow_unusual": "no"}, 'true or false, not "no"'),
+        ({"seed": 10**400}, "whole number"),
+        ({"settings": [1]}, "object of names"),
+        ({"settings": {"views": 10**400}}, "views is a whole number"),
+        ({"scale": "9" * 5000 + ",1,1"}, "is not 2, 4, 8"),
+        ({"preset": ["paper"]}, "no preset"),
     ],
 )
 def test_what_is_not_allowed(values: dict, says: str) -> None:
@@ -154,3 +171,10 @@ def test_roi_text_and_pairs_agree(start: int | None, stop: int | None, other: in
 def test_bad_job_files(text: str, says: str) -> None:
     with pytest.raises(JobError, match=says):
         JobSpec.from_json(text)
+
+
+def test_name_of_a_prior(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    (tmp_path / "mine").mkdir()
+    monkeypatch.chdir(tmp_path / "mine")
+    named = {"shipped": "shipped", ".": "mine", "..": tmp_path.name, "../mine/": "mine"}
+    assert {prior: prior_name(prior) for prior in named} == named

@@ -1,0 +1,94 @@
+"""``ctsr`` with standard streams that are closed, full or somebody else's, and Ctrl-C as it begins."""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+import subprocess
+import sys
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+Ctsr = Callable[..., object]
+pytestmark = pytest.mark.skipif(os.name == "nt", reason="a POSIX shell and POSIX signals")
+COARSER = ("--scale", "1,1,2", "--kernel", "mean")
+SHELL = ["sh", "-c"]
+
+
+CLOSED = [">&-", "2>&-", "<&-", "<&- >&- 2>&-"]
+UNREAD = [">/dev/full", "2>/dev/full", ">/dev/full 2>&1", "| true", "2>&1 | true"]
+# With JSON, nobody reading the events cancels the job, so that is left out.
+CASES = [*(("text", case) for case in CLOSED + UNREAD), *(("json", case) for case in [*CLOSED, "2>/dev/full"])]
+
+
+@pytest.mark.parametrize(("events", "redirection"), CASES)
+def test_results_are_there_whatever_becomes_of_the_words(
+    ctsr: Ctsr, scan: Path, tmp_path: Path, redirection: str, events: str
+) -> None:
+    if "/dev/full" in redirection and not Path("/dev/full").exists():
+        pytest.skip("no /dev/full here")
+    code = tmp_path / "code"
+    line = f'{{ "$@"; echo $? >{code}; }} {redirection}'
+    arguments = ("degrade", scan, tmp_path / "out" / "coarse.nrrd", *COARSER, "--events", events)
+    ended = ctsr(*arguments, through=[*SHELL, line, "sh"])
+    assert code.read_text().strip() == "0", ended.err
+    assert [path.name for path in (tmp_path / "out").iterdir()] == ["coarse.nrrd"]
+    assert "Traceback" not in ended.err and "Exception" not in ended.err
+    if events == "json" and ">&-" not in redirection.replace("2>&-", ""):
+        assert ended.events[-1]["event"] == "result"
+
+
+def test_name_that_the_terminal_cannot_show(ctsr: Ctsr, scan: Path, tmp_path: Path) -> None:
+    plain = ["env", "PYTHONIOENCODING=ascii"]
+    ended = ctsr("degrade", scan, tmp_path / "größe.nrrd", *COARSER, through=plain)
+    assert ended.code == 0, ended.err
+    assert (tmp_path / "größe.nrrd").is_file() and "gr\\xf6\\xdfe.nrrd" in ended.out
+
+
+def test_stdin_is_left_to_the_shell(ctsr: Ctsr, tmp_path: Path) -> None:
+    """The loop that every shell user writes sees all its lines."""
+    (tmp_path / "list").write_text("one\ntwo\ncancel\n")
+    loop = f'cat {tmp_path / "list"} | while read line; do "$@" >/dev/null && echo done $line; done'
+    ended = ctsr("info", through=[*SHELL, loop, "sh"])
+    assert ended.out.split("\n") == ["done one", "done two", "done cancel", ""]
+
+
+INTERRUPTED = """
+import os, runpy, signal, sys
+module, number, *arguments = sys.argv[1:]
+
+class Interrupt:
+    def find_spec(self, name, path=None, target=None):
+        if name == module:
+            os.kill(os.getpid(), getattr(signal, number))
+
+sys.meta_path.insert(0, Interrupt())
+sys.argv = ["ctsr", *arguments]
+runpy.run_module("CTSuperResolutionLib", run_name="__main__")
+"""
+
+
+@pytest.mark.parametrize("number", ["SIGINT", "SIGTERM"])
+@pytest.mark.parametrize("module", ["CTSuperResolutionLib.cli.main", "argparse", "CTSuperResolutionLib.job.events"])
+@pytest.mark.parametrize("events", ["text", "json"])
+def test_stopped_while_it_begins(number: str, module: str, events: str) -> None:
+    def plain() -> None:
+        signal.signal(signal.SIGINT, signal.SIG_DFL)
+        signal.signal(signal.SIGTERM, signal.SIG_DFL)
+
+    command = [sys.executable, "-c", INTERRUPTED, module, number, "info", "--events", events]
+    root = Path(__file__).resolve().parents[2]
+    done = subprocess.run(
+        command, capture_output=True, text=True, check=False, cwd=root, preexec_fn=plain, stdin=subprocess.DEVNULL
+    )
+    assert done.returncode == 3, done.stderr
+    if events == "json":
+        (line,) = done.stdout.splitlines()
+        event = json.loads(line)
+        assert (event["event"], event["kind"], event["exit_code"]) == ("error", "cancelled", 3)
+        assert number in event["message"] and done.stderr == ""
+    else:
+        assert done.stderr == f"ctsr: Cancelled: stopped by {number}.\n" and done.stdout == ""
