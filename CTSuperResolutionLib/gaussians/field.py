@@ -57,9 +57,9 @@ def initial_field(
 ) -> GaussianField:
     """Gaussians placed where the upsampled volume has edges, which is where it misses detail.
 
-    Positions are drawn with probability ∝ |∇volume| and jittered inside their voxel; scales are isotropic, from the
-    mean distance to three neighbours; raw densities are φ⁻¹ of the residual known at that point, times 0.15 (the
-    factor by which R2-Gaussian accounts for overlap), and a faint random part of either sign.
+    Positions are drawn with probability ∝ |∇volume| and jittered inside their voxel; scales are the same number of
+    voxels along every axis, the mean distance to three neighbours; raw densities are φ⁻¹ of the residual known at that
+    point, times 0.15 (the factor by which R2-Gaussian accounts for overlap), and a faint random part of either sign.
 
     Args:
         volume: the upsampled volume (z, y, x) in [0, 1].
@@ -81,9 +81,10 @@ def initial_field(
     jittered = index + torch.rand(count, 3, generator=generator, dtype=torch.float64) - 0.5
     means = (torch.tensor(grid.first) + jittered * torch.tensor(grid.spacing)).flip(1)
 
-    distance = cKDTree(means.numpy()).query(means.numpy(), k=4)[0][:, 1:]
+    distance = cKDTree(jittered.numpy()).query(jittered.numpy(), k=4)[0][:, 1:]
     # A lone Gaussian in a flat region would be huge, cost thousands of pixels a step, and have no detail to carry.
-    scale = distance.mean(1).clip(0.5 * min(grid.spacing), WIDEST * max(grid.spacing))
+    voxels = torch.from_numpy(distance.mean(1).clip(0.5, WIDEST))
+    scales = voxels[:, None] * torch.tensor(grid.spacing[::-1], dtype=torch.float64)
     raw_gamma = torch.log(torch.expm1(torch.tensor(gamma, dtype=torch.float64)))
     # A density of exactly zero would be pruned before it has seen a view.
     density = 0.15 * residual.cpu().flatten()[drawn] + FAINT * torch.randn(count, generator=generator)
@@ -94,7 +95,7 @@ def initial_field(
     return GaussianField(
         parameters={
             "means": parameter(means),
-            "scales": parameter(torch.from_numpy(np.log(scale))[:, None].repeat(1, 3)),
+            "scales": parameter(scales.log()),
             "quats": parameter(torch.tensor([1.0, 0, 0, 0]).repeat(count, 1)),
             "densities": parameter(prelu_inverse(density, torch.tensor(gamma))),
         },
