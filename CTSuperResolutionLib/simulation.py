@@ -7,12 +7,13 @@ from collections.abc import Sequence
 import numpy as np
 import torch
 
+from CTSuperResolutionLib.consistency import METAL_HU
 from CTSuperResolutionLib.degradation import make_degradation
 from CTSuperResolutionLib.job.errors import JobError
-from CTSuperResolutionLib.volume.checks import MIN_SIDE
+from CTSuperResolutionLib.volume.checks import AIR_HU, MIN_SIDE
 from CTSuperResolutionLib.volume.volume import Volume
 
-CLIP_HU = (-1024.0, 3071.0)  # padding below air and metal above the CT scale would ring
+CLIP_HU = (AIR_HU, METAL_HU)  # padding below air and metal above the CT scale would ring
 
 
 def degrade(

@@ -99,10 +99,9 @@ def restore(
     progress = progress or Progress()
     brightest = float(upsampled.max()) or 1.0  # nothing but air: any scale will do
     y = coarse / brightest * 2 - 1
-    start = upsampled / brightest * 2 - 1
+    # The first step already sees the measured part sharpened.
+    start = degradation.consistent(upsampled / brightest * 2 - 1, y)
     space = RangeSpace(degradation, upsampled)
-    # A† (y − A x) of the start, so that the first step already sees the measured part sharpened.
-    start = start + space.synthesize(space.measured(y) - space.coordinates(start))
     restored = torch.empty_like(upsampled)
     for first in range(0, len(y), settings.batch):
         batch = slice(first, min(first + settings.batch, len(y)))
