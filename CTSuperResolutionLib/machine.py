@@ -127,6 +127,7 @@ def describe() -> dict[str, Any]:
     """What the machine offers: versions, devices, projectors, priors, memory."""
     import torch
 
+    from CTSuperResolutionLib.gaussians.backends.choice import choose_backend
     from CTSuperResolutionLib.projection import tigre_adapter
 
     notes = []
@@ -146,7 +147,11 @@ def describe() -> dict[str, Any]:
             for i in range(torch.cuda.device_count())
             for properties in [torch.cuda.get_device_properties(i)]
         ],
-        "kernels": ["torch"],
+        "kernels": {
+            device: {"backend": backend.name, "why": backend.why}
+            for device in ["cpu", *(f"cuda:{i}" for i in range(torch.cuda.device_count()))]
+            for backend in [choose_backend(torch.device(device))]
+        },
         "projectors": ["torch"] + (["tigre"] if tigre_adapter.available() else []),
         "priors": {name: str(path) if path.is_dir() else None for name, path in known_priors().items()},
         "notes": notes,

@@ -51,7 +51,7 @@ def describe(found: dict[str, Any]) -> str:
             "gpu",
             "; ".join(f"{g['device']} {g['name']}, {g['memory_mb']} MB" for g in gpus) or "none that torch can use",
         ),
-        ("kernels", ", ".join(machine["kernels"])),
+        *(("kernels", f"{device}: {used['why']}") for device, used in machine["kernels"].items()),
         ("projectors", ", ".join(machine["projectors"])),
         ("priors", "; ".join(f"{name} at {path or '(missing)'}" for name, path in machine["priors"].items())),
         *(("note", note) for note in machine["notes"]),

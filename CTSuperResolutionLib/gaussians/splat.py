@@ -9,6 +9,8 @@ import torch
 
 from CTSuperResolutionLib.geometry import ScanGeometry
 
+NEAREST = 0.05  # of the source's distance: what lies closer to the source, or behind it, is not seen
+
 
 class Splats(NamedTuple):
     """Footprints on the detector, in pixels.
@@ -67,6 +69,9 @@ def project_gaussians(
     local = means @ axes.T  # (u, v, along the central ray)
     if geometry.is_cone:
         depth = local[:, 2] + geometry.source_distance
+        behind = depth <= NEAREST * geometry.source_distance
+        depth = torch.where(behind, geometry.source_distance, depth)
+        densities = torch.where(behind, 0.0, densities)
         zoom = geometry.detector_distance / depth
         zero = torch.zeros_like(zoom)
         ray = torch.stack([local[:, 0], local[:, 1], depth], -1)

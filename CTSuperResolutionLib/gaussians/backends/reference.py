@@ -11,9 +11,13 @@ import math
 
 import torch
 
+from CTSuperResolutionLib.gaussians.backends.field_arrays import check_shapes, check_sound
+from CTSuperResolutionLib.gaussians.losses import view_loss
 from CTSuperResolutionLib.gaussians.scene import VoxelGrid
 from CTSuperResolutionLib.gaussians.splat import covariance, project_gaussians
 from CTSuperResolutionLib.geometry import ScanGeometry
+
+__all__ = ["rasterize", "view_loss", "voxelize"]
 
 # A Gaussian ends RADIUS standard deviations from its centre. Its value there is subtracted everywhere, so that the
 # tail reaches zero without a step: exp(−q/2) − exp(−R²/2), an error of at most exp(−8) = 3.4e-4 of its height.
@@ -33,7 +37,12 @@ def rasterize(
     """Line integrals of a signed Gaussian field, (detector v, detector u), density x scene length.
 
     Arguments as :func:`~CTSuperResolutionLib.gaussians.splat.project_gaussians` takes them.
+
+    Raises:
+        ValueError: values that are not finite or beyond the limits of field_arrays.
     """
+    check_shapes(means, log_scales, quats, densities)
+    check_sound(means, log_scales, quats, densities)
     splats = project_gaussians(means, log_scales, quats, densities, geometry, view)
     uu, uv, vv = splats.covariances.unbind(-1)
     determinant = uu * vv - uv * uv
@@ -55,6 +64,8 @@ def voxelize(
         means: (n, 3) as (x, y, z), scene units. log_scales: (n, 3). quats: (n, 4). densities: (n,).
         grid: voxels in scene units; any sub-box costs only the Gaussians that touch it.
     """
+    check_shapes(means, log_scales, quats, densities)
+    check_sound(means, log_scales, quats, densities)
     spacing = means.new_tensor(grid.spacing)
     centres = (means.flip(-1) - means.new_tensor(grid.first)) / spacing
     sigma = covariance(log_scales, quats).flip(-1, -2) / (spacing[:, None] * spacing)
@@ -77,7 +88,7 @@ def _sum_windows(
     dimensions = len(shape)
     half_widths = reach.amax(-1).ceil().clamp(1, max(shape)).long()
     inside = ((centres.detach() + reach > -0.5) & (centres.detach() - reach < centres.new_tensor(shape) - 0.5)).all(-1)
-    total = centres.new_zeros(shape)
+    total = centres.new_zeros(shape) + 0 * heights.sum()  # with nothing to draw it still has a gradient
     for half in torch.unique(half_widths[inside]).tolist():
         members = torch.nonzero(inside & (half_widths == half)).squeeze(-1)
         chunk = max(1, WINDOW_SAMPLES // (2 * half + 1) ** dimensions)

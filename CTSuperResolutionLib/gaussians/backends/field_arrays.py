@@ -1,0 +1,33 @@
+"""The four tensors of a field as every backend takes them, and what they may hold."""
+
+from __future__ import annotations
+
+import torch
+
+# As in CUDAKernels/gaussian.h: beyond these an input is a mistake.
+LARGEST_COORDINATE = 1e6
+LARGEST_LOG_SCALE = 20.0
+LARGEST_DENSITY = 1e30
+
+UNSOUND = (
+    "The Gaussians hold values that are not finite or far too large; "
+    f"coordinates reach {LARGEST_COORDINATE:g}, log-scales ±{LARGEST_LOG_SCALE:g} and densities {LARGEST_DENSITY:g}."
+)
+
+
+def check_shapes(means: torch.Tensor, log_scales: torch.Tensor, quats: torch.Tensor, densities: torch.Tensor) -> None:
+    """Raise ValueError unless these are (n, 3), (n, 3), (n, 4) and (n,), of one dtype and on one device."""
+    count = len(means)
+    shapes = [tuple(tensor.shape) for tensor in (means, log_scales, quats, densities)]
+    if shapes != [(count, 3), (count, 3), (count, 4), (count,)]:
+        raise ValueError(f"A field has shapes (n, 3), (n, 3), (n, 4) and (n,), not {shapes}.")
+    if len({(tensor.dtype, tensor.device) for tensor in (means, log_scales, quats, densities)}) > 1:
+        raise ValueError("The tensors of a field have one dtype and lie on one device.")
+
+
+def check_sound(means: torch.Tensor, log_scales: torch.Tensor, quats: torch.Tensor, densities: torch.Tensor) -> None:
+    """Raise ValueError for values that are not finite or beyond the limits. Waits for the device."""
+    limits = (LARGEST_COORDINATE, LARGEST_LOG_SCALE, LARGEST_COORDINATE, LARGEST_DENSITY)
+    for tensor, limit in zip((means, log_scales, quats, densities), limits, strict=True):
+        if not bool((tensor.detach().abs() <= limit).all()):  # false for NaN too
+            raise ValueError(UNSOUND)

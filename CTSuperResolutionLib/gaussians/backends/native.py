@@ -1,0 +1,160 @@
+"""Rasterize and voxelize on CPU threads, through the library that CUDAKernels/CMakeLists.txt builds.
+
+Same arguments and results as :mod:`~CTSuperResolutionLib.gaussians.backends.reference`. Results do not depend on the
+number of threads, which is torch's own (:func:`torch.get_num_threads`).
+"""
+
+from __future__ import annotations
+
+import ctypes
+import sys
+from functools import lru_cache
+from pathlib import Path
+
+import torch
+
+from CTSuperResolutionLib.gaussians.backends.field_arrays import UNSOUND, check_shapes
+from CTSuperResolutionLib.gaussians.backends.frames import Grid, View
+from CTSuperResolutionLib.gaussians.backends.places import kernel_folders
+from CTSuperResolutionLib.gaussians.scene import VoxelGrid
+from CTSuperResolutionLib.geometry import ScanGeometry
+
+INTERFACE = 1  # NABGS_INTERFACE of CUDAKernels/nabgs.h
+PRECISIONS = {torch.float32: 0, torch.float64: 1}
+FILE = {"win32": "ctsr_native.dll", "darwin": "libctsr_native.dylib"}.get(sys.platform, "libctsr_native.so")
+
+
+def rasterize(
+    means: torch.Tensor,
+    log_scales: torch.Tensor,
+    quats: torch.Tensor,
+    densities: torch.Tensor,
+    geometry: ScanGeometry,
+    view: int,
+) -> torch.Tensor:
+    """Line integrals of a signed Gaussian field, (detector v, detector u), density x scene length."""
+    check_shapes(means, log_scales, quats, densities)
+    library = load_library()
+    frame = View.of(geometry, view)
+    calls = (library.nabgs_rasterize, library.nabgs_rasterize_backward)
+    return _Draw.apply(means, log_scales, quats, densities, frame, geometry.detector_shape, calls)
+
+
+def voxelize(
+    means: torch.Tensor,
+    log_scales: torch.Tensor,
+    quats: torch.Tensor,
+    densities: torch.Tensor,
+    grid: VoxelGrid,
+) -> torch.Tensor:
+    """Values of a signed Gaussian field at the voxel centres of a grid, (z, y, x)."""
+    check_shapes(means, log_scales, quats, densities)
+    library = load_library()
+    calls = (library.nabgs_voxelize, library.nabgs_voxelize_backward)
+    return _Draw.apply(means, log_scales, quats, densities, Grid.of(grid), grid.shape, calls)
+
+
+def view_loss(
+    rendered: torch.Tensor, target: torch.Tensor, data_range: float, *, absolute: float, dissimilarity: float
+) -> tuple[float, torch.Tensor]:
+    """As :func:`CTSuperResolutionLib.gaussians.losses.view_loss`, in two passes over the rows; the loss is a float."""
+    x, y = rendered.detach().contiguous(), target.contiguous()
+    loss, gradient = ctypes.c_double(), torch.empty_like(x)
+    shape = (ctypes.c_int32 * 2)(*x.shape)
+    head = (PRECISIONS[x.dtype], shape, x.data_ptr(), y.data_ptr(), data_range, absolute, dissimilarity)
+    _check(load_library().nabgs_view_loss(*head, loss, gradient.data_ptr(), torch.get_num_threads()))
+    return loss.value, gradient
+
+
+class LibraryError(Exception):
+    """There is no library to load, or it does not fit; the message says why."""
+
+
+@lru_cache(maxsize=1)
+def load_library() -> ctypes.CDLL:
+    """The library, loaded once.
+
+    Raises:
+        LibraryError: not built, not for this computer, or of another version.
+    """
+    path = find_library()
+    try:
+        library = ctypes.CDLL(str(path))
+    except OSError as error:
+        raise LibraryError(f"{path} cannot be loaded ({error})") from None
+    if not hasattr(library, "nabgs_interface") or library.nabgs_interface() != INTERFACE:
+        raise LibraryError(f"{path} is of another version; build it anew")
+    library.nabgs_instruction_set.restype = ctypes.c_char_p
+    pointer, four = ctypes.c_void_p, ctypes.POINTER(ctypes.c_void_p)
+    for name in ("nabgs_rasterize", "nabgs_voxelize"):
+        getattr(library, name).argtypes = [pointer, ctypes.c_int, ctypes.c_int64, four, pointer, ctypes.c_int]
+        backward = [pointer, ctypes.c_int, ctypes.c_int64, four, pointer, four, ctypes.c_int]
+        getattr(library, f"{name}_backward").argtypes = backward
+    image = [ctypes.c_int, ctypes.POINTER(ctypes.c_int32), pointer, pointer]
+    weights = [ctypes.c_double] * 3
+    library.nabgs_view_loss.argtypes = [*image, *weights, ctypes.POINTER(ctypes.c_double), pointer, ctypes.c_int]
+    return library
+
+
+def find_library() -> Path:
+    """Where the library lies.
+
+    Raises:
+        LibraryError: nowhere.
+    """
+    for folder in kernel_folders():
+        if (folder / FILE).is_file():
+            return folder / FILE
+    raise LibraryError(f"{FILE} was not built for this installation")
+
+
+def instruction_set() -> str:
+    """Which of the library's builds runs on this processor: avx512, avx2 or baseline."""
+    return load_library().nabgs_instruction_set().decode()
+
+
+class _Draw(torch.autograd.Function):
+    """A field drawn on an array, and the gradients back to it."""
+
+    @staticmethod
+    def forward(
+        ctx: torch.autograd.function.FunctionCtx,
+        means: torch.Tensor,
+        log_scales: torch.Tensor,
+        quats: torch.Tensor,
+        densities: torch.Tensor,
+        frame: ctypes.Structure,
+        shape: tuple[int, ...],
+        calls: tuple,
+    ) -> torch.Tensor:
+        field = [tensor.contiguous() for tensor in (means, log_scales, quats, densities)]
+        out = torch.empty(shape, dtype=means.dtype)
+        _check(calls[0](*_head(frame, field), out.data_ptr(), torch.get_num_threads()))
+        ctx.save_for_backward(*field)
+        ctx.frame, ctx.call = frame, calls[1]
+        return out
+
+    @staticmethod
+    @torch.autograd.function.once_differentiable
+    def backward(ctx: torch.autograd.function.FunctionCtx, gradient: torch.Tensor) -> tuple:
+        field = ctx.saved_tensors
+        gradient = gradient.contiguous()
+        gradients = [torch.empty_like(tensor) for tensor in field]
+        head = _head(ctx.frame, field)
+        _check(ctx.call(*head, gradient.data_ptr(), _pointers(gradients), torch.get_num_threads()))
+        return (*gradients, None, None, None)
+
+
+def _head(frame: ctypes.Structure, field: list[torch.Tensor]) -> tuple:
+    return ctypes.byref(frame), PRECISIONS[field[0].dtype], len(field[0]), _pointers(field)
+
+
+def _pointers(tensors: list[torch.Tensor]) -> ctypes.Array:
+    return (ctypes.c_void_p * 4)(*[tensor.data_ptr() for tensor in tensors])
+
+
+def _check(code: int) -> None:
+    if code == 1:
+        raise ValueError(UNSOUND)
+    if code:
+        raise MemoryError("There was not enough memory to draw the Gaussians.")

@@ -1,0 +1,55 @@
+/* The C interface of the CPU kernels: plain pointers, so that one library serves every Python and every torch.
+ *
+ * A field is four arrays in C order: means (n, 3) as (x, y, z); log-scales (n, 3); quaternions (n, 4) as (w, x, y, z),
+ * any length; signed densities (n). `precision` says what all arrays of a call hold: 0 float, 1 double.
+ * Results do not depend on the number of threads. Calls from several threads wait for each other.
+ */
+#ifndef NABGS_H
+#define NABGS_H
+
+#include <stdint.h>
+
+#if defined(_WIN32)
+#define NABGS_EXPORT __declspec(dllexport)
+#else
+#define NABGS_EXPORT __attribute__((visibility("default")))
+#endif
+
+#ifdef __cplusplus
+extern "C" {
+#endif
+
+#define NABGS_INTERFACE 1 /* grows with every change that a caller has to know of */
+
+enum {
+    NABGS_DONE = 0,
+    NABGS_UNSOUND_INPUT = 1, /* not finite, or beyond the limits in gaussian.h; outputs are then undefined */
+    NABGS_OUT_OF_MEMORY = 2
+};
+
+NABGS_EXPORT int nabgs_interface(void);
+
+/* Which of its builds runs on this processor: "avx512", "avx2" or "baseline". */
+NABGS_EXPORT const char* nabgs_instruction_set(void);
+
+/* image (v, u) of a View: line integrals of the field, density times world length. */
+NABGS_EXPORT int nabgs_rasterize(const void* view, int precision, int64_t count, const void* const field[4],
+                                 void* image, int threads);
+NABGS_EXPORT int nabgs_rasterize_backward(const void* view, int precision, int64_t count, const void* const field[4],
+                                          const void* image_gradient, void* const gradients[4], int threads);
+
+/* volume (z, y, x) of a Grid: values of the field at voxel centres. */
+NABGS_EXPORT int nabgs_voxelize(const void* grid, int precision, int64_t count, const void* const field[4],
+                                void* volume, int threads);
+NABGS_EXPORT int nabgs_voxelize_backward(const void* grid, int precision, int64_t count, const void* const field[4],
+                                         const void* volume_gradient, void* const gradients[4], int threads);
+
+/* loss = absolute * mean |x - y| + dissimilarity * (1 - mean SSIM(x, y)) of two images (v, u) with values of that
+ * range, and its gradient to x. */
+NABGS_EXPORT int nabgs_view_loss(int precision, const int32_t shape[2], const void* x, const void* y, double range,
+                                 double absolute, double dissimilarity, double* loss, void* gradient, int threads);
+
+#ifdef __cplusplus
+}
+#endif
+#endif

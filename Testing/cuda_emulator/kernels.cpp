@@ -1,0 +1,25 @@
+// The kernels of CUDAKernels/cuda as a library for the CPU.
+#include "cuda_on_cpu.h"
+
+#include "cuda/kernels.cu"
+
+namespace {
+
+struct Named {
+    const char* name;
+    void (*call)(void**);
+};
+
+#define KERNEL(name) {#name, on_cpu::call<name>}
+#define ON(array) KERNEL(prepare_##array), KERNEL(arrange_##array), KERNEL(draw_##array), KERNEL(moments_##array), \
+                  KERNEL(backward_##array)
+const Named KERNELS[] = {KERNEL(write_frame), ON(detector), ON(grid), KERNEL(loss_maps), KERNEL(loss_gradient)};
+
+}  // namespace
+
+// Null, or what went wrong. Arguments: 8 bytes each, an address, a whole number or a double.
+extern "C" const char* run_kernel(const char* name, int blocks, int threads, void** arguments, int schedule) {
+    for (const Named& kernel : KERNELS)
+        if (!strcmp(kernel.name, name)) return on_cpu::run(kernel.call, blocks, threads, arguments, schedule);
+    return "there is no such kernel";
+}

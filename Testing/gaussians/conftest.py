@@ -1,0 +1,52 @@
+"""What draws Gaussians here, for tests that every backend has to pass."""
+
+from __future__ import annotations
+
+import shutil
+import sys
+from pathlib import Path
+from types import ModuleType
+
+import pytest
+import torch
+
+sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
+
+from cuda_emulator.emulator import Emulator, build, why_not
+
+from CTSuperResolutionLib.gaussians.backends import native, reference
+
+
+def library_or_skip() -> ModuleType:
+    """The CPU library; missing is an error where it could have been built."""
+    try:
+        native.load_library()
+    except native.LibraryError as error:
+        if any(map(shutil.which, ("c++", "g++", "clang++", "cl"))):
+            pytest.fail(f"There is a compiler here but no CPU library: {error}.")
+        pytest.skip(f"no compiler, so no CPU library: {error}")
+    return native
+
+
+@pytest.fixture(scope="session", params=["torch", "native"])
+def kernels(request: pytest.FixtureRequest) -> ModuleType:
+    """Backends that work on a CPU in float64."""
+    return reference if request.param == "torch" else library_or_skip()
+
+
+@pytest.fixture(scope="session", params=["native", "cuda emulated", "cuda"])
+def fast(
+    request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory
+) -> tuple[ModuleType | Emulator, torch.device]:
+    """Backends that are to equal the torch twin, in float32, and where they work."""
+    if request.param == "native":
+        return library_or_skip(), torch.device("cpu")
+    if request.param == "cuda emulated":
+        if why_not():
+            pytest.skip(why_not())
+        return Emulator(build(tmp_path_factory.mktemp("emulator"))), torch.device("cpu")
+    if not torch.cuda.is_available():
+        pytest.skip("no CUDA device here; the emulator runs the same kernels on the CPU")
+    from CTSuperResolutionLib.gaussians.backends import cuda
+
+    return cuda, torch.device("cuda")
