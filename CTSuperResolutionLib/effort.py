@@ -12,6 +12,7 @@ from CTSuperResolutionLib.turn import Turn
 BASE_BYTES = 700_000_000  # Python with torch, diffusers and SimpleITK loaded, the prior and its activations
 VOLUME_COPIES = 10  # float32 volumes of the output's size alive at once, at the peak
 VIEW_COPIES = 8  # float32 stacks of views alive at once
+VOXELS_A_GAUSSIAN = 64  # a small region starts with fewer Gaussians than its preset says: these have enough to do
 BYTES_A_GAUSSIAN = 6_000  # windows, gradients and optimizer state of one Gaussian in the torch twin
 
 
@@ -21,19 +22,29 @@ def estimate_memory(spec: JobSpec, shape: Sequence[int], factors: Sequence[int])
     voxels = math.prod(shape) * math.prod(factors)
     volumes = VOLUME_COPIES * 4 * voxels
     views = VIEW_COPIES * 4 * p.views * _detector_pixels(shape, factors)
-    return int(BASE_BYTES + volumes + views + BYTES_A_GAUSSIAN * p.max_gaussians)
+    return int(BASE_BYTES + volumes + views + BYTES_A_GAUSSIAN * gaussian_counts(p, voxels)[1])
+
+
+def gaussian_counts(p: Parameters, voxels: int) -> tuple[int, int]:
+    """How many Gaussians the field of a result of that many voxels starts with, and how many it may grow to."""
+    start = min(p.gaussians, max(voxels // VOXELS_A_GAUSSIAN, 16))
+    return start, round(start * p.max_gaussians / p.gaussians)
 
 
 def stage_seconds(p: Parameters, shape: Sequence[int], factors: Sequence[int]) -> dict[str, float]:
     """About how long each stage of the pipeline takes on a plain computer, for the estimate of the time left."""
     voxels = math.prod(shape) * math.prod(factors)
     pixels = _detector_pixels(shape, factors)
+    gaussians = sum(gaussian_counts(p, voxels)) / 2
+    a_view = (
+        1.5e-7 * gaussians + 2e-8 * pixels
+    )  # drawn and compared by the CPU library; plain torch takes 20 times that
     return {
         "upsample": 0.5 + 4e-7 * voxels,
-        "project": 2 * p.views * 1e-8 * voxels,
+        "project": 3e-9 * p.views * voxels,
         "restore": 6 + p.views * p.ddim_steps * 3e-6 * pixels,
-        "fit": p.iterations * (0.01 + 3e-6 * (p.gaussians + p.max_gaussians) / 2 + 3e-7 * pixels),
-        "assemble": 1e-4 * p.gaussians + 1e-6 * voxels,
+        "fit": 6e-9 * p.views * voxels + p.iterations * (0.004 + 1e-7 * gaussians + p.views_per_step * a_view),
+        "assemble": 5e-6 * gaussians + 2e-7 * voxels,
     }
 
 

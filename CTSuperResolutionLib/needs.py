@@ -6,7 +6,6 @@ import math
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
-from CTSuperResolutionLib import machine
 from CTSuperResolutionLib.effort import estimate_memory
 from CTSuperResolutionLib.job.errors import JobError
 from CTSuperResolutionLib.job.parameters import PRESET_NAMES
@@ -61,19 +60,29 @@ class Needs:
 
 
 def job_needs(spec: JobSpec, shape: Sequence[int], spacing: Sequence[float]) -> Needs:
-    """What a job needs whose whole input has that shape and spacing in mm, (z, y, x).
+    """What a job needs here whose whole input has that shape and spacing in mm, (z, y, x).
 
     Raises:
         JobError: the scale or the region does not suit the input, or the device cannot be used.
+    """
+    from CTSuperResolutionLib import machine  # the panel asks needs_on, in a process that may not load torch
+
+    device = machine.choose_device(spec.device)
+    return needs_on(str(device), machine.available_memory(device), spec, shape, spacing)
+
+
+def needs_on(device: str, available: int, spec: JobSpec, shape: Sequence[int], spacing: Sequence[float]) -> Needs:
+    """As :func:`job_needs`, on a device with so many bytes of memory free.
+
+    Raises:
+        JobError: the scale or the region does not suit the input.
     """
     region = spec.region(shape)
     inside = tuple(part.stop - part.start for part in region)
     check_shape("The region of interest" if spec.roi else "The scan", inside)
     factors = spec.refinement(spacing)
-    device = machine.choose_device(spec.device)
     output = tuple(n * s for n, s in zip(inside, factors, strict=True))
     voxels = math.prod(output)
-    available = machine.available_memory(device)
     return Needs(
         start=tuple(part.start for part in region),
         shape=inside,
@@ -82,7 +91,7 @@ def job_needs(spec: JobSpec, shape: Sequence[int], spacing: Sequence[float]) -> 
         output_spacing=tuple(d / s for d, s in zip(spacing, factors, strict=True)),
         memory=estimate_memory(spec, inside, factors),
         disk=2 * 2 * voxels + PICTURE_BYTES,
-        device=str(device),
+        device=device,
         available=available,
         fits=_fits(spec, inside, factors, available),
         write_seconds=1 + 4e-7 * voxels,

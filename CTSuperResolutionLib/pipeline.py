@@ -12,8 +12,9 @@ from CTSuperResolutionLib.consistency import agree_with_scan, disagreement
 from CTSuperResolutionLib.degradation import assumed_blur, make_degradation
 from CTSuperResolutionLib.diffusion.ddnm import SamplerSettings, batch_size, restore, sampler_steps
 from CTSuperResolutionLib.diffusion.prior import Prior
-from CTSuperResolutionLib.effort import stage_seconds
-from CTSuperResolutionLib.gaussians.field import initial_field
+from CTSuperResolutionLib.effort import gaussian_counts, stage_seconds
+from CTSuperResolutionLib.gaussians.backends.choice import choose_backend
+from CTSuperResolutionLib.gaussians.field import edge_strength, energy, initial_field
 from CTSuperResolutionLib.gaussians.fit import FitSettings, fit
 from CTSuperResolutionLib.gaussians.residual import voxelize_residual
 from CTSuperResolutionLib.gaussians.scene import Scene
@@ -23,12 +24,11 @@ from CTSuperResolutionLib.job.parameters import Parameters
 from CTSuperResolutionLib.job.priors import find_prior, prior_name
 from CTSuperResolutionLib.job.spec import JobSpec
 from CTSuperResolutionLib.projection import project
+from CTSuperResolutionLib.projection.least_squares import least_squares
 from CTSuperResolutionLib.turn import Turn
 from CTSuperResolutionLib.upsampling import upsample
 from CTSuperResolutionLib.volume.intensity import restore_clipped, to_hu, to_unit
 from CTSuperResolutionLib.volume.volume import Volume
-
-VOXELS_A_GAUSSIAN = 64  # a small region starts with fewer Gaussians than its preset says: these have enough to do
 
 
 @dataclass(frozen=True, eq=False)
@@ -99,26 +99,37 @@ def super_resolve(scan: Volume, spec: JobSpec, *, progress: Progress | None = No
     # Part of what a weak prior draws is wrong; Wiener's factor, correlation over energy, says how much to keep.
     restored_views = torch.lerp(sharpened_views, restored_views, p.null_space)
 
-    progress.stage("fit", p.iterations)
+    near = p.start == "residual"
+    progress.stage("fit", p.iterations + (2 * p.views if near else 0))
     scene = Scene.around(cubic.shape, fine_spacing)
     generator = torch.Generator().manual_seed(spec.seed)
-    missing = sharpened_unit - base_unit
-    count = min(p.gaussians, max(cubic.numel() // VOXELS_A_GAUSSIAN, 16))
-    field = initial_field(base_unit, missing, scene.grid, count=count, gamma=p.gamma, generator=generator)
-    del missing, sharpened, sharpened_unit  # volumes: memory is what limits the size of a job
+    if near:
+        missing = least_squares(restored_views - base_views, cubic.shape, fine_spacing, geometry, progress=progress)
+        strength = energy(missing)
+    else:
+        missing = sharpened_unit - base_unit
+        strength = edge_strength(base_unit, scene.grid)
+    count, limit = gaussian_counts(p, cubic.numel())
+    field = initial_field(strength, missing, scene.grid, count=count, gamma=p.gamma, generator=generator)
+    del strength, missing, sharpened, sharpened_unit  # volumes: memory is what limits the size of a job
     settings = FitSettings(
         iterations=p.iterations,
-        limit=round(count * p.max_gaussians / p.gaussians),
+        views_per_step=p.views_per_step,
+        shape_rate=p.shape_rate,
+        density_rate=p.density_rate,
+        limit=limit,
         lambda_tv=p.lambda_tv,
         lambda_ssim=p.lambda_ssim,
         densify_every=p.densify_every,
         densify_gradient=p.densify_gradient,
         seed=spec.seed,
     )
-    fit(field, restored_views, base_views, geometry, scene, settings, progress=progress)
+    backend = choose_backend(device)
+    progress.note(backend.why)
+    fit(field, restored_views, base_views, geometry, scene, settings, kernels=backend.kernels, progress=progress)
 
     progress.stage("assemble", scene.grid.shape[0])
-    residual = voxelize_residual(field, scene.grid, progress=progress)
+    residual = voxelize_residual(field, scene.grid, kernels=backend.kernels, progress=progress)
     repaired = restore_clipped(to_hu((base_unit + residual).clamp_(min=0), bounds), cubic, bounds)
     fine = agree_with_scan(repaired, trusted, degradation, rounds=p.consistency_rounds).round_()
 
@@ -129,6 +140,7 @@ def super_resolve(scan: Volume, spec: JobSpec, *, progress: Progress | None = No
         "scale": list(factors),
         "device": str(device),
         "prior": {"name": prior_name(spec.prior), "sha256": prior.sha256},
+        "kernels": backend.name,
         "gaussians": len(field),
         "gamma": round(float(field.gamma), 6),
         "consistency": {

@@ -12,6 +12,7 @@ from CTSuperResolutionLib.gaussians.density import prelu, prelu_inverse
 from CTSuperResolutionLib.gaussians.scene import VoxelGrid
 
 FAINT = 1e-3  # spread of the starting densities around what is known
+NEIGHBOURS = 17  # itself and those whose overlap is counted
 WIDEST = 1.5  # voxels; where a Gaussian starts, not how wide it may grow
 
 
@@ -46,8 +47,25 @@ class GaussianField:
         return p["means"], scales, p["quats"], prelu(p["densities"], self.gamma)
 
 
+def edge_strength(volume: torch.Tensor, grid: VoxelGrid) -> torch.Tensor:
+    """|∇volume|, (z, y, x), nowhere quite zero: where an upsampled volume misses detail."""
+    strength = torch.zeros_like(volume)
+    for axis, step in enumerate(grid.spacing):
+        strength += torch.gradient(volume, spacing=step, dim=axis)[0].square_()
+    return _nowhere_zero(strength.sqrt_())
+
+
+def energy(residual: torch.Tensor) -> torch.Tensor:
+    """residual², (z, y, x), nowhere quite zero: what a Gaussian at a voxel can take off the squared error."""
+    return _nowhere_zero(residual.square())
+
+
+def _nowhere_zero(strength: torch.Tensor) -> torch.Tensor:
+    return strength.add_(1e-3 * strength.mean() + 1e-30)
+
+
 def initial_field(
-    volume: torch.Tensor,
+    strength: torch.Tensor,
     residual: torch.Tensor,
     grid: VoxelGrid,
     *,
@@ -55,42 +73,38 @@ def initial_field(
     gamma: float,
     generator: torch.Generator,
 ) -> GaussianField:
-    """Gaussians placed where the upsampled volume has edges, which is where it misses detail.
+    """Gaussians placed by chance, where there is the most for them to do.
 
-    Positions are drawn with probability ∝ |∇volume| and jittered inside their voxel; scales are the same number of
-    voxels along every axis, the mean distance to three neighbours; raw densities are φ⁻¹ of the residual known at that
-    point, times 0.15 (the factor by which R2-Gaussian accounts for overlap), and a faint random part of either sign.
+    Positions are drawn with probability ∝ ``strength`` and jittered inside their voxel; scales are the same number of
+    voxels along every axis, the mean distance to three neighbours; raw densities are φ⁻¹ of the residual at that
+    point, shared with the neighbours that reach it, and a faint random part of either sign.
 
     Args:
-        volume: the upsampled volume (z, y, x) in [0, 1].
-        residual: a first guess of what is missing, same shape.
+        strength: (z, y, x), not negative; :func:`energy` or :func:`edge_strength`.
+        residual: what densities start at, same shape.
         grid: the volume's voxels in scene units.
         count: number of Gaussians, at least 4.
         gamma: first γ of eq. 3.
         generator: CPU generator that all drawing uses.
     """
-    strength = torch.zeros_like(volume)
-    for axis, step in enumerate(grid.spacing):
-        strength += torch.gradient(volume, spacing=step, dim=axis)[0].square_()
-    strength = strength.sqrt_().flatten()
-    strength += 1e-3 * strength.mean() + 1e-12
-    total = strength.cpu().cumsum(0, dtype=torch.float64)
+    total = strength.flatten().cpu().cumsum(0, dtype=torch.float64)
     drawn = torch.searchsorted(total, torch.rand(count, generator=generator, dtype=torch.float64) * total[-1])
     drawn = drawn.clamp(max=len(total) - 1)
-    index = torch.stack(torch.unravel_index(drawn, volume.shape), 1)
+    index = torch.stack(torch.unravel_index(drawn, strength.shape), 1)
     jittered = index + torch.rand(count, 3, generator=generator, dtype=torch.float64) - 0.5
     means = (torch.tensor(grid.first) + jittered * torch.tensor(grid.spacing)).flip(1)
 
-    distance = cKDTree(jittered.numpy()).query(jittered.numpy(), k=4)[0][:, 1:]
+    near, neighbours = cKDTree(jittered.numpy()).query(jittered.numpy(), k=min(count, NEIGHBOURS))
     # A lone Gaussian in a flat region would be huge, cost thousands of pixels a step, and have no detail to carry.
-    voxels = torch.from_numpy(distance.mean(1).clip(0.5, WIDEST))
+    voxels = torch.from_numpy(near[:, 1:4].mean(1).clip(0.5, WIDEST))
+    overlap = torch.exp(-0.5 * (torch.from_numpy(near) / voxels[torch.from_numpy(neighbours)]).square()).sum(1)
     scales = voxels[:, None] * torch.tensor(grid.spacing[::-1], dtype=torch.float64)
     raw_gamma = torch.log(torch.expm1(torch.tensor(gamma, dtype=torch.float64)))
     # A density of exactly zero would be pruned before it has seen a view.
-    density = 0.15 * residual.cpu().flatten()[drawn] + FAINT * torch.randn(count, generator=generator)
+    density = (residual.flatten().cpu()[drawn] / overlap).float() + FAINT * torch.randn(count, generator=generator)
 
     def parameter(values: torch.Tensor) -> torch.nn.Parameter:
-        return torch.nn.Parameter(values.to(device=volume.device, dtype=volume.dtype))
+        return torch.nn.Parameter(values.to(device=strength.device, dtype=strength.dtype))
 
     return GaussianField(
         parameters={

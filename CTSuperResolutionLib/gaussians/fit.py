@@ -6,10 +6,10 @@ from dataclasses import dataclass
 
 import torch
 
-from CTSuperResolutionLib.gaussians.backends.reference import rasterize, voxelize
+from CTSuperResolutionLib.gaussians.backends.choice import Kernels
 from CTSuperResolutionLib.gaussians.density_control import DensityControl
 from CTSuperResolutionLib.gaussians.field import GaussianField
-from CTSuperResolutionLib.gaussians.losses import ssim, total_variation
+from CTSuperResolutionLib.gaussians.losses import total_variation
 from CTSuperResolutionLib.gaussians.scene import Scene, VoxelGrid
 from CTSuperResolutionLib.geometry import ScanGeometry
 from CTSuperResolutionLib.job.events import Progress
@@ -17,7 +17,8 @@ from CTSuperResolutionLib.job.events import Progress
 TV_CROP = 32  # side of the random cube that the TV term looks at, voxels
 
 
-# First and last learning rate of each parameter, log-linear in between: R2-Gaussian's, and the paper's for γ.
+# First and last learning rate of each parameter, log-linear in between: R2-Gaussian's, and the paper's for γ. They suit
+# thousands of iterations; FitSettings says how much faster a short fit goes.
 LEARNING_RATES = {
     "means": (2e-4, 2e-5),
     "scales": (5e-3, 5e-4),
@@ -29,9 +30,15 @@ LEARNING_RATES = {
 
 @dataclass(frozen=True)
 class FitSettings:
-    """How the field is fitted; λ₁ = ``lambda_tv`` and λ₂ = ``lambda_ssim`` of eq. 5."""
+    """How the field is fitted; λ₁ = ``lambda_tv`` and λ₂ = ``lambda_ssim`` of eq. 5.
+
+    ``shape_rate`` and ``density_rate`` multiply the learning rates of means, scales and rotations, and of densities.
+    """
 
     iterations: int
+    views_per_step: int
+    shape_rate: float
+    density_rate: float
     limit: int
     lambda_tv: float
     lambda_ssim: float
@@ -49,6 +56,7 @@ def fit(
     scene: Scene,
     settings: FitSettings,
     *,
+    kernels: Kernels,
     progress: Progress | None = None,
 ) -> None:
     """Fit the field, in place, to the difference between restored views and those of the upsampled volume.
@@ -62,42 +70,48 @@ def fit(
         upsampled_views: of the upsampled volume, same shape and unit.
         geometry: in mm. scene: what the field's own units are, and the volume's grid for the TV term.
         settings: see :class:`FitSettings`.
+        kernels: what draws the field.
         progress: advanced once an iteration.
     """
     progress = progress or Progress()
     torch.manual_seed(settings.seed)  # gsplat's split draws from torch's own stream
     geometry, views, upsampled_views = scene.geometry(geometry), views * scene.per_mm, upsampled_views * scene.per_mm
-    optimizers = {name: torch.optim.Adam([parameter], eps=1e-15) for name, parameter in field.parameters.items()}
-    gamma_optimizer = torch.optim.Adam([field.raw_gamma], eps=1e-15)
+    learned = {**field.parameters, "gamma": field.raw_gamma}
+    optimizers = {name: torch.optim.Adam([p], eps=1e-15, fused=True) for name, p in learned.items()}
     control = DensityControl(settings.densify_gradient, small=1.5 * max(scene.grid.spacing), limit=settings.limit)
     generator = torch.Generator().manual_seed(settings.seed)
-    residuals = views - upsampled_views
+    shape, density = settings.shape_rate, settings.density_rate
+    rates = {"means": shape, "scales": shape, "quats": shape, "densities": density, "gamma": 1.0}
+    weights = {"absolute": 2.0, "dissimilarity": settings.lambda_ssim}
     data_range = float(views.max()) or 1.0
     order: list[int] = []
     for iteration in range(settings.iterations):
-        for name, optimizer in [*optimizers.items(), ("gamma", gamma_optimizer)]:
+        for name, optimizer in optimizers.items():
             first, last = LEARNING_RATES[name]
-            optimizer.param_groups[0]["lr"] = first * (last / first) ** (iteration / settings.iterations)
+            optimizer.param_groups[0]["lr"] = rates[name] * first * (last / first) ** (iteration / settings.iterations)
         order = order or torch.randperm(len(views), generator=generator).tolist()
-        view = order.pop()
+        seen, order = order[: settings.views_per_step], order[settings.views_per_step :]
 
         gaussians = field.gaussians()
-        rendered = rasterize(*gaussians, geometry, view)
-        loss = 2 * (rendered - residuals[view]).abs().mean()
-        if settings.lambda_ssim:
-            similarity = ssim(rendered + upsampled_views[view], views[view], data_range)
-            loss = loss + settings.lambda_ssim * (1 - similarity)
+        drawn, gradients = [], []
+        for view in seen:
+            residual = kernels.rasterize(*gaussians, geometry, view)
+            _, gradient = kernels.view_loss(residual + upsampled_views[view], views[view], data_range, **weights)
+            drawn.append(residual)
+            gradients.append(gradient.div_(len(seen)))
         if settings.lambda_tv:
-            loss = loss + settings.lambda_tv * total_variation(voxelize(*gaussians, _random_crop(scene, generator)))
-        loss.backward()
+            crop = kernels.voxelize(*gaussians, _random_crop(scene, generator))
+            drawn.append(crop)
+            gradients.append(total_variation(crop)[1].mul_(settings.lambda_tv))
+        torch.autograd.backward(drawn, gradients)
 
         control.collect(field)
-        for optimizer in [*optimizers.values(), gamma_optimizer]:
+        for optimizer in optimizers.values():
             optimizer.step()
             optimizer.zero_grad(set_to_none=True)
         # Refining ends half-way: what is added last still needs time to settle.
         if (iteration + 1) % settings.densify_every == 0 and iteration < settings.iterations // 2:
-            control.refine(field, optimizers)
+            control.refine(field, {name: optimizers[name] for name in field.parameters})
         progress.advance()
 
 

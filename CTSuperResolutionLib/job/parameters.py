@@ -128,8 +128,20 @@ class Parameters:
         "gaussians", 20_000, 60_000, 500_000, low=100, high=5_000_000,
         help="Most Gaussians that the field may grow to.")
     iterations: int = _number(
-        "gaussians", 150, 600, 5_000, low=1, high=100_000,
+        "gaussians", 150, 300, 5_000, low=1, high=100_000,
         help="Optimisation steps of the Gaussian field.")
+    views_per_step: int = _number(
+        "gaussians", 2, 2, 1, low=1, high=100,
+        help="Projections that an optimisation step looks at.")
+    start: str = _choice(
+        "gaussians", "residual", "residual", "edges", choices=("residual", "edges"),
+        help="Where Gaussians start: at the residual of a least-squares volume, or as the paper has it at edges.")
+    shape_rate: float = _number(
+        "gaussians", 10, 10, 1, low=0.01, high=100, unit="of R2-Gaussian's",
+        help="Learning rate of positions, scales and rotations; 1 suits thousands of iterations.")
+    density_rate: float = _number(
+        "gaussians", 0.3, 0.3, 1, low=0.01, high=100, unit="of R2-Gaussian's",
+        help="Learning rate of densities.")
     lambda_ssim: float = _number(
         "gaussians", 0.5, 0.5, 0.5, low=0, high=10,
         help="Weight of structural similarity between projections in the loss.")

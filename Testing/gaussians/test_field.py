@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 from CTSuperResolutionLib.gaussians.backends.reference import voxelize
 from CTSuperResolutionLib.gaussians.density import prelu, prelu_inverse
 from CTSuperResolutionLib.gaussians.density_control import PRUNE_BELOW, DensityControl, clone, split
-from CTSuperResolutionLib.gaussians.field import FAINT, GaussianField, initial_field
+from CTSuperResolutionLib.gaussians.field import FAINT, GaussianField, edge_strength, energy, initial_field
 from CTSuperResolutionLib.gaussians.scene import Scene
 
 SMALL = 0.12  # scene units, among the sizes of the fields below
@@ -60,7 +60,7 @@ class TestStart:
         residual = torch.full(self.shape, -0.2)
         grid = Scene.around(self.shape, self.spacing).grid
         generator = torch.Generator().manual_seed(seed)
-        return initial_field(volume, residual, grid, count=count, gamma=0.1, generator=generator)
+        return initial_field(edge_strength(volume, grid), residual, grid, count=count, gamma=0.1, generator=generator)
 
     def test_gaussians_sit_on_edges(self):
         grid = Scene.around(self.shape, self.spacing).grid
@@ -71,12 +71,28 @@ class TestStart:
         outside = torch.maximum(low - 0.5 - index, index - high + 0.5)
         assert (outside.amax(1).abs() < 1.6).float().mean() > 0.95
 
-    def test_densities_are_those_of_the_residual(self):
-        field = self.start()
-        assert field.gamma.item() == pytest.approx(0.1, rel=1e-5)
-        densities = field.gaussians()[3].detach()
-        assert (densities + 0.2 * 0.15).abs().max() < 5 * FAINT and densities.std() > 0.5 * FAINT
-        assert field.parameters["densities"].mean().item() == pytest.approx(-0.2 * 0.15 / 0.1, rel=0.01)
+    def test_together_their_densities_are_those_of_the_residual(self):
+        """However many share a place: the field's values there are the residual's, not their multiple."""
+        grid = Scene.around(self.shape, self.spacing).grid
+        for count in (50, 5000):
+            field = self.start(count=count)
+            assert field.gamma.item() == pytest.approx(0.1, rel=1e-5)
+            index = (field.parameters["means"].detach().flip(1) - torch.tensor(grid.first)) / torch.tensor(grid.spacing)
+            z, y, x = index.round().long().unbind(1)
+            values = voxelize(*field.gaussians(), grid).detach()[z, y, x]
+            assert values.mean().item() == pytest.approx(-0.2, abs=0.08)
+
+    def test_they_start_with_a_faint_spread(self):
+        densities = self.start().gaussians()[3].detach()
+        assert densities.max() < 0 and (densities - densities.mean()).std() > 0.5 * FAINT
+
+    def test_by_energy_they_sit_where_the_residual_is(self):
+        residual = torch.zeros(self.shape)
+        residual[4, 5, 6], residual[15, 20, 22] = 2.0, -1.0
+        grid, generator = Scene.around(self.shape, self.spacing).grid, torch.Generator().manual_seed(0)
+        field = initial_field(energy(residual), residual, grid, count=1000, gamma=0.1, generator=generator)
+        signs = field.gaussians()[3].detach().sign()
+        assert (signs > 0).float().mean() == pytest.approx(0.8, abs=0.05)  # 2² to 1²
 
     def test_seeded(self):
         first, again, other = (self.start(seed).parameters["means"] for seed in (0, 0, 1))

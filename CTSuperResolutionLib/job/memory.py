@@ -1,0 +1,63 @@
+"""How much memory is free, without any package: the panel asks before anything is installed."""
+
+from __future__ import annotations
+
+import ctypes
+import os
+import re
+import subprocess
+import sys
+from pathlib import Path
+
+CGROUP = Path("/sys/fs/cgroup")
+
+
+def free_memory() -> int | None:
+    """Bytes of main memory that a new process may take, within a container's limit; None where that is not known."""
+    try:
+        if os.name == "nt":
+            return _windows()
+        if sys.platform == "darwin":
+            return _macos()
+        return min(_linux(), _container())
+    except (OSError, ValueError, KeyError, TypeError, subprocess.SubprocessError):
+        return None
+
+
+def _linux() -> int:
+    lines = Path("/proc/meminfo").read_text().splitlines()
+    kilobytes = {name: rest.split()[0] for name, _, rest in (line.partition(":") for line in lines)}
+    return 1024 * int(kilobytes["MemAvailable"])
+
+
+def _container() -> int | float:
+    """What a control group leaves; more than anything where it sets no limit."""
+    try:
+        limit = int((CGROUP / "memory.max").read_text())
+        used = int((CGROUP / "memory.current").read_text())
+        reclaimable = dict(line.split() for line in (CGROUP / "memory.stat").read_text().splitlines())
+    except (OSError, ValueError):
+        return float("inf")  # no limit: "max", or no such file
+    return max(limit - used + int(reclaimable.get("inactive_file", 0)), 0)
+
+
+def _macos() -> int:
+    listed = subprocess.run(["vm_stat"], capture_output=True, text=True, timeout=2, check=True).stdout
+    page = int(re.search(r"page size of (\d+)", listed)[1])
+    return page * sum(int(re.search(rf"Pages {kind}:\s+(\d+)", listed)[1]) for kind in ("free", "inactive"))
+
+
+class _MemoryStatus(ctypes.Structure):
+    """What Windows' GlobalMemoryStatusEx fills in."""
+
+    _fields_ = (
+        *((name, ctypes.c_ulong) for name in ("length", "load")),
+        *((name, ctypes.c_ulonglong) for name in ("total", "available", "p", "p_free", "v", "v_free", "v_extended")),
+    )
+
+
+def _windows() -> int:
+    status = _MemoryStatus(length=ctypes.sizeof(_MemoryStatus))
+    if not ctypes.windll.kernel32.GlobalMemoryStatusEx(ctypes.byref(status)):
+        raise OSError
+    return status.available
