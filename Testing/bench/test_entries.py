@@ -1,0 +1,58 @@
+"""Who is measured where."""
+
+from __future__ import annotations
+
+import pytest
+import torch
+
+from CTSuperResolutionLib.bench import benchmark, contenders
+from CTSuperResolutionLib.bench.benchmark import Request
+from CTSuperResolutionLib.bench.contenders import find_backends
+from CTSuperResolutionLib.gaussians.backends import reference
+from CTSuperResolutionLib.gaussians.backends.choice import Backend
+from CTSuperResolutionLib.job.errors import JobError
+
+CPU, GPU = torch.device("cpu"), torch.device("cuda:0")
+
+
+@pytest.fixture
+def all_work(monkeypatch):
+    """As on a machine with a GPU and the CPU library."""
+    names = {"cpu": "native", "cuda": "cuda"}
+    monkeypatch.setattr(
+        contenders, "choose_backend", lambda device: Backend(names[device.type], f"On {device}.", reference)
+    )
+
+
+@pytest.fixture
+def nothing_works(monkeypatch):
+    monkeypatch.setattr(contenders, "choose_backend", lambda device: Backend("torch", "It was not built.", reference))
+
+
+def request_of(backends, device):
+    return Request(("rasterize",), ("cone",), (10,), (8,), backends, device, (1, 4), 3)
+
+
+@pytest.mark.parametrize(
+    ("names", "device", "expected"),
+    [
+        ((), CPU, [("torch", CPU, 1), ("torch", CPU, 4), ("native", CPU, 1), ("native", CPU, 4)]),
+        ((), GPU, [("torch", GPU, None), ("cuda", GPU, None)]),
+        (("cuda", "native"), GPU, [("cuda", GPU, None), ("native", CPU, 1), ("native", CPU, 4)]),
+    ],
+)
+def test_every_backend_has_its_device_and_a_cpu_its_threads(all_work, names, device, expected):
+    backends, missing = find_backends(names, device)
+    entries = benchmark._entries(backends, request_of(names, device))
+    assert [(entry.backend.name, entry.place.device, entry.place.threads) for entry in entries] == expected
+    assert missing == []
+
+
+def test_without_the_library_the_twin_alone_is_measured_and_it_is_said_why(nothing_works):
+    backends, missing = find_backends((), CPU)
+    assert list(backends) == ["torch"] and missing == ["It was not built."]
+
+
+def test_kernels_that_were_asked_for_have_to_work(nothing_works):
+    with pytest.raises(JobError, match=r"does not work here \(It was not built\); use --backends torch\."):
+        find_backends(("native", "torch"), CPU)
