@@ -15,6 +15,8 @@ import sys
 import urllib.request
 from pathlib import Path
 
+from slicer_host import system_libraries
+
 ROOT = Path(__file__).resolve().parents[1]
 VENV = ROOT / ".venv"
 BIN = VENV / ("Scripts" if os.name == "nt" else "bin")
@@ -31,6 +33,10 @@ def main() -> int:
         return fail("Say what to run, as in: python3 Testing/run_in_venv.py ctsr demo demo-result")
     if not is_current():
         problem = set_up()
+        if problem:
+            return fail(problem)
+    if sys.argv[1] == "pytest":  # the tests of the panel need what Qt stands on
+        problem = system_libraries.ensure()
         if problem:
             return fail(problem)
     environment = {**os.environ, "VIRTUAL_ENV": str(VENV), "PATH": f"{BIN}{os.pathsep}{os.environ.get('PATH', '')}"}

@@ -1,0 +1,1 @@
+"""PythonQt's conventions over PySide6: properties are attributes, signals are connected by their signature."""

@@ -1,0 +1,121 @@
+"""ctkCollapsibleButton and ctkCollapsibleGroupBox: a title that folds what is below it."""
+
+from __future__ import annotations
+
+from PySide6.QtCore import QEvent, QPoint, QRect, QSize, Qt, Signal
+from PySide6.QtGui import QPainter, QPaintEvent
+from PySide6.QtWidgets import QAbstractButton, QFrame, QGroupBox, QStyle, QStyleOptionButton, QWidget
+
+from slicer_host.pythonqt.classes import register
+
+from .properties import Property, stored
+
+
+def fold(widget: QWidget, folded: bool) -> None:
+    """Hide the direct children, or show again those that were hidden by this."""
+    for child in widget.children():
+        if not isinstance(child, QWidget) or child.isWindow():
+            continue
+        if folded and not child.isHidden():
+            child.setProperty("_folded", True)
+            child.hide()
+        elif not folded and child.property("_folded"):
+            child.setProperty("_folded", None)
+            child.show()
+
+
+@register
+class ctkCollapsibleButton(QAbstractButton):
+    """A button over the widgets of its own layout, which it shows and hides."""
+
+    contentsCollapsed = Signal(bool)
+
+    def __init__(self, first: str | QWidget | None = None, parent: QWidget | None = None):
+        super().__init__(parent if isinstance(first, str) else first)
+        self.setText(first if isinstance(first, str) else "Button")
+        self.setCheckable(True)
+        self.setChecked(True)
+        self.toggled.connect(self._fold)
+        self.setContentsMargins(0, self._header(), 0, 0)
+
+    collapsed = Property(bool, lambda self: not self.isChecked(), lambda self, value: self.setChecked(not value))
+    flat = stored(bool, "flat", False)
+    collapsedHeight = stored(int, "collapsedHeight", 10)
+    contentsFrameShape = stored(int, "contentsFrameShape", int(QFrame.Shape.NoFrame.value))
+    contentsFrameShadow = stored(int, "contentsFrameShadow", int(QFrame.Shadow.Plain.value))
+    contentsLineWidth = stored(int, "contentsLineWidth", 1)
+    contentsMidLineWidth = stored(int, "contentsMidLineWidth", 0)
+    buttonTextAlignment = stored(int, "buttonTextAlignment", int(Qt.AlignmentFlag.AlignLeft.value))
+    indicatorAlignment = stored(int, "indicatorAlignment", int(Qt.AlignmentFlag.AlignLeft.value))
+
+    def event(self, event: QEvent) -> bool:
+        """Children that come while it is folded are hidden too."""
+        result = super().event(event)
+        if event.type() == QEvent.Type.ChildPolished and not self.isChecked():
+            fold(self, True)
+        return result
+
+    def sizeHint(self) -> QSize:
+        """The title, and the layout below where it is open."""
+        width = self.fontMetrics().horizontalAdvance(self.text()) + 40
+        inside = self.layout().totalSizeHint() if self.layout() and self.isChecked() else QSize(0, self._header())
+        return QSize(max(width, inside.width()), max(inside.height(), self._header()))
+
+    def minimumSizeHint(self) -> QSize:
+        """As small as the layout allows."""
+        inside = self.layout().totalMinimumSize() if self.layout() and self.isChecked() else QSize(0, self._header())
+        return QSize(max(60, inside.width()), max(inside.height(), self._header()))
+
+    def hitButton(self, position: QPoint) -> bool:
+        """Only the title is a button."""
+        return QRect(0, 0, self.width(), self._header()).contains(position)
+
+    def paintEvent(self, event: QPaintEvent) -> None:
+        """A button with a triangle and the title."""
+        painter = QPainter(self)
+        option = QStyleOptionButton()
+        option.initFrom(self)
+        option.rect = QRect(0, 0, self.width(), self._header())
+        option.state |= QStyle.StateFlag.State_Raised
+        self.style().drawControl(QStyle.ControlElement.CE_PushButtonBevel, option, painter, self)
+        triangle = QStyleOptionButton(option)
+        triangle.rect = QRect(6, (self._header() - 10) // 2, 10, 10)
+        open_ = QStyle.PrimitiveElement.PE_IndicatorArrowDown
+        arrow = open_ if self.isChecked() else QStyle.PrimitiveElement.PE_IndicatorArrowRight
+        self.style().drawPrimitive(arrow, triangle, painter, self)
+        painter.drawText(option.rect.adjusted(24, 0, -6, 0), Qt.AlignmentFlag.AlignVCenter, self.text())
+
+    def _header(self) -> int:
+        return self.fontMetrics().height() + 10
+
+    def _fold(self, opened: bool) -> None:
+        fold(self, not opened)
+        self.updateGeometry()
+        self.contentsCollapsed.emit(not opened)
+
+
+@register
+class ctkCollapsibleGroupBox(QGroupBox):
+    """A group box whose check mark folds it."""
+
+    def __init__(self, first: str | QWidget | None = None, parent: QWidget | None = None):
+        super().__init__(parent if isinstance(first, str) else first)
+        self.setTitle(first if isinstance(first, str) else "")
+        self.setCheckable(True)
+        self.setChecked(True)
+        self.toggled.connect(self._fold)
+
+    collapsed = Property(bool, lambda self: not self.isChecked(), lambda self, value: self.setChecked(not value))
+    collapsedHeight = stored(int, "collapsedHeight", 14)
+
+    def event(self, event: QEvent) -> bool:
+        """Children that come while it is folded are hidden too."""
+        result = super().event(event)
+        if event.type() == QEvent.Type.ChildPolished and not self.isChecked():
+            fold(self, True)
+        return result
+
+    def _fold(self, opened: bool) -> None:
+        fold(self, not opened)
+        # A group box without its check mark set disables what is in it; here that means folded.
+        self.updateGeometry()

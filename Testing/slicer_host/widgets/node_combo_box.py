@@ -1,0 +1,298 @@
+"""qMRMLNodeComboBox: chooses a node of the scene."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from functools import partial
+from operator import methodcaller
+from typing import Any
+
+import slicer
+import vtk
+from PySide6.QtCore import Signal
+from PySide6.QtWidgets import QComboBox, QHBoxLayout, QInputDialog, QSizePolicy, QWidget
+
+from slicer_host.pythonqt.classes import register
+
+from .observing import Observations
+from .properties import Property, of_part, stored
+
+BEFORE_AND_AFTER = (-10.0, 10.0)
+"""Observer priorities of a node's removal: the list is late to notice it, and early to be done with it."""
+
+
+_refilter, _refill = methodcaller("refilter"), methodcaller("refill")
+
+
+@register
+class qMRMLNodeComboBox(QWidget):
+    """Lists the nodes of some classes, and actions to make, rename and delete one."""
+
+    currentNodeChanged = Signal((object,), (bool,))
+    currentNodeIDChanged = Signal(str)
+    currentNodeRenamed = Signal(str)
+    nodeActivated = Signal(object)
+    nodeAdded = Signal(object)
+    nodeAddedByUser = Signal(object)
+    nodeAboutToBeRemoved = Signal(object)
+    nodeAboutToBeEdited = Signal(object)
+
+    nodeTypes = stored("QStringList", "nodeTypes", [], _refilter)
+    showHidden = stored(bool, "showHidden", False, _refilter)
+    showChildNodeTypes = stored(bool, "showChildNodeTypes", True, _refilter)
+    hideChildNodeTypes = stored("QStringList", "hideChildNodeTypes", [], _refilter)
+    noneEnabled = stored(bool, "noneEnabled", False, _refill)
+    noneDisplay = stored(str, "noneDisplay", "None", _refill)
+    addEnabled = stored(bool, "addEnabled", True, _refill)
+    removeEnabled = stored(bool, "removeEnabled", True, _refill)
+    editEnabled = stored(bool, "editEnabled", False, _refill)
+    renameEnabled = stored(bool, "renameEnabled", False, _refill)
+    selectNodeUponCreation = stored(bool, "selectNodeUponCreation", True)
+    baseName = stored(str, "baseName", "")
+    interactionNodeSingletonTag = stored(str, "interactionNodeSingletonTag", "Singleton")
+    sizeAdjustPolicy = of_part(int, "_box", "sizeAdjustPolicy")
+
+    def __init__(self, parent: QWidget | None = None):
+        super().__init__(parent)
+        self._scene = self._current = self._requested = None
+        self._nodes: list[Any] = []
+        self._attributes: list[tuple[str, str, str | None]] = []
+        self._labels: dict[str, str] = {}
+        self._actions: list[tuple[str, Callable[[], Any]]] = []
+        self._scene_watch, self._node_watch = Observations(), Observations()
+        self._box = QComboBox(self)
+        self._box.setSizePolicy(QSizePolicy.Policy.Expanding, QSizePolicy.Policy.Fixed)
+        self._box.setSizeAdjustPolicy(QComboBox.SizeAdjustPolicy.AdjustToMinimumContentsLengthWithIcon)
+        self._box.setMinimumContentsLength(8)
+        self.setSizePolicy(QSizePolicy.Policy.Preferred, QSizePolicy.Policy.Fixed)
+        layout = QHBoxLayout(self)
+        layout.setContentsMargins(0, 0, 0, 0)
+        layout.addWidget(self._box)
+        self._box.activated.connect(self._activated)
+        self.setEnabled(False)
+
+    # --- the scene ---
+
+    def mrmlScene(self) -> Any:
+        """The scene, or None."""
+        return self._scene
+
+    def setMRMLScene(self, scene: Any) -> None:
+        """Take the nodes from a scene: the first is chosen, unless none is allowed or another was asked for before."""
+        if scene is self._scene:
+            return
+        self._scene_watch.drop()
+        self._scene = scene
+        if scene is not None:
+            late, early = BEFORE_AND_AFTER
+            self._scene_watch.add(scene, scene.NodeAddedEvent, self._node_added, data=True)
+            self._scene_watch.add(scene, scene.NodeAboutToBeRemovedEvent, self._node_leaving, data=True, priority=late)
+            self._scene_watch.add(scene, scene.NodeRemovedEvent, self._scene_changed, priority=early)
+            self._scene_watch.add(scene, scene.EndBatchProcessEvent, self._scene_changed)
+        self.setEnabled(scene is not None)
+        self._take_nodes()
+        first = self._nodes[0] if self._nodes and not self.property("noneEnabled") else None
+        self._choose(self._requested if self._requested in self._nodes else first)
+
+    def _node_added(self, scene: Any, event: str, node: Any) -> None:
+        if scene.IsBatchProcessing() or node is None or not self._is_of_type(node):
+            return
+        was_empty = self._box.count() == 0
+        self._take_nodes()
+        if node in self._nodes:
+            if was_empty:  # a box with nothing in it, no None and no actions, chooses what comes first
+                self._choose(node)
+            self.nodeAdded.emit(node)
+
+    def _node_leaving(self, scene: Any, event: str, node: Any) -> None:
+        """A node that goes away leaves its place, and the choice, to the one below it."""
+        if node not in self._nodes or scene.IsBatchProcessing():
+            return
+        self.nodeAboutToBeRemoved.emit(node)
+        place = self._nodes.index(node)
+        self._nodes.remove(node)
+        if node is self._current:
+            self._choose(self._nodes[min(place, len(self._nodes) - 1)] if self._nodes else None)
+        self.refill()
+
+    def _scene_changed(self, scene: Any, event: str, data: Any) -> None:
+        if not scene.IsBatchProcessing():
+            self.refilter()
+
+    def refilter(self) -> None:
+        """Look through the scene again; the choice stays where it still fits."""
+        self._take_nodes()
+        if self._current is not None and self._current not in self._nodes:
+            self._choose(None)
+
+    def _take_nodes(self) -> None:
+        count = self._scene.GetNumberOfNodes() if self._scene is not None else 0
+        of_type = [node for node in map(self._nth, range(count)) if self._is_of_type(node)]
+        self._nodes = [node for node in of_type if self._is_shown(node)]
+        self._node_watch.drop()
+        for node in of_type:
+            self._node_watch.add(node, vtk.vtkCommand.ModifiedEvent, self._node_modified)
+        self.refill()
+
+    def _nth(self, index: int) -> Any:
+        return self._scene.GetNthNode(index)
+
+    def _is_of_type(self, node: Any) -> bool:
+        children = self.property("showChildNodeTypes")
+        return any((node.IsA(kind) if children else node.GetClassName() == kind) for kind in self.property("nodeTypes"))
+
+    def _is_shown(self, node: Any) -> bool:
+        if node.GetHideFromEditors() and not self.property("showHidden"):
+            return False
+        if any(node.IsA(hidden) for hidden in self.property("hideChildNodeTypes")):
+            return False
+        asked = [(name, value) for kind, name, value in self._attributes if node.IsA(kind)]
+        return all(node.GetAttribute(name) is not None and value in (None, node.GetAttribute(name))
+                   for name, value in asked)
+
+    def _node_modified(self, node: Any, event: str, data: Any) -> None:
+        if self._is_shown(node) != (node in self._nodes):
+            self.refilter()
+        elif node in self._nodes:
+            row = self._nodes.index(node) + self._first()
+            if self._box.itemText(row) != (node.GetName() or ""):
+                self._box.setItemText(row, node.GetName() or "")
+
+    # --- the list ---
+
+    def _first(self) -> int:
+        return 1 if self.property("noneEnabled") else 0
+
+    def refill(self) -> None:
+        """Write the items anew: none, nodes, actions."""
+        self._actions = self._wanted_actions() if self._scene is not None else []
+        none = [self.property("noneDisplay")] if self.property("noneEnabled") else []
+        self._box.blockSignals(True)
+        self._box.clear()
+        names = [node.GetName() or "" for node in self._nodes]
+        self._box.addItems([*none, *names, *[text for text, _ in self._actions]])
+        row = self._nodes.index(self._current) if self._current in self._nodes else -1
+        self._box.setCurrentIndex(row + self._first())
+        self._box.setPlaceholderText(f"Select a {self.nodeTypeLabel(next(iter(self.property('nodeTypes')), ''))}")
+        self._box.blockSignals(False)
+
+    def _wanted_actions(self) -> list[tuple[str, Callable[[], Any]]]:
+        kinds = self.property("nodeTypes")
+        label = self.nodeTypeLabel(kinds[0] if len(kinds) == 1 else "")
+        wanted = []
+        if self.property("renameEnabled"):
+            wanted.append((f"Rename current {label}", self.renameCurrentNode))
+        if self.property("editEnabled"):
+            wanted.append((f"Edit current {label}", self.editCurrentNode))
+        if self.property("addEnabled"):
+            wanted += [(f"Create new {self.nodeTypeLabel(kind)}", partial(self.addNode, kind)) for kind in kinds]
+        if self.property("removeEnabled"):
+            wanted.append((f"Delete current {label}", self.removeCurrentNode))
+        return wanted
+
+    def _activated(self, row: int) -> None:
+        place = row - self._first()
+        if place < len(self._nodes):
+            self._choose(self._nodes[place] if place >= 0 else None)
+            self.nodeActivated.emit(self._current)
+        else:
+            action = self._actions[place - len(self._nodes)][1]
+            self.refill()  # the box goes back to the node
+            action()
+
+    def _choose(self, node: Any) -> None:
+        changed = node is not self._current
+        self._current = node
+        self.refill()
+        if changed:
+            self.currentNodeChanged[object].emit(node)
+            self.currentNodeChanged[bool].emit(node is not None)
+            self.currentNodeIDChanged.emit(self.property("currentNodeID"))
+
+    # --- Slicer's methods ---
+
+    def currentNode(self) -> Any:
+        """The chosen node, or None."""
+        return self._current
+
+    def setCurrentNode(self, node: Any) -> None:
+        """Choose a node; one that is not listed, and None, are no choice."""
+        if node is not None and not isinstance(node, slicer.vtkMRMLNode):
+            raise ValueError(f"setCurrentNode takes a node or None, not {node!r}; setCurrentNodeID takes an ID.")
+        if self._scene is None:
+            self._requested = node
+        else:
+            self._choose(node if node in self._nodes else None)
+
+    def setCurrentNodeID(self, identifier: str) -> None:
+        """Choose by ID."""
+        self._choose(next((node for node in self._nodes if node.GetID() == identifier), None))
+
+    def setCurrentNodeIndex(self, index: int) -> None:
+        """Choose by place in the list of nodes."""
+        self._choose(self.nodeFromIndex(index))
+
+    def nodeFromIndex(self, index: int) -> Any:
+        """The node at a place of the list, or None."""
+        return self._nodes[index] if 0 <= index < len(self._nodes) else None
+
+    def nodeCount(self) -> int:
+        """How many nodes can be chosen."""
+        return len(self._nodes)
+
+    def addAttribute(self, kind: str, name: str, value: Any = None) -> None:
+        """List only nodes of this class that have the attribute, and with that value where one is given."""
+        self._attributes.append((kind, name, None if value is None else str(value)))
+        self.refilter()
+
+    def removeAttribute(self, kind: str, name: str) -> None:
+        """Undo addAttribute."""
+        self._attributes = [item for item in self._attributes if item[:2] != (kind, name)]
+        self.refilter()
+
+    def nodeTypeLabel(self, kind: str) -> str:
+        """What a class of nodes is called in the list."""
+        label = self._scene.GetTypeDisplayNameByClassName(kind) if self._scene is not None and kind else ""
+        return self._labels.get(kind) or label or "node"
+
+    def setNodeTypeLabel(self, label: str, kind: str) -> None:
+        """Call a class of nodes something else."""
+        self._labels[kind] = label
+        self.refill()
+
+    def addNode(self, kind: str | None = None) -> Any:
+        """Make a node of the first class, or of ``kind``; it becomes the choice."""
+        kind = kind or self.property("nodeTypes")[0]
+        node = self._scene.CreateNodeByClass(kind)
+        node.UnRegister(None)
+        name = self.property("baseName") or (node.GetDefaultNodeNamePrefix() if not node.GetName() else "")
+        if name:
+            node.SetName(self._scene.GetUniqueNameByString(name))
+        for _, attribute, value in self._attributes:
+            node.SetAttribute(attribute, value or "")
+        added = self._scene.AddNode(node)
+        if self.property("selectNodeUponCreation"):
+            self.setCurrentNode(added)
+        self.nodeAddedByUser.emit(added)
+        return added
+
+    def removeCurrentNode(self) -> None:
+        """Delete the chosen node from the scene."""
+        self._scene.RemoveNode(self._current)
+
+    def renameCurrentNode(self) -> None:
+        """Ask for another name."""
+        if self._current is None:
+            return
+        name, given = QInputDialog.getText(self, "Rename", "New name:", text=self._current.GetName())
+        if given and name:
+            self._current.SetName(name)
+            self.currentNodeRenamed.emit(name)
+
+    def editCurrentNode(self) -> None:
+        """Tell that the user wants to edit the node."""
+        self.nodeAboutToBeEdited.emit(self._current)
+
+    currentNodeID = Property(
+        str, lambda self: (self._current.GetID() or "") if self._current is not None else "", setCurrentNodeID)
+    currentNodeId = currentNodeID
