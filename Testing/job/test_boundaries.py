@@ -61,7 +61,9 @@ def test_library_knows_nothing_of_slicer(path: Path) -> None:
 
 def test_slicer_side_never_imports_torch() -> None:
     for path in python_files("CTSuperResolution"):
-        assert not imported_names(path) & HEAVY, path
+        # What asks another Python for its packages runs there, never in Slicer's.
+        asks_another_python = path.name == "probe.py"
+        assert asks_another_python or not imported_names(path) & HEAVY, path
 
 
 def test_the_scan_of_imports_sees_them() -> None:

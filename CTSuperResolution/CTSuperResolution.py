@@ -1,0 +1,140 @@
+"""CT Super-Resolution: pick a scan and a scale, press Apply, keep working, compare."""
+
+from __future__ import annotations
+
+import qt
+import slicer
+from slicer.i18n import tr as _
+from slicer.i18n import translate
+from slicer.ScriptedLoadableModule import (
+    ScriptedLoadableModule,
+    ScriptedLoadableModuleLogic,
+    ScriptedLoadableModuleTest,
+    ScriptedLoadableModuleWidget,
+)
+from slicer.util import VTKObservationMixin
+
+
+class CTSuperResolution(ScriptedLoadableModule):
+    """What Slicer shows of the module before it is opened."""
+
+    def __init__(self, parent: qt.QObject) -> None:
+        ScriptedLoadableModule.__init__(self, parent)
+        parent.title = _("CT Super-Resolution")
+        parent.categories = [translate("qSlicerAbstractCoreModule", "Image Synthesis")]
+        parent.dependencies = ["SubjectHierarchy", "Markups", "Volumes"]
+        parent.contributors = ["CTSuperResolution contributors"]
+        parent.helpText = _(
+            "Makes a finer volume of a CT: zero-shot, with a diffusion prior for its projections and signed 3D "
+            "Gaussians, in a background process. After Noh, Oh and Jeong, <i>Zero-shot CT Super-Resolution using "
+            "Diffusion-based 2D Projection Priors and Signed 3D Gaussians</i>, "
+            '<a href="https://arxiv.org/abs/2508.15151">arXiv 2508.15151</a>.<br><br>'
+            "Choose a volume, a scale and a quality, press Apply and keep working; super-resolved and cubic open side "
+            "by side. “Try here” does a small cube in seconds.<br><br>"
+            "<b>For research. Not for diagnosis.</b> The result holds structure that the scan did not measure."
+        )
+        parent.acknowledgementText = _("Cite the paper above when you use the method.")
+        slicer.app.connect("startupCompleted()", registerSampleData)
+
+
+def registerSampleData() -> None:
+    """Offer scans to try the module with, in the Sample Data module."""
+    from CTSuperResolutionPanel import sample_data
+
+    sample_data.register()
+
+
+class CTSuperResolutionWidget(ScriptedLoadableModuleWidget, VTKObservationMixin):
+    """Hands the panel its place and the state that the scene has."""
+
+    def __init__(self, parent: qt.QWidget | None = None) -> None:
+        self.panel = None
+        VTKObservationMixin.__init__(self)
+        ScriptedLoadableModuleWidget.__init__(self, parent)
+
+    def setup(self) -> None:
+        """Called when the module is first opened."""
+        ScriptedLoadableModuleWidget.setup(self)
+        from CTSuperResolutionPanel.widget import Panel
+
+        self.logic = CTSuperResolutionLogic()
+        ui_widget = slicer.util.loadUI(self.resourcePath("UI/CTSuperResolution.ui"))
+        self.layout.addWidget(ui_widget)
+        ui_widget.setMRMLScene(slicer.mrmlScene)
+        self.ui = slicer.util.childWidgetVariables(ui_widget)
+        self.panel = Panel(self.ui, self.logic.runner, self.logic.hardware)
+        self.addObserver(slicer.mrmlScene, slicer.mrmlScene.StartCloseEvent, self.onSceneStartClose)
+        self.addObserver(slicer.mrmlScene, slicer.mrmlScene.EndCloseEvent, self.onSceneEnd)
+        self.addObserver(slicer.mrmlScene, slicer.mrmlScene.EndImportEvent, self.onSceneEnd)
+        slicer.app.connect("aboutToQuit()", self.cleanup)
+        self.panel.set_state(self.logic.getParameterNode())
+
+    def cleanup(self) -> None:
+        """Called when the module is reloaded, and perhaps twice when Slicer quits."""
+        if self.panel is None:
+            return
+        slicer.app.disconnect("aboutToQuit()", self.cleanup)
+        self.removeObservers()
+        self.logic.shut_down()
+        self.panel.cleanup()
+        self.panel = None
+
+    def enter(self) -> None:
+        """Called whenever the module is shown."""
+        self.panel.set_state(self.logic.getParameterNode())
+        self.panel.enter()
+
+    def exit(self) -> None:
+        """Called whenever another module is shown."""
+        self.panel.exit()
+
+    def onSceneStartClose(self, caller: object, event: object) -> None:
+        """The state goes with the scene."""
+        self.panel.set_state(None)
+
+    def onSceneEnd(self, caller: object, event: object) -> None:
+        """A new scene, or one just loaded, has a state of its own, perhaps in the same node."""
+        self.panel.set_state(None)
+        if self.panel.entered:
+            self.panel.set_state(self.logic.getParameterNode())
+
+
+class CTSuperResolutionLogic(ScriptedLoadableModuleLogic):
+    """Runs jobs, with the panel or without it."""
+
+    def __init__(self) -> None:
+        ScriptedLoadableModuleLogic.__init__(self)
+        from CTSuperResolutionPanel import install
+        from CTSuperResolutionPanel.hardware import Hardware
+        from CTSuperResolutionPanel.runner import Runner
+
+        self.runner = Runner(lambda: install.ensure(slicer.util.mainWindow()), forget_python=install.forget)
+        self.hardware = Hardware()
+
+    def getParameterNode(self) -> object:
+        """The choices that are saved with the scene."""
+        from CTSuperResolutionPanel.state import PanelState
+
+        return PanelState(super().getParameterNode())
+
+    def shut_down(self) -> None:
+        """Stop what runs in the background and leave nothing behind."""
+        self.runner.shut_down()
+        self.hardware.stop()
+
+
+class CTSuperResolutionTest(ScriptedLoadableModuleTest):
+    """The self test: a small phantom from the scene to its results."""
+
+    def setUp(self) -> None:
+        """Begin with an empty scene."""
+        slicer.mrmlScene.Clear()
+
+    def runTest(self) -> None:
+        """Run all of it."""
+        from CTSuperResolutionPanel import self_test
+
+        self.setUp()
+        self.delayDisplay(_("Super-resolving a phantom"))
+        self_test.super_resolve_phantom(self)
+        self.delayDisplay(_("Test passed"))

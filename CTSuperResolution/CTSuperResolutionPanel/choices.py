@@ -1,0 +1,93 @@
+"""From the state of the panel to a task, or to what is missing for one."""
+
+from __future__ import annotations
+
+import math
+
+from slicer.i18n import tr as _
+
+from CTSuperResolutionLib.job.errors import JobError
+from CTSuperResolutionPanel import geometry, roi
+from CTSuperResolutionPanel.advanced import parse_settings
+from CTSuperResolutionPanel.sentences import in_panel_words
+from CTSuperResolutionPanel.state import PER_AXIS, PanelState
+from CTSuperResolutionPanel.suitability import Problem, facts_of, find_problem
+from CTSuperResolutionPanel.task import Method, Ranges, Task
+
+
+class NotReady(Exception):
+    """Something is missing for a task; the message says what, in a sentence."""
+
+
+def volume_problem(state: PanelState) -> Problem | None:
+    """What speaks against the chosen volume; None where nothing does, or none is chosen."""
+    volume = state.inputVolume
+    return None if volume is None else find_problem(facts_of(volume), insist=state.allowUnusual)
+
+
+def method_of(state: PanelState, *, part: bool) -> Method:
+    """How the user wants it done.
+
+    Args:
+        state: the panel's choices.
+        part: only a part of the scan is exported, so that the job cannot judge by the values whether it is CT. The
+            panel has seen all of it.
+    """
+    axes = f"{state.factorZ},{state.factorY},{state.factorX}"
+    return Method(
+        scale=axes if state.scale == PER_AXIS else state.scale,
+        preset=state.preset,
+        device=state.device,
+        prior=state.prior,
+        seed=state.seed,
+        allow_unusual=part or state.allowUnusual,
+        settings=parse_settings(state.settings),
+    )
+
+
+def run_task(state: PanelState) -> Task:
+    """The task for Apply.
+
+    Raises:
+        NotReady: something is missing.
+    """
+    _require_volume(state)
+    ranges = roi.whole(state.inputVolume)
+    if state.useRoi and state.roi is not None:
+        ranges = roi.ranges(state.roi, state.inputVolume)
+        if ranges is None:
+            raise NotReady(_("The box is outside the scan; drag it there or press Fit."))
+    return _task(state, ranges, trial=False)
+
+
+def try_task(state: PanelState, point: tuple[float, float, float]) -> Task:
+    """The task for a try around a point of the world.
+
+    Raises:
+        NotReady: something is missing.
+    """
+    _require_volume(state)
+    spacing = geometry.spacing(geometry.ijk_to_ras(state.inputVolume))
+    try:
+        factors = method_of(state, part=True).spec().refinement(spacing)
+    except JobError as error:
+        raise NotReady(in_panel_words(str(error))) from error
+    fine = math.prod(s / f for s, f in zip(spacing, factors, strict=True)) ** (1 / 3)
+    ranges = roi.around(point, state.inputVolume, state.tryVoxels * fine)
+    if ranges is None:
+        raise NotReady(_("The crosshair is outside the scan; hold Shift and move the mouse over it."))
+    return _task(state, ranges, trial=True)
+
+
+def _require_volume(state: PanelState) -> None:
+    if state.inputVolume is None:
+        raise NotReady(_("Choose a volume."))
+    problem = volume_problem(state)
+    if problem is not None:
+        raise NotReady(problem.sentence)
+
+
+def _task(state: PanelState, ranges: Ranges, *, trial: bool) -> Task:
+    volume = state.inputVolume
+    method = method_of(state, part=ranges != roi.whole(volume))
+    return Task(volume.GetID(), volume.GetName(), ranges, method, trial)

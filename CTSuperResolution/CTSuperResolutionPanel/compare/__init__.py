@@ -1,0 +1,1 @@
+"""Comparing two or three volumes: linked views, curtain, flicker, difference, line profile."""

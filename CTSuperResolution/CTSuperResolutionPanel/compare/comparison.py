@@ -1,0 +1,235 @@
+"""The comparison on the screen: takes the views over, fills them, and gives everything back."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+
+import slicer
+import vtk
+from slicer.util import VTKObservationMixin
+
+from .captions import Captions
+from .curtain import Curtain
+from .flicker import turned
+from .layouts import COLORS, CURTAIN, DIFFERENCE, PLOT_VIEW, VOLUMES_3D, Arrangement, is_our_layout
+from .links import DisplayLink
+from .placement import Placement
+from .profile import rgb
+from .rendering import Renderings, link_cameras
+from .restore import DisplaySettings, UserSettings, crosshair_node, layout_node
+from .views import SliceView
+
+
+class Comparison(VTKObservationMixin):
+    """Two or three volumes in linked views.
+
+    Args:
+        on_ended: called when the comparison ended because the user chose another layout.
+        on_curtain_moved: called with the divider's new position, 0 to 1, when the user drags it in a view.
+
+    Attributes:
+        volumes: what is compared; empty when nothing is.
+        displays: keeps the volumes' window and interpolation the same.
+    """
+
+    def __init__(self, on_ended: Callable[[], None], on_curtain_moved: Callable[[float], None]) -> None:
+        super().__init__()
+        self._on_ended, self._on_curtain_moved = on_ended, on_curtain_moved
+        self.volumes: list[slicer.vtkMRMLScalarVolumeNode] = []
+        self.displays = DisplayLink()
+        self._arrangement = Arrangement()
+        self._difference: slicer.vtkMRMLScalarVolumeNode | None = None
+        self._turns, self._position = 0, 0.5
+        self._views: list[SliceView] = []
+        self._curtains: list[Curtain] = []
+        self._captions: dict[str, Captions] = {}
+        self._placement = Placement()
+        self._renderings = Renderings()
+        self._user: UserSettings | None = None
+        self._users_displays: DisplaySettings | None = None
+        self._own_displays: tuple[list[str], DisplaySettings] | None = None
+        self._camera_placed = False
+        self._busy = False
+
+    @property
+    def running(self) -> bool:
+        """Whether the views show a comparison now."""
+        return bool(self.volumes)
+
+    def show(self, volumes: Sequence[slicer.vtkMRMLScalarVolumeNode], arrangement: Arrangement) -> None:
+        """Show these volumes in this arrangement, instead of what was shown."""
+        self._busy = True  # the layout changes by our own doing
+        try:
+            if not self.running:
+                self._user = UserSettings()
+                self._observe()
+            if [*volumes] != self.volumes:
+                self._take_volumes([*volumes])
+            self._arrange(arrangement)
+        finally:
+            self._busy = False
+
+    def stop(self) -> None:
+        """Give the user's layout and settings back."""
+        if not self.running:
+            return
+        self._busy = True
+        try:
+            self.removeObservers()
+            self._undecorate()
+            self._placement.release()
+            for view in self._views:
+                view.show(None)
+            self._views = []
+            self._renderings.hide()
+            self.displays.disconnect()
+            existing = [volume for volume in self.volumes if slicer.mrmlScene.IsNodePresent(volume)]
+            self._own_displays = [volume.GetID() for volume in existing], DisplaySettings(existing)
+            self.volumes, self._difference = [], None
+            self._users_displays.give_back()
+            self._user.give_back()
+        finally:
+            self._busy = False
+
+    def forget_place(self) -> None:
+        """Start at the user's slices next time, and not where the last comparison was."""
+        self._placement.forget()
+        self._camera_placed = False
+
+    def flicker(self) -> None:
+        """Let every volume move up one place."""
+        if self.running:
+            self._turns += 1
+            self._fill()
+
+    def move_curtain(self, position: float) -> None:
+        """Put the dividers at a part of the views' width, 0 to 1."""
+        self._position = position
+        for curtain in self._curtains:
+            curtain.move(position)
+
+    def set_difference(self, volume: slicer.vtkMRMLScalarVolumeNode | None) -> None:
+        """What the views for the difference show."""
+        self._difference = volume
+        self._fill()
+
+    def difference_view_ids(self) -> list[str]:
+        """Ids of the views that show the difference."""
+        return [view.node.GetID() for view in self._views if view.cell.content == DIFFERENCE]
+
+    def set_crosshair(self, visible: bool) -> None:
+        """Show the crosshair in all views or in none."""
+        node = crosshair_node()
+        node.SetCrosshairMode(node.ShowBasic if visible else node.NoCrosshair)
+
+    def show_chart(self, chart: slicer.vtkMRMLPlotChartNode) -> None:
+        """Show a plot below the views, where the arrangement has room for one."""
+        view = slicer.mrmlScene.GetSingletonNode(PLOT_VIEW, "vtkMRMLPlotViewNode")
+        if view is not None:
+            view.SetSaveWithScene(False)
+            view.SetPlotChartNodeID(chart.GetID())
+
+    def _take_volumes(self, volumes: list[slicer.vtkMRMLScalarVolumeNode]) -> None:
+        """Link other volumes, in the window that is on the screen or that they had when they were last compared."""
+        window = self.displays.window()
+        self.displays.disconnect()
+        if self._users_displays:
+            self._users_displays.give_back()
+        self.volumes, self._turns = volumes, 0
+        self._users_displays = DisplaySettings(volumes)
+        if self._own_displays and self._own_displays[0] == [volume.GetID() for volume in volumes]:
+            self._own_displays[1].give_back()
+        self.displays.connect(volumes)
+        if window is not None:
+            self.displays.set_window(*window)
+
+    def _arrange(self, arrangement: Arrangement) -> None:
+        self._undecorate()
+        self._placement.release()
+        self._arrangement = arrangement
+        layout = layout_node()
+        if not layout.IsLayoutDescription(arrangement.number()):
+            layout.AddLayoutDescription(arrangement.number(), arrangement.xml())
+        if layout.GetViewArrangement() != arrangement.number():
+            layout.SetViewArrangement(arrangement.number())
+        if arrangement.kind == VOLUMES_3D:
+            self._views = []
+            self._show_renderings()
+            return
+        self._renderings.hide()
+        self._views = [SliceView(cell) for cell in arrangement.cells()]
+        for view in self._views:
+            view.prepare()
+        self._fill()
+        self._placement.take(self._views, self.volumes)
+        self._decorate()
+
+    def _fill(self) -> None:
+        """Put the volumes into the views, by their places after flickering."""
+        volumes = turned(self.volumes, self._turns)
+        for view in self._views:
+            if view.cell.content == DIFFERENCE:
+                view.show(self._difference)
+            elif self._arrangement.kind == CURTAIN:
+                view.show(volumes[0], volumes[1])
+            else:
+                view.show(volumes[view.cell.content])
+        self._write_captions()
+
+    def _decorate(self) -> None:
+        """Add curtains and names to the views."""
+        layouts = slicer.app.layoutManager()
+        for view in self._views:
+            widget = layouts.sliceWidget(view.cell.view).sliceView()
+            self._captions[view.cell.view] = Captions(widget)
+            if self._arrangement.kind == CURTAIN and view.cell.content != DIFFERENCE:
+                curtain = Curtain(view, widget, self._on_curtain_moved)
+                curtain.move(self._position)
+                self._curtains.append(curtain)
+        self._write_captions()
+
+    def _undecorate(self) -> None:
+        for curtain in self._curtains:
+            curtain.remove()
+        for captions in self._captions.values():
+            captions.remove()
+        self._curtains, self._captions = [], {}
+
+    def _write_captions(self) -> None:
+        """Name what each view shows; a volume keeps its colour wherever it moves."""
+        volumes = turned(self.volumes, self._turns)
+        for cell in self._arrangement.cells():
+            captions = self._captions.get(cell.view)
+            if captions is None:
+                continue
+            if cell.content == DIFFERENCE:
+                shown = [self._difference] if self._difference else []
+            elif self._arrangement.kind == CURTAIN:
+                shown = volumes[:2]
+            else:
+                shown = [volumes[cell.content]]
+            captions.write([(volume.GetName(), self._color(volume)) for volume in shown])
+
+    def _color(self, volume: slicer.vtkMRMLScalarVolumeNode) -> tuple[float, float, float]:
+        place = self.volumes.index(volume) if volume in self.volumes else DIFFERENCE
+        return rgb(COLORS[place])
+
+    def _show_renderings(self) -> None:
+        layouts = slicer.app.layoutManager()
+        cells = self._arrangement.cells()
+        widgets = [layouts.threeDWidget(index) for index in range(layouts.threeDViewCount)]
+        by_name = {widget.mrmlViewNode().GetLayoutName(): widget.threeDView() for widget in widgets}
+        views = [by_name[cell.view] for cell in cells]
+        self._renderings.show(self.volumes, cells)
+        link_cameras(cells, views, reset=not self._camera_placed)
+        self._camera_placed = True
+        self._captions = {cell.view: Captions(view) for cell, view in zip(cells, views, strict=True)}
+        self._write_captions()
+
+    def _observe(self) -> None:
+        self.addObserver(layout_node(), vtk.vtkCommand.ModifiedEvent, self._on_layout_modified)
+
+    def _on_layout_modified(self, layout: slicer.vtkMRMLLayoutNode, _event: str) -> None:
+        if not self._busy and not is_our_layout(layout.GetViewArrangement()):
+            self.stop()
+            self._on_ended()

@@ -1,0 +1,291 @@
+"""The panel's section for comparing volumes."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import qt
+import slicer
+import vtk
+from slicer.i18n import tr as _
+from slicer.util import VTKObservationMixin
+
+from .colors import show_legend
+from .comparable import why_not
+from .comparison import Comparison
+from .difference_row import DifferenceRow
+from .flicker import FlickerKey
+from .layouts import CURTAIN, FLICKER, PLANES, SIDE_BY_SIDE, VOLUMES_3D, Arrangement
+from .presets import WindowPreset, window_presets
+from .profile_row import ProfileRow
+from .restore import leave_our_layout
+
+UI_FILE = Path(__file__).parents[2] / "Resources" / "UI" / "Compare.ui"
+
+ALL_PLANES = "all"
+"""The plane of the panel's state that stands for all three."""
+
+
+BEFORE_SELECTORS = 1.0
+"""Observer priority above that of the node selectors."""
+
+
+class CompareSection(VTKObservationMixin):
+    """Chooses volumes, starts and stops the comparison, and sets how it looks.
+
+    Args:
+        parent_layout: where the section is added.
+        state: the panel's parameter node wrapper, of which it uses ``compareFirst``, ``compareSecond``,
+            ``compareThird``, ``compareKind`` and ``comparePlane``.
+
+    Attributes:
+        widget: the section.
+    """
+
+    def __init__(self, parent_layout: qt.QBoxLayout, state: Any) -> None:
+        super().__init__()
+        self.widget = slicer.util.loadUI(str(UI_FILE))
+        parent_layout.addWidget(self.widget)
+        ui = self._ui = slicer.util.childWidgetVariables(self.widget)
+        self.widget.setMRMLScene(slicer.mrmlScene)
+        self._comparison = Comparison(self._stop, self._on_curtain_moved)
+        self._key = FlickerKey(self.widget, self._comparison.flicker)
+        self._difference = DifferenceRow(ui, self._on_difference_ready, self._say)
+        self._profile = ProfileRow(ui, self._update_views)
+        self._selectors = {
+            "compareFirst": ui.firstSelector,
+            "compareSecond": ui.secondSelector,
+            "compareThird": ui.thirdSelector,
+        }
+        self._kinds = {
+            SIDE_BY_SIDE: ui.sideButton,
+            CURTAIN: ui.curtainButton,
+            FLICKER: ui.flickerButton,
+            VOLUMES_3D: ui.renderingButton,
+        }
+        self._planes = {
+            **dict(zip(PLANES, (ui.axialButton, ui.coronalButton, ui.sagittalButton), strict=True)),
+            ALL_PLANES: ui.allPlanesButton,
+        }
+        self._entered = self._resume = False
+        self._state: Any = None
+        self._notice = ""
+        self._connect()
+        scene = slicer.mrmlScene
+        self.addObserver(scene, scene.NodeAboutToBeRemovedEvent, self._on_node_removed, priority=BEFORE_SELECTORS)
+        self.addObserver(scene, scene.StartCloseEvent, self._on_scene_closes)
+        self.addObserver(scene, scene.EndBatchProcessEvent, self._on_scene_loaded)
+        self.set_state(state)
+
+    def show(
+        self,
+        first: slicer.vtkMRMLScalarVolumeNode,
+        second: slicer.vtkMRMLScalarVolumeNode,
+        third: slicer.vtkMRMLScalarVolumeNode | None = None,
+    ) -> None:
+        """Compare these volumes as if the user had pressed the button; if the module is not open, when it is."""
+        self._choose([first, second, third])
+        self._ui.compareCollapsibleButton.collapsed = False
+        if self._entered:
+            self._start()
+        else:
+            self._resume = True
+
+    def stop(self) -> None:
+        """End the comparison; the user's views and settings come back."""
+        self._resume = False
+        self._stop()
+
+    def enter(self) -> None:
+        """The module is opened: resume what was compared when it was left."""
+        self._entered = True
+        if self._resume and not why_not(self._chosen()):
+            self._start(resume=True)
+        self._resume = False
+
+    def exit(self) -> None:
+        """The module is left: give the user's layout and settings back, and come back to this in ``enter``."""
+        self._resume = self._comparison.running
+        self._stop()
+        self._entered = False
+
+    def cleanup(self) -> None:
+        """The panel is destroyed."""
+        self.exit()
+        self.removeObservers()
+        self.widget.setMRMLScene(None)
+
+    def set_state(self, state: Any) -> None:
+        """Take the choices from another parameter node; None where there is none."""
+        self.stop()
+        self._state = None  # nothing is written while it is read
+        if state is not None:
+            self._choose([getattr(state, name) for name in self._selectors])
+            self._kinds.get(state.compareKind, self._ui.sideButton).checked = True
+            self._planes.get(state.comparePlane, self._ui.axialButton).checked = True
+        self._state = state
+        self._update_panel()
+
+    def _connect(self) -> None:
+        ui = self._ui
+        for selector in self._selectors.values():
+            selector.connect("currentNodeChanged(vtkMRMLNode*)", self._on_volume_chosen)
+        ui.swapButton.connect("clicked()", self._on_swap)
+        ui.compareButton.connect("clicked(bool)", self._on_compare)
+        for button in (*self._kinds.values(), *self._planes.values()):
+            button.connect("clicked()", self._update_views)
+        ui.dividerSlider.connect("valueChanged(int)", lambda value: self._comparison.move_curtain(value / 1000))
+        ui.exchangeButton.connect("clicked()", self._comparison.flicker)
+        ui.smoothCheckBox.connect("toggled(bool)", self._comparison.displays.set_interpolation)
+        ui.crosshairCheckBox.connect("toggled(bool)", self._comparison.set_crosshair)
+        ui.differenceCheckBox.connect("toggled(bool)", lambda _checked: self._update_views())
+        for preset in window_presets():
+            ui.windowButtons.layout().addWidget(self._window_button(preset))
+
+    def _window_button(self, preset: WindowPreset) -> qt.QPushButton:
+        button = qt.QPushButton(preset.name)
+        button.toolTip = _("Window {window:g} HU wide, centre at {level:g} HU").format(
+            window=preset.window, level=preset.level
+        )
+        button.connect("clicked()", lambda: self._comparison.displays.set_window(preset.window, preset.level))
+        return button
+
+    def _chosen(self) -> list[slicer.vtkMRMLScalarVolumeNode | None]:
+        """The chosen volumes; the third only if there is one."""
+        first, second, third = (selector.currentNode() for selector in self._selectors.values())
+        return [first, second] if third is None else [first, second, third]
+
+    def _choose(self, volumes: list[slicer.vtkMRMLScalarVolumeNode | None]) -> None:
+        """Set the selectors, and act once."""
+        for selector, volume in zip(self._selectors.values(), volumes, strict=True):
+            was = selector.blockSignals(True)
+            selector.setCurrentNode(volume)
+            selector.blockSignals(was)
+        self._on_volume_chosen()
+
+    def _on_volume_chosen(self, _node: slicer.vtkMRMLNode | None = None) -> None:
+        if self._state is not None and not slicer.mrmlScene.IsBatchProcessing():
+            for name, selector in self._selectors.items():
+                setattr(self._state, name, selector.currentNode())
+        if self._comparison.running:
+            if why_not(self._chosen()):
+                self._stop()
+            else:
+                self._update_views()
+        self._update_panel()
+
+    def _on_swap(self) -> None:
+        first, second, third = (selector.currentNode() for selector in self._selectors.values())
+        self._choose([second, first, third])
+
+    def _on_compare(self, checked: bool) -> None:
+        if checked:
+            self._start()
+        else:
+            self.stop()
+
+    def _start(self, *, resume: bool = False) -> None:
+        """Begin where the user's own views are, or where the comparison was left."""
+        self._notice = ""
+        if why_not(self._chosen()):
+            self._update_panel()
+            return
+        if not self._comparison.running:
+            if not resume:
+                self._comparison.forget_place()
+            self._update_views(start=True)
+            self._comparison.set_crosshair(self._ui.crosshairCheckBox.checked)
+            self._key.start()
+        self._update_panel()
+
+    def _stop(self) -> None:
+        self._key.stop()
+        self._difference.cancel()
+        self._profile.stop()
+        self._comparison.stop()
+        self._update_panel()
+
+    def _update_views(self, *, start: bool = False) -> None:
+        """Show what is chosen in the views, if they show a comparison at all."""
+        if self._state is not None:
+            self._state.compareKind = self._checked(self._kinds)
+            self._state.comparePlane = self._checked(self._planes)
+        if start or self._comparison.running:
+            volumes = self._chosen()
+            self._comparison.show(volumes, self._arrangement(len(volumes)))
+            self._comparison.displays.set_interpolation(self._ui.smoothCheckBox.checked)
+            if self._profile.wanted:
+                self._comparison.show_chart(self._profile.show(volumes))
+            else:
+                self._profile.stop()
+            if self._difference.wanted:
+                self._difference.show(volumes)
+            else:
+                self._difference.cancel()
+                self._comparison.set_difference(None)
+        self._update_panel()
+
+    def _arrangement(self, volumes: int) -> Arrangement:
+        plane = self._checked(self._planes)
+        return Arrangement(
+            kind=self._checked(self._kinds),
+            planes=PLANES if plane == ALL_PLANES else (plane,),
+            volumes=volumes,
+            difference=self._difference.wanted,
+            profile=self._profile.wanted,
+        )
+
+    def _checked(self, buttons: dict[str, qt.QPushButton]) -> str:
+        return next(name for name, button in buttons.items() if button.checked)
+
+    def _on_difference_ready(self, node: slicer.vtkMRMLScalarVolumeNode) -> None:
+        self._comparison.set_difference(node)
+        show_legend(node, self._comparison.difference_view_ids())
+
+    def _on_curtain_moved(self, position: float) -> None:
+        self._ui.dividerSlider.value = round(1000 * position)
+
+    def _on_scene_closes(self, _scene: object, _event: str) -> None:
+        self.stop()
+        self._comparison.forget_place()
+        self._profile.forget()
+
+    def _on_scene_loaded(self, _scene: object, _event: str) -> None:
+        """Other choices may be in the state now; until here the selectors could not find their nodes."""
+        if not self._comparison.running:
+            self.set_state(self._state)
+            leave_our_layout()
+
+    @vtk.calldata_type(vtk.VTK_OBJECT)
+    def _on_node_removed(self, _scene: object, _event: str, node: slicer.vtkMRMLNode) -> None:
+        """Let go of a node before it is gone; the selectors would choose another one in its place."""
+        if self._comparison.running and node in self._chosen()[:2]:
+            self._stop()
+            self._say(_("{name} was deleted, so the comparison ended.").format(name=node.GetName()))
+        for selector in self._selectors.values():
+            if selector.currentNode() is node:
+                selector.setCurrentNode(None)
+        if node is self._difference.node:
+            self._ui.differenceCheckBox.checked = False
+
+    def _update_panel(self) -> None:
+        """Enable what can be used, and say why the rest cannot."""
+        ui, running = self._ui, self._comparison.running
+        problem = why_not(self._chosen())
+        ui.compareButton.checked = running
+        ui.compareButton.text = _("Back to my views") if running else _("Compare")
+        ui.compareButton.enabled = running or not problem
+        ui.controls.enabled = running
+        in_3d = ui.renderingButton.checked
+        ui.planeButtons.enabled = not in_3d
+        ui.differenceCheckBox.enabled = not in_3d
+        for widget in (ui.dividerLabel, ui.dividerSlider):
+            widget.visible = ui.curtainButton.checked
+        ui.messageLabel.text = self._notice or problem
+        ui.messageLabel.visible = bool(ui.messageLabel.text)
+
+    def _say(self, notice: str) -> None:
+        """Tell what happened, until the next start."""
+        self._notice = notice
+        self._update_panel()

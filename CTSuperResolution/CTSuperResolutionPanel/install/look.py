@@ -1,0 +1,55 @@
+"""Asks a Python in the background what it has; nothing is imported here."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+
+from slicer.i18n import tr as _
+
+from CTSuperResolutionPanel.install import probe
+from CTSuperResolutionPanel.install.pythons import is_slicers
+from CTSuperResolutionPanel.install.requirements import Requirements, answer_of, question
+from CTSuperResolutionPanel.install.verdict import judge
+from CTSuperResolutionPanel.process import Command, Ended, Process, QtProcess, environment_for
+
+
+class Look:
+    """One look at one Python, from its start to the verdict.
+
+    Args:
+        python: the executable.
+        done: called with the verdict, unless the look is stopped before.
+        make_process: makes the process.
+    """
+
+    def __init__(
+        self, python: Path, done: Callable[[Requirements], None], *, make_process: Callable[[], Process] = QtProcess
+    ) -> None:
+        self._python = python
+        self._done = done
+        self._said = b""
+        self._process: Process | None = make_process()
+        command = Command(str(python), (probe.__file__, question()), environment_for(python))
+        self._process.start(command, on_output=self._read, on_error_output=lambda data: None, on_end=self._end)
+
+    def stop(self) -> None:
+        """Look no more; no verdict comes."""
+        if self._process is not None:
+            self._process.abandon()
+            self._process = None
+
+    def _read(self, data: bytes) -> None:
+        self._said += data
+
+    def _end(self, ended: Ended) -> None:
+        self._process = None
+        answer = answer_of(self._said.decode("utf-8", "replace"))
+        self._done(judge(self._python, answer, own=is_slicers(self._python), why_silent=_how(ended)))
+
+
+def _how(ended: Ended) -> str:
+    if ended.problem:
+        return ended.problem
+    how = _("it ended with code {code}") if ended.normal else _("it crashed, code {code}")
+    return how.format(code=ended.code)

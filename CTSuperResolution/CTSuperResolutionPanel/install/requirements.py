@@ -1,0 +1,104 @@
+"""What the background process needs, and what is known of whether a Python has it."""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from CTSuperResolutionPanel.install.probe import MARK
+
+PYTHON = (3, 10)
+"""The oldest Python that the library runs on."""
+
+PACKAGES = (
+    "diffusers>=0.32",
+    "gsplat>=1.5",
+    "matplotlib",
+    "numpy",
+    "pillow",
+    "psutil",
+    "safetensors",
+    "scikit-image",
+    "scipy",
+    "SimpleITK>=2.3",
+    "torch>=2.4",
+)
+"""As in the library's pyproject.toml, which does not come with an installed extension. A test compares them."""
+
+MODULES = {"pillow": "PIL", "scikit-image": "skimage"}
+"""What is imported where that is not the package's own name."""
+
+TORCH = next(each for each in PACKAGES if each.startswith("torch>"))
+
+SLICERS_OWN = ("numpy", "scipy", "SimpleITK", "vtk", "pillow", "pydicom", "requests")
+"""Packages that Slicer ships and its own process uses: they are never replaced."""
+
+NEVER = ("itk", "itk-core", "vtk")
+"""Packages that must not come into Slicer's Python from pip: they would stand beside Slicer's own libraries."""
+
+
+@dataclass(frozen=True)
+class Requirements:
+    """Whether a Python can run jobs, and if not, what is the matter.
+
+    Attributes:
+        python: its executable.
+        ready: a job can run.
+        missing: what pip has to install, as pip takes it. Of those, ``broken`` are half there and have to go first.
+        problem: what is wrong, or could be better though a job can run; a sentence.
+        fix: what to do about it where an installation cannot; a sentence.
+        installable: an installation can be begun now.
+        cuda: there is an NVIDIA GPU, so that torch has to be the build for CUDA.
+        replaces_torch: torch is there, and for the CPU only although there is a GPU.
+        size_gb: about how much is downloaded.
+        disk_gb: about how much it takes once installed.
+        answer: what that Python said of itself, {} where it said nothing.
+    """
+
+    python: Path
+    ready: bool = False
+    missing: tuple[str, ...] = ()
+    broken: tuple[str, ...] = ()
+    problem: str = ""
+    fix: str = ""
+    installable: bool = False
+    cuda: bool = False
+    replaces_torch: bool = False
+    size_gb: float = 0.0
+    disk_gb: float = 0.0
+    answer: Mapping[str, Any] = field(default_factory=dict)
+
+    @property
+    def needs_torch(self) -> bool:
+        """Whether torch is among what has to be installed."""
+        return any(name_of(requirement) == "torch" for requirement in self.missing)
+
+
+def name_of(requirement: str) -> str:
+    """The package's name: torch of torch>=2.4."""
+    return re.match(r"[\w.-]+", requirement).group()
+
+
+def question() -> str:
+    """What to ask :mod:`~CTSuperResolutionPanel.install.probe`."""
+    requires = {}
+    for requirement in PACKAGES:
+        name, _sign, least = requirement.partition(">=")
+        requires[name] = [MODULES.get(name, name), least or "0"]
+    return json.dumps({"requires": requires, "pinned": SLICERS_OWN})
+
+
+def answer_of(output: str) -> dict[str, Any]:
+    """What a Python said of itself, from all that it wrote; {} where it said nothing."""
+    answer: dict[str, Any] = {}
+    for line in output.splitlines():
+        if line.startswith(f'{{"{MARK}":'):
+            try:
+                answer.update(json.loads(line)[MARK])
+            except ValueError:
+                continue  # torn off where the process was ended
+    return answer

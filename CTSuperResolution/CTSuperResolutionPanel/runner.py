@@ -1,0 +1,296 @@
+"""One job in the background, from the scan in the scene to its results beside it."""
+
+from __future__ import annotations
+
+import shlex
+import sys
+import time
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import qt
+import slicer
+from slicer.i18n import tr as _
+from slicer.util import VTKObservationMixin
+
+from CTSuperResolutionLib.job.errors import JobError
+from CTSuperResolutionLib.job.terminal import clock_text
+from CTSuperResolutionPanel import geometry, job_folder, nrrd, results, sentences
+from CTSuperResolutionPanel.conversation import Conversation
+from CTSuperResolutionPanel.output import Progress
+from CTSuperResolutionPanel.process import Ended, Process, QtProcess, environment_for, library_command
+from CTSuperResolutionPanel.states import State
+from CTSuperResolutionPanel.stepper import Stepper
+from CTSuperResolutionPanel.task import Task
+
+CANCEL_MS = 4_000
+"""The library stops within two seconds of being asked; then the whole tree of processes is ended."""
+
+END_MS = 10_000
+"""How long a process may take to end once its last event has come."""
+
+
+class Runner(VTKObservationMixin):
+    """Runs one task at a time and tells who listens of every change.
+
+    Args:
+        find_python: the Python to run jobs with; may ask the user to install what is needed, and gives None where
+            that was declined.
+        forget_python: called when that Python turns out to lack something, so that the next job asks anew.
+        make_process: makes a process for one job.
+
+    Attributes:
+        state, task: what is going on; the task stays after its end.
+        part: the fraction that is done of an export or a load.
+    """
+
+    def __init__(
+        self,
+        find_python: Callable[[], Path | None],
+        *,
+        forget_python: Callable[[], None] = lambda: None,
+        make_process: Callable[[], Process] = QtProcess,
+    ) -> None:
+        VTKObservationMixin.__init__(self)
+        self.state = State.IDLE
+        self.task: Task | None = None
+        self.part = 0.0
+        self._said = Conversation()
+        self._outcome = ""
+        self._find_python = find_python
+        self._forget_python = forget_python
+        self._make_process = make_process
+        self._listeners: list[Callable[[], None]] = []
+        self._on_loaded: list[Callable[[Task, dict[str, Any]], None]] = []
+        self._started = self._ended = 0.0
+        self._timer = qt.QTimer()
+        self._timer.setSingleShot(True)
+        self._timer.connect("timeout()", self._end_by_force)
+        self._clear()
+
+    def on_change(self, listener: Callable[[], None]) -> None:
+        """Have a function called after every change of state, progress or log."""
+        self._listeners.append(listener)
+
+    def on_loaded(self, listener: Callable[[Task, dict[str, Any]], None]) -> None:
+        """Have a function called with a task and its new volumes by role."""
+        self._on_loaded.append(listener)
+
+    @property
+    def busy(self) -> bool:
+        """Whether a job is under way, so that no other one can start."""
+        return self.state not in (State.IDLE, State.FAILED)
+
+    @property
+    def progress(self) -> Progress:
+        """How far the background process of the job is."""
+        return self._said.progress
+
+    @property
+    def log(self) -> list[str]:
+        """What the background process of the job, or of the last one, has said."""
+        return self._said.log
+
+    @property
+    def message(self) -> str:
+        """How the last job ended, or what the running one wants to be known, in a sentence."""
+        return sentences.in_panel_words(self._said.note) if self.busy else self._outcome
+
+    @property
+    def seconds(self) -> float:
+        """Seconds from the start of the job to its end, or to now."""
+        return (time.monotonic() if self.busy else self._ended) - self._started
+
+    @property
+    def silent_seconds(self) -> float:
+        """How long the background process has said nothing."""
+        return time.monotonic() - self._said.heard if self.state is State.RUNNING else 0.0
+
+    def start(self, task: Task) -> None:
+        """Begin a task. Returns at once, but for what the user may have to install.
+
+        Raises:
+            JobError: another job is under way, or the task cannot be started; the message is for the user.
+        """
+        if self.busy:
+            raise JobError(_("A job is running already; wait for its end or cancel it."))
+        task.method.spec()
+        self._clear()
+        self.task = task
+        self._said = Conversation()
+        self._started = time.monotonic()
+        self._change(State.INSTALLING)
+        try:
+            self._python = self._find_python()
+        except Exception:
+            self._finish(State.FAILED, _("What the background process needs could not be installed."))
+            raise
+        if self.state is not State.INSTALLING:
+            return  # Slicer was ended meanwhile
+        if self._python is None:
+            self._finish(State.IDLE, _("Nothing was installed, so nothing was run."))
+            return
+        scan = slicer.mrmlScene.GetNodeByID(task.volume_id)
+        if scan is None or scan.GetImageData() is None:
+            self._finish(State.FAILED, _("The scan is no longer there; choose another one."))
+            return
+        self._watch_scene()
+        self._export(scan)
+
+    def cancel(self, reason: str = "") -> None:
+        """Stop the job, in whatever state it is. The first reason given, a sentence, becomes the message."""
+        self._reason = self._reason or reason or _("Cancelled.")
+        if self.state in (State.EXPORTING, State.LOADING):
+            self._finish(State.IDLE, self._reason)
+        elif self.state is State.RUNNING:
+            self._process.write(b"cancel\n")
+            self._timer.start(CANCEL_MS)
+            self._change(State.CANCELLING)
+
+    def shut_down(self) -> None:
+        """Stop at once and leave nothing: Slicer is about to end."""
+        if self.busy:
+            self._finish(State.IDLE, _("Cancelled."))
+
+    # The stages of a job, in their order
+
+    def _export(self, scan: slicer.vtkMRMLScalarVolumeNode) -> None:
+        self._matrix = geometry.ijk_to_ras(scan)
+        voxels = slicer.util.arrayFromVolume(scan)[tuple(slice(*pair) for pair in self.task.ranges)]
+        try:
+            self._folder = job_folder.JobFolder(self._python, environment_for(self._python))
+            spec = self.task.method.spec(self._folder.input, self._folder.output)
+            self._folder.job.write_text(spec.to_json(), encoding="utf-8")
+        except OSError as error:
+            self._not_written(error)
+            return
+        self._stepper = Stepper(
+            nrrd.write(self._folder.input, voxels, geometry.LPS @ self.task.part(self._matrix)),
+            done=lambda nothing: self._run(),
+            failed=self._not_written,
+            progress=self._show_part,
+        )
+        self._change(State.EXPORTING)
+        self._stepper.start()
+
+    def _not_written(self, error: Exception) -> None:
+        self._finish(State.FAILED, sentences.why_it_was_not_written(error, slicer.app.temporaryPath))
+
+    def _run(self) -> None:
+        command = library_command(self._python, "run", "--job", str(self._folder.job), "--events", "json")
+        self._said = Conversation()
+        self._said.add_to_log(shlex.join([command.program, *command.arguments]))
+        self._process = self._make_process()
+        self._change(State.RUNNING)
+        self._process.start(
+            command, on_output=self._on_output, on_error_output=self._on_error_output, on_end=self._on_end
+        )
+
+    def _load(self, report: dict[str, Any]) -> None:
+        self._stepper = Stepper(
+            results.load(self._folder.output, report, self.task, self._matrix),
+            done=self._place,
+            failed=lambda error: self._finish(State.FAILED, sentences.why_it_was_not_loaded(error)),
+            progress=self._show_part,
+        )
+        self._change(State.LOADING)
+        self._stepper.start()
+
+    def _place(self, loaded: results.Loaded) -> None:
+        scan = slicer.mrmlScene.GetNodeByID(self.task.volume_id)
+        try:
+            placed = results.place(loaded, self.task, scan)
+        except Exception:
+            self._finish(State.FAILED, _("The result could not be put into the scene; see the Python console."))
+            raise
+        task = self.task
+        self._finish(State.IDLE, _("Done in {time}.").format(time=clock_text(self.seconds)))
+        for listener in self._on_loaded:
+            listener(task, placed)
+
+    def _finish(self, state: State, message: str) -> None:
+        """The end of every job: nothing runs on, and nothing stays behind."""
+        self._ended = time.monotonic()
+        self._timer.stop()
+        self.removeObservers()
+        if self._stepper is not None:
+            self._stepper.stop()
+        if self._process is not None:
+            self._process.abandon()
+        if self._folder is not None:
+            self._folder.delete()
+        self._clear()
+        self._outcome = message
+        self._change(state)
+
+    def _clear(self) -> None:
+        self._python: Path | None = None
+        self._folder: job_folder.JobFolder | None = None
+        self._stepper: Stepper | None = None
+        self._process: Process | None = None
+        self._matrix = np.eye(4)
+        self._reason = ""
+
+    # What the process says
+
+    def _on_output(self, data: bytes) -> None:
+        self._said.hear(data)
+        if self._said.over and self.state is State.RUNNING and not self._timer.active:
+            self._timer.start(END_MS)
+        self._tell()
+
+    def _on_error_output(self, data: bytes) -> None:
+        self._said.hear_error(data)
+        self._tell()
+
+    def _on_end(self, ended: Ended) -> None:
+        self._timer.stop()
+        self._said.hear(b"", final=True)
+        self._said.hear_error(b"", final=True)
+        self._process = None
+        result, error = self._said.result, self._said.error
+        if self.state is State.CANCELLING:
+            self._finish(State.IDLE, self._reason)
+        elif ended.normal and ended.code == 0 and result is not None:
+            report = result.get("report")
+            self._load(report if isinstance(report, dict) else {})
+        else:
+            if ended.problem or (error or {}).get("kind") == "install":
+                self._forget_python()
+            self._finish(State.FAILED, sentences.why_it_ended(ended, error))
+
+    def _end_by_force(self) -> None:
+        if self.state is State.CANCELLING:
+            self._finish(State.IDLE, self._reason)
+        else:
+            self._finish(State.FAILED, _("The background process did not end, so its result was not used."))
+
+    # Listeners, and the scene
+
+    def _show_part(self, fraction: float) -> None:
+        self.part = fraction
+        self._tell()
+
+    def _change(self, state: State) -> None:
+        self.state, self.part = state, 0.0
+        self._tell()
+
+    def _tell(self) -> None:
+        for listener in self._listeners:
+            try:
+                listener()
+            except Exception:  # what shows a job must not be what stops it half-way
+                sys.excepthook(*sys.exc_info())
+
+    def _watch_scene(self) -> None:
+        self.addObserver(slicer.mrmlScene, slicer.mrmlScene.NodeRemovedEvent, self._on_node_removed)
+        self.addObserver(slicer.mrmlScene, slicer.mrmlScene.StartCloseEvent, self._on_scene_closed)
+
+    def _on_node_removed(self, caller: object, event: object) -> None:
+        if slicer.mrmlScene.GetNodeByID(self.task.volume_id) is None:
+            self.cancel(_("Cancelled, for the scan was removed."))
+
+    def _on_scene_closed(self, caller: object, event: object) -> None:
+        self.cancel(_("Cancelled, for the scene was closed."))

@@ -1,0 +1,151 @@
+"""The panel: its sections, the state that they share, and what makes them look again."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import qt
+import slicer
+import vtk
+from slicer.i18n import tr as _
+from slicer.util import VTKObservationMixin
+
+from CTSuperResolutionPanel import install, job_folder
+from CTSuperResolutionPanel.compare.section import CompareSection
+from CTSuperResolutionPanel.hardware import Hardware
+from CTSuperResolutionPanel.result_section import ResultSection
+from CTSuperResolutionPanel.results import CUBIC, SCAN_REFERENCE, SR, report_of
+from CTSuperResolutionPanel.run_section import RunSection
+from CTSuperResolutionPanel.runner import Runner
+from CTSuperResolutionPanel.scan_section import ScanSection
+from CTSuperResolutionPanel.state import PanelState
+from CTSuperResolutionPanel.task import Task
+from CTSuperResolutionPanel.tries_section import TriesSection
+
+REFRESH_MS = 30
+"""A dragged box or a turned wheel changes the state many times in a row: look once."""
+
+
+class Panel(VTKObservationMixin):
+    """All sections.
+
+    Args:
+        ui: the widgets of the panel by name.
+        runner: does the work.
+        hardware: what it is done on.
+
+    Attributes:
+        entered: the module is shown.
+    """
+
+    def __init__(self, ui: Any, runner: Runner, hardware: Hardware) -> None:
+        VTKObservationMixin.__init__(self)
+        self._ui = ui
+        self._runner = runner
+        self._hardware = hardware
+        self._state: PanelState | None = None
+        self._connection: int | None = None
+        self.entered = False
+        self._refresh = qt.QTimer()
+        self._refresh.setSingleShot(True)
+        self._refresh.setInterval(REFRESH_MS)
+        self._refresh.connect("timeout()", self.refresh)
+        self.scan = ScanSection(ui, hardware)
+        self.run = RunSection(ui, runner, hardware)
+        self.tries = TriesSection(ui, runner, hardware)
+        self.result = ResultSection(ui)
+        self.compare = CompareSection(ui.comparePlace.layout(), None)
+        runner.on_change(self._job_changed)
+        runner.on_loaded(self._job_done)
+        hardware.on_change(self.refresh_soon)
+        job_folder.delete_left_behind()
+
+    def set_state(self, state: PanelState | None) -> None:
+        """Show and change that state from now on; None while there is no scene."""
+        if state is not None and self._state is not None and state.parameterNode is self._state.parameterNode:
+            return
+        if self._state is not None:
+            self._state.disconnectGui(self._connection)
+        self.removeObservers()
+        self._refresh.stop()
+        self._state = state
+        for section in (self.scan, self.run, self.tries, self.result):
+            section.set_state(state)
+        self.compare.set_state(state)
+        if state is None:
+            return
+        if state.inputVolume is None:
+            state.inputVolume = slicer.mrmlScene.GetFirstNodeByClass("vtkMRMLScalarVolumeNode")
+        self._connection = state.connectGui(self._ui)
+        self.addObserver(state, vtk.vtkCommand.ModifiedEvent, self._state_changed)
+        self.refresh()
+
+    def enter(self) -> None:
+        """The module is shown."""
+        self.entered = True
+        self._hardware.look(install.chosen_python())
+        self.run.enter()
+        self.compare.enter()
+        self.refresh()
+
+    def exit(self) -> None:
+        """Another module is shown: the views are the user's again. A job goes on."""
+        self.entered = False
+        self.run.exit()
+        self.tries.exit()
+        self.compare.exit()
+
+    def cleanup(self) -> None:
+        """The panel goes."""
+        self.run.exit()
+        self.result.stop()
+        self.set_state(None)
+        self.compare.cleanup()
+
+    def refresh_soon(self) -> None:
+        """Look again, once the event loop has come round."""
+        self._refresh.start()
+
+    def refresh(self) -> None:
+        """Show what the state, the scene and the runner say."""
+        if self._state is None:
+            return
+        self.scan.refresh()
+        self._observe_nodes()
+        self.run.refresh()
+        self.tries.refresh()
+        self.result.refresh()
+
+    def _state_changed(self, caller: object, event: object) -> None:
+        self.refresh_soon()
+
+    def _observe_nodes(self) -> None:
+        """What the estimate depends on besides the state."""
+        scene, modified = slicer.mrmlScene, vtk.vtkCommand.ModifiedEvent
+        transformed = slicer.vtkMRMLTransformableNode.TransformModifiedEvent
+        wanted = [(self._state.inputVolume, event) for event in (modified, transformed)]
+        wanted += [(self._state.inputVolume, slicer.vtkMRMLVolumeNode.ImageDataModifiedEvent)]
+        wanted += [(self._state.roi, event) for event in (modified, transformed)]
+        wanted += [(scene.GetFirstNodeByClass("vtkMRMLCrosshairNode"), modified)]
+        wanted += [(scene, scene.NodeRemovedEvent), (scene, scene.NodeAddedEvent)]
+        for node, event in wanted:
+            if node is not None and not self.hasObserver(node, event, self._state_changed):
+                self.addObserver(node, event, self._state_changed)
+
+    def _job_changed(self) -> None:
+        self.run.show_job()
+        self.tries.show_job()
+
+    def _job_done(self, task: Task, placed: dict[str, slicer.vtkMRMLScalarVolumeNode]) -> None:
+        self.run.finished(task, report_of(placed[SR]), placed[SR].GetNodeReference(SCAN_REFERENCE))
+        self._hardware.look(install.chosen_python(), again=self._hardware.machine is None)
+        if task.trial:
+            self.compare.stop()
+            self.tries.finished(task, placed)
+            return
+        if self._state is not None:
+            self._state.srVolume, self._state.cubicVolume = placed[SR], placed[CUBIC]
+        if self.entered:
+            self.compare.show(placed[CUBIC], placed[SR])
+        else:
+            slicer.util.showStatusMessage(_("{name} is ready.").format(name=placed[SR].GetName()), 10_000)

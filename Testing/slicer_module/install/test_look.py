@@ -1,0 +1,255 @@
+"""What a look at a Python finds: everything, nothing, half of it, or what does not go with the computer."""
+
+from __future__ import annotations
+
+import shutil
+import sys
+import types
+from pathlib import Path
+
+import pytest
+from CTSuperResolutionPanel.install import look, probe, pythons
+from CTSuperResolutionPanel.install.requirements import MODULES, PACKAGES, answer_of, name_of, question
+from CTSuperResolutionPanel.install.verdict import judge
+
+ROOT = Path(__file__).resolve().parents[3]
+
+
+def test_the_panel_asks_for_what_the_library_says_it_depends_on():
+    text = ROOT / "pyproject.toml"
+    if not text.is_file():
+        pytest.skip("not a checkout: pyproject.toml is not installed")
+    tomllib = pytest.importorskip("tomllib", reason="this Python cannot read TOML")
+    assert set(PACKAGES) == set(tomllib.loads(text.read_text())["project"]["dependencies"])
+
+
+def test_nothing_there(environment, make_slicers, look_at):
+    found = look_at(make_slicers(environment))
+    assert not found.ready and found.installable and not found.broken
+    assert found.missing == PACKAGES
+    assert "Slicer's Python lacks" in found.problem and "diffusers" in found.problem and "torch" in found.problem
+    assert 0.1 < found.size_gb < 1 < found.disk_gb and not found.cuda
+    assert Path(found.answer["site"]) == environment.site and found.answer["free"] > 0
+
+
+def test_nothing_there_and_an_nvidia_gpu_needs_the_larger_torch(environment, make_slicers, look_at, gpu):
+    found = look_at(make_slicers(environment))
+    assert found.installable and found.cuda and found.size_gb >= 2.5
+
+
+def test_everything_there(full_environment, make_slicers, look_at):
+    found = look_at(make_slicers(full_environment))
+    assert found.ready and not found.problem and not found.missing and not found.installable
+
+
+def test_looking_imports_nothing_here(full_environment, make_slicers, look_at):
+    before = set(sys.modules)
+    look_at(make_slicers(full_environment))
+    assert not {"torch", "diffusers", "gsplat"} & (set(sys.modules) - before)
+
+
+def record(environment, name: str) -> Path:
+    return next(environment.site.glob(f"{name}-*.dist-info"))
+
+
+def only_the_record(environment):
+    shutil.rmtree(environment.site / "torch")
+
+
+def only_the_files(environment):
+    shutil.rmtree(record(environment, "torch"))
+
+
+def an_empty_record(environment):
+    for file in record(environment, "torch").iterdir():
+        file.unlink()
+
+
+def copied_and_not_finished(environment):
+    (record(environment, "torch") / "RECORD").unlink()
+
+
+def some_files_gone(environment):
+    (environment.site / "torch" / "part.py").unlink()
+
+
+def a_folder_without_code(environment):
+    (environment.site / "torch" / "__init__.py").unlink()
+
+
+def does_not_load(environment):
+    (environment.site / "torch" / "__init__.py").write_text("raise OSError('libtorch_cpu.so: cannot open')")
+
+
+def ends_python(environment):
+    (environment.site / "torch" / "__init__.py").write_text("import os; os.abort()")
+
+
+HALVES = [
+    only_the_record,
+    only_the_files,
+    an_empty_record,
+    copied_and_not_finished,
+    some_files_gone,
+    a_folder_without_code,
+    does_not_load,
+    ends_python,
+]
+
+
+@pytest.mark.parametrize("damage", HALVES, ids=lambda damage: damage.__name__)
+def test_a_half_finished_torch_is_recognised_and_can_be_repaired(damage, full_environment, make_slicers, look_at):
+    damage(full_environment)
+    found = look_at(make_slicers(full_environment))
+    assert not found.ready and found.installable
+    assert found.broken == ("torch",) and found.missing == ("torch>=2.4",)
+    assert "half there: torch (" in found.problem
+    if damage is does_not_load:
+        assert "libtorch_cpu.so: cannot open" in found.problem
+
+
+def test_a_package_that_is_too_old_is_asked_for_and_the_others_are_left(
+    full_environment, make_slicers, look_at, wheel, tmp_path
+):
+    shutil.rmtree(record(full_environment, "diffusers"))
+    full_environment.put(wheel(tmp_path, "diffusers", "0.31.9"))
+    found = look_at(make_slicers(full_environment))
+    assert found.missing == ("diffusers>=0.32",) and not found.broken and found.size_gb < 0.3
+
+
+@pytest.mark.parametrize("version", ["0.32", "0.32.0.dev0", "0.100.1", "1.0rc1"])
+def test_versions_are_compared_by_number(full_environment, make_slicers, look_at, wheel, tmp_path, version):
+    shutil.rmtree(record(full_environment, "diffusers"))
+    full_environment.put(wheel(tmp_path, "diffusers", version))
+    assert look_at(make_slicers(full_environment)).ready
+
+
+def test_what_slicer_built_itself_without_a_record_counts_as_there(full_environment, make_slicers, look_at):
+    shutil.rmtree(record(full_environment, "SimpleITK"))
+    assert look_at(make_slicers(full_environment)).ready
+
+
+def test_what_a_linux_distribution_installed_needs_no_list_of_files(full_environment, make_slicers, look_at):
+    (record(full_environment, "scipy") / "RECORD").unlink()
+    (record(full_environment, "scipy") / "INSTALLER").write_text("debian\n")
+    assert look_at(make_slicers(full_environment)).ready
+
+
+def test_packages_that_do_not_go_together_are_installed_anew(full_environment, make_slicers, look_at, library):
+    (library / "pipeline.py").write_text("import huggingface_hub_that_diffusers_needs")
+    found = look_at(make_slicers(full_environment))
+    assert not found.ready and found.installable
+    assert "huggingface_hub_that_diffusers_needs" in found.problem and "torch>=2.4" not in found.missing
+
+
+def test_torch_for_the_cpu_beside_a_gpu_can_be_used_and_is_said(full_environment, make_slicers, look_at, gpu):
+    found = look_at(make_slicers(full_environment))
+    assert found.ready and found.installable and found.replaces_torch
+    assert gpu in found.problem and "CPU only" in found.problem and found.size_gb >= 2.5
+
+
+@pytest.mark.parametrize("usable", [True, False])
+def test_torch_for_cuda_beside_a_gpu(full_environment, make_slicers, look_at, gpu, torch_code, usable):
+    (full_environment.site / "torch" / "__init__.py").write_text(torch_code("13.0", usable))
+    found = look_at(make_slicers(full_environment))
+    assert found.ready and not found.installable
+    assert bool(found.problem) is not usable
+    if not usable:
+        assert "driver" in found.fix and gpu in found.problem
+
+
+def test_a_loaded_torch_is_not_replaced_under_slicers_feet(full_environment, make_slicers, look_at, gpu, monkeypatch):
+    monkeypatch.setitem(sys.modules, "torch", types.ModuleType("torch"))
+    found = look_at(make_slicers(full_environment))
+    assert found.ready and not found.installable and "restart Slicer" in found.fix
+
+
+def test_another_python_is_never_installed_in(environment, make_slicers, look_at, full_environment):
+    make_slicers(full_environment)
+    other = environment.folder.parent / "other" / "bin" / "python"
+    other.parent.mkdir(parents=True)
+    other.write_text(f'#!/bin/sh\n"{environment.python}" -S "$@"\n')  # -S: it does not see its packages
+    other.chmod(0o755)
+    found = look_at(other)
+    assert not found.ready and not found.installable
+    assert 'pip install "diffusers>=0.32"' in found.fix and str(other) in found.problem
+
+
+def saying(program, tmp_path, text: str) -> Path:
+    return program(tmp_path / "python", text)
+
+
+def test_a_python_that_is_too_old(program, tmp_path, look_at):
+    answer = {"python": [3, 7, 16], "platform": "linux-x86_64", "site": "/", "writable": True, "free": 1, "gpus": []}
+    found = look_at(saying(program, tmp_path, f"import json; print(json.dumps({{{probe.MARK!r}: {answer}}}))"))
+    assert not found.ready and "3.7.16" in found.problem and "3.10 or newer" in found.problem
+
+
+@pytest.mark.parametrize(
+    ("text", "why"),
+    [("", "code 0"), ("raise SystemExit(3)", "code 3"), ('print(\'{"ctsr-probe": {"pyth\')', "code 0")],
+    ids=["silent", "failing", "torn off"],
+)
+def test_what_is_no_python(program, tmp_path, look_at, text, why):
+    found = look_at(saying(program, tmp_path, text))
+    assert not found.ready and not found.installable and why in found.problem
+
+
+def test_what_is_no_program(tmp_path, look_at):
+    found = look_at(tmp_path / "nothing-here")
+    assert not found.ready and "could not be started" in found.problem
+
+
+def answered(**changes) -> dict:
+    there = {name_of(each): {"version": "9", "state": "there", "why": ""} for each in PACKAGES}
+    missing = {"torch": {"version": None, "state": "missing", "why": ""}}
+    answer = {"python": [3, 12, 10], "platform": "linux-x86_64", "site": "/opt/Slicer/site-packages", "writable": True}
+    answer |= {"free": 5e9, "gpus": [], "packages": there | missing, "pinned": {}, "pip": "25.1"}
+    return answer | changes
+
+
+@pytest.mark.parametrize(
+    ("changes", "fix"),
+    [
+        ({"writable": False}, "You may not write to /opt/Slicer"),
+        ({"pip": None}, "no pip"),
+        ({"free": 1e9}, "1.0 GB are free"),
+        ({"gpus": ["NVIDIA A"], "free": 7e9}, "8.0 GB are needed"),
+    ],
+    ids=["locked down", "no pip", "disk full", "disk too full for CUDA"],
+)
+def test_where_nothing_can_be_installed_the_reason_is_given(changes, fix, tmp_path):
+    found = judge(tmp_path, answered(**changes), own=True)
+    assert not found.ready and not found.installable and fix in found.fix
+    assert judge(tmp_path, answered(), own=True).installable
+
+
+def test_what_came_with_slicer_is_not_repaired_by_pip(tmp_path):
+    packages = answered()["packages"] | {"numpy": {"version": "2", "state": "broken", "why": "3 of its files gone"}}
+    found = judge(tmp_path, answered(packages=packages), own=True)
+    assert not found.installable and "install Slicer again" in found.fix
+
+
+def test_what_packages_print_as_they_are_imported_does_no_harm():
+    said = f'warning: {{"{probe.MARK}": 1}}\n{{"{probe.MARK}": {{"python": [3, 12, 1]}}}}\n{{"event": "x"}}\n'
+    assert answer_of(said) == {"python": [3, 12, 1]}
+
+
+def test_every_package_is_asked_for_by_what_is_imported():
+    import json
+
+    asked = json.loads(question())["requires"]
+    assert len(asked) == len(PACKAGES) and asked["torch"] == ["torch", "2.4"]
+    assert all(asked[name][0] == module for name, module in MODULES.items())
+
+
+@pytest.mark.slow
+def test_the_real_library_with_the_real_packages_is_ready(monkeypatch, look_at, application):
+    """The look finds in this Python what jobs need, and so asks for no more than they do."""
+    from CTSuperResolutionPanel.process import environment_for
+
+    monkeypatch.setattr(look, "environment_for", environment_for)
+    found = look_at(pythons.slicers_python())
+    if application.is_real and found.missing:
+        pytest.skip("this Slicer has not installed what jobs need")
+    assert found.ready, f"{found.problem} {found.fix}"

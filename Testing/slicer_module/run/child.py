@@ -1,0 +1,152 @@
+"""Stands in for the background process: python child.py MANNER JOB.JSON behaves in the way that the first says.
+
+Standard library and numpy only, so that it starts at once.
+"""
+
+from __future__ import annotations
+
+import ctypes
+import json
+import os
+import signal
+import subprocess
+import sys
+import threading
+import time
+from pathlib import Path
+
+import numpy as np
+
+MANNER, JOB = sys.argv[1], json.loads(Path(sys.argv[2]).read_text(encoding="utf-8"))
+OUTPUT = Path(JOB["output"])
+
+
+def say(event: dict) -> None:
+    sys.stdout.buffer.write((json.dumps(event, ensure_ascii=False) + "\n").encode())
+    sys.stdout.buffer.flush()
+
+
+def progress(stage: str, step: int = 0, steps: int = 1, fraction: float | None = None) -> None:
+    rest = {"elapsed_s": 1.0, "remaining_s": 2.0, "fraction": fraction, "memory_mb": 100.0, "peak_mb": 100.0}
+    say({"event": "progress", "stage": stage, "step": step, "steps": steps, **rest})
+
+
+def scan() -> tuple[np.ndarray, np.ndarray]:
+    """The voxels (z, y, x) and the matrix (x, y, z) to LPS of the job's input."""
+    head, _, data = Path(JOB["input"]).read_bytes().partition(b"\n\n")
+    fields = dict(line.split(": ", 1) for line in head.decode().splitlines() if ": " in line)
+    shape = [int(n) for n in fields["sizes"].split()][::-1]
+    vectors = (fields["space directions"] + " " + fields["space origin"]).replace("(", "").replace(")", "").split()
+    matrix = np.eye(4)
+    matrix[:3] = np.transpose([[float(v) for v in vector.split(",")] for vector in vectors])
+    dtype = {"short": "<i2", "int16": "<i2", "float": "<f4"}[fields["type"]]
+    return np.frombuffer(data, dtype=dtype).reshape(shape), matrix
+
+
+def write_results(shift_mm: float = 0.0, voxels_short: int = 0) -> None:
+    """The scan with every voxel repeated, as both results, where the library would put them."""
+    array, matrix = scan()
+    scale = [int(n) for n in JOB["scale"].split(",")] * (3 if "," not in JOB["scale"] else 1)
+    for axis, factor in enumerate(scale):
+        array = array.repeat(factor, axis)
+    inner = np.diag([*(1 / np.array(scale[::-1])), 1.0])
+    inner[:3, 3] = (1 / np.array(scale[::-1]) - 1) / 2
+    fine = matrix @ inner
+    fine[0, 3] += shift_mm
+    vectors = [f"({','.join(f'{v:.17g}' for v in fine[:3, k])})" for k in range(4)]
+    header = [
+        "NRRD0004", "type: short", "dimension: 3", "space: left-posterior-superior",
+        "sizes: " + " ".join(map(str, array.shape[::-1])), "space directions: " + " ".join(vectors[:3]),
+        "kinds: domain domain domain", "endian: little", "encoding: raw", "space origin: " + vectors[3],
+    ]  # fmt: skip
+    OUTPUT.mkdir()
+    for name in ("sr", "cubic"):
+        data = array.astype("<i2").tobytes()
+        whole = ("\n".join(header) + "\n\n").encode() + data
+        (OUTPUT / f"{name}.nrrd").write_bytes(whole[: len(whole) - 2 * voxels_short])
+
+
+def result() -> None:
+    scale = [int(n) for n in JOB["scale"].split(",")] * (3 if "," not in JOB["scale"] else 1)
+    job = {name: JOB[name] for name in ("scale", "preset", "seed", "settings", "prior")}
+    agreement = {"sr": {"rms_hu": 1.0, "max_hu": 2.0}, "cubic": {"rms_hu": 3.0, "max_hu": 4.0}}
+    report = {"note": "Not for diagnosis.", "scale": scale, "job": job, "seed": JOB["seed"], "seconds": 1.0}
+    report |= {"peak_mb": 100.0, "device": "cpu", "consistency": agreement, "stages": {}}
+    say({"event": "result", "elapsed_s": 1.0, "peak_mb": 100.0, "files": {}, "report": report})
+
+
+def wait_for_cancel() -> None:
+    """Work until a line "cancel" comes, and end as the library does."""
+    asked = threading.Event()
+
+    def listen() -> None:
+        for line in sys.stdin:
+            if line.strip() == "cancel":
+                asked.set()
+
+    threading.Thread(target=listen, daemon=True).start()
+    step = 0
+    while not asked.is_set() and os.getppid() != 1:
+        progress("fit", step := step + 1, 1000, 0.5)
+        time.sleep(0.02)
+    say({"event": "error", "kind": "cancelled", "message": "Cancelled: asked for on stdin.", "exit_code": 3})
+    sys.exit(3)
+
+
+def main() -> None:
+    if MANNER == "hangs at the start":
+        time.sleep(600)
+    say({"event": "plan", "stages": {"fit": 1.0}})
+    progress("load")
+    if MANNER == "hangs":
+        for number in (signal.SIGTERM, signal.SIGINT):
+            signal.signal(number, signal.SIG_IGN)
+        time.sleep(600)
+    if MANNER == "works until cancelled":
+        wait_for_cancel()
+    if MANNER == "has a child that hangs":
+        grandchild = subprocess.Popen([sys.executable, "-c", "import time; time.sleep(600)"])
+        say({"event": "note", "message": f"grandchild {grandchild.pid}"})
+        grandchild.wait()
+    if MANNER == "crashes":
+        sys.stderr.write("about to crash: ärgerlich\n")
+        sys.stderr.flush()
+        ctypes.string_at(0)
+    if MANNER == "is killed by the system":
+        os.kill(os.getpid(), signal.SIGKILL)
+    if MANNER == "prints garbage":
+        sys.stdout.buffer.write(bytes(range(256)) * 200 + b'\n{"event": 7}\n{"no": "event"}\n[]\n{"event": "progress", '
+                                b'"stage": null, "fraction": "x", "steps": -3}\n{"event": "unheard of"}\n')  # fmt: skip
+        sys.stdout.buffer.flush()
+        return
+    if MANNER == "runs out of memory":
+        message = "The memory ran out; choose a region of interest with --roi, a lower preset or a lower scale."
+        say({"event": "error", "kind": "memory", "message": message, "exit_code": 2})
+        sys.exit(2)
+    if MANNER == "refuses the job":
+        say({"event": "error", "kind": "input", "message": "It has NaN voxels; set them to -1024 HU.", "exit_code": 2})
+        sys.exit(2)
+    if MANNER == "ends without a result":
+        return
+    if MANNER == "says a result and writes none":
+        result()
+        return
+    write_results(
+        shift_mm=0.01 if MANNER == "shifts the result by a hundredth of a millimetre" else 0.0,
+        voxels_short=5 if MANNER == "writes too few voxels" else 0,
+    )
+    if MANNER == "speaks in pieces":
+        text = json.dumps({"event": "note", "message": "größer – 4×"}, ensure_ascii=False).encode() + b"\r\n"
+        for byte in text:
+            sys.stdout.buffer.write(bytes([byte]))
+            sys.stdout.buffer.flush()
+            time.sleep(0.002)
+    result()
+    if MANNER == "stays after its result":
+        time.sleep(600)
+    if MANNER == "ends badly after its result":
+        sys.exit(1)
+
+
+if __name__ == "__main__":
+    main()
