@@ -16,6 +16,7 @@ import psutil
 
 from CTSuperResolutionLib import __version__
 from CTSuperResolutionLib.job.errors import JobError
+from CTSuperResolutionLib.job.memory import free_memory
 from CTSuperResolutionLib.job.priors import known_priors
 
 if TYPE_CHECKING:
@@ -23,7 +24,6 @@ if TYPE_CHECKING:
 
 MB = 1e6
 PACKAGES = ("torch", "diffusers", "gsplat", "numpy", "scipy", "SimpleITK", "scikit-image")
-CGROUP = Path("/sys/fs/cgroup")
 
 
 def memory() -> dict[str, float]:
@@ -52,14 +52,9 @@ def _peak_bytes() -> int:
 
 def available_memory(device: torch.device | None = None) -> int:
     """Bytes of memory that this process may still take: of the computer, a container's limit, and a GPU if given."""
-    free = psutil.virtual_memory().available
-    try:
-        limit = int((CGROUP / "memory.max").read_text())
-        used = int((CGROUP / "memory.current").read_text())
-        reclaimable = dict(line.split() for line in (CGROUP / "memory.stat").read_text().splitlines())
-        free = min(free, max(limit - used + int(reclaimable.get("inactive_file", 0)), 0))
-    except (OSError, ValueError):
-        pass  # no limit: "max", or no such file
+    free = free_memory()
+    if free is None:
+        free = psutil.virtual_memory().available
     if device is not None and device.type == "cuda":
         import torch
 
@@ -142,11 +137,7 @@ def describe() -> dict[str, Any]:
             "memory_mb": round(psutil.virtual_memory().total / MB),
             "available_mb": round(available_memory() / MB),
         },
-        "gpus": [
-            {"device": f"cuda:{i}", "name": properties.name, "memory_mb": round(properties.total_memory / MB)}
-            for i in range(torch.cuda.device_count())
-            for properties in [torch.cuda.get_device_properties(i)]
-        ],
+        "gpus": [_describe_gpu(i) for i in range(torch.cuda.device_count())],
         "kernels": {
             device: {"backend": backend.name, "why": backend.why}
             for device in ["cpu", *(f"cuda:{i}" for i in range(torch.cuda.device_count()))]
@@ -155,4 +146,20 @@ def describe() -> dict[str, Any]:
         "projectors": ["torch"] + (["tigre"] if tigre_adapter.available() else []),
         "priors": {name: str(path) if path.is_dir() else None for name, path in known_priors().items()},
         "notes": notes,
+    }
+
+
+def _describe_gpu(index: int) -> dict[str, Any]:
+    import torch
+
+    properties = torch.cuda.get_device_properties(index)
+    try:
+        free = torch.cuda.mem_get_info(index)[0]
+    except RuntimeError:
+        free = 0  # others have all of it, so that not even this question can be asked there
+    return {
+        "device": f"cuda:{index}",
+        "name": properties.name,
+        "memory_mb": round(properties.total_memory / MB),
+        "free_mb": round(free / MB),
     }

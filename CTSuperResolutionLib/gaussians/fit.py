@@ -113,6 +113,7 @@ def fit(
         if (iteration + 1) % settings.densify_every == 0 and iteration < settings.iterations // 2:
             control.refine(field, {name: optimizers[name] for name in field.parameters})
         progress.advance()
+    kernels.check()
 
 
 def _random_crop(scene: Scene, generator: torch.Generator) -> VoxelGrid:

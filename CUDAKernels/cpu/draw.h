@@ -8,7 +8,9 @@
 #include <algorithm>
 #include <vector>
 
+#include "arrays.h"
 #include "lines.h"
+#include "moments.h"
 #include "workers.h"
 
 namespace nabgs {
@@ -16,45 +18,6 @@ namespace NABGS_ISA {
 
 // Gaussians that a thread takes at once.
 constexpr int64_t CHUNK = 256;
-
-// The parameters of a field as the caller holds them, or the gradients to them: means and log-scales (n, 3),
-// quaternions (n, 4), densities (n).
-template <class S>
-struct Arrays {
-    S *means, *log_scales, *quats, *densities;
-};
-
-template <class S, int W>
-inline void gather(const Arrays<const S>& field, int64_t first, int64_t lanes, Gaussian<Pack<S, W>>& g) {
-    for (int64_t lane = 0; lane < W; ++lane) {
-        const int64_t i = first + (lane < lanes ? lane : 0);  // spare lanes repeat the first Gaussian
-        for (int k = 0; k < 3; ++k) g.mean[k].v[lane] = field.means[3 * i + k];
-        for (int k = 0; k < 3; ++k) g.log_scale[k].v[lane] = field.log_scales[3 * i + k];
-        for (int k = 0; k < 4; ++k) g.quat[k].v[lane] = field.quats[4 * i + k];
-        g.density.v[lane] = field.densities[i];
-    }
-}
-
-template <class S, int W>
-inline void scatter(const Gaussian<Pack<S, W>>& g, int64_t first, int64_t lanes, const Arrays<S>& gradients) {
-    for (int64_t lane = 0; lane < lanes; ++lane) {
-        const int64_t i = first + lane;
-        for (int k = 0; k < 3; ++k) gradients.means[3 * i + k] = g.mean[k].v[lane];
-        for (int k = 0; k < 3; ++k) gradients.log_scales[3 * i + k] = g.log_scale[k].v[lane];
-        for (int k = 0; k < 4; ++k) gradients.quats[4 * i + k] = g.quat[k].v[lane];
-        gradients.densities[i] = g.density.v[lane];
-    }
-}
-
-// False for a value that is not finite, or so large that it can only be a mistake.
-template <class S>
-inline bool is_sound(const Arrays<const S>& field, int64_t i) {
-    bool sound = std::abs(field.densities[i]) <= S(LARGEST_DENSITY);
-    for (int k = 0; k < 3; ++k) sound &= std::abs(field.means[3 * i + k]) <= S(LARGEST_COORDINATE);
-    for (int k = 0; k < 3; ++k) sound &= std::abs(field.log_scales[3 * i + k]) <= S(LARGEST_LOG_SCALE);
-    for (int k = 0; k < 4; ++k) sound &= std::abs(field.quats[4 * i + k]) <= S(LARGEST_COORDINATE);
-    return sound;
-}
 
 // What differs between a detector and a grid: the per-Gaussian mathematics and how lines nest.
 template <class S>
@@ -119,7 +82,8 @@ inline Patch<S, D> make_patch(const Footprint<Pack<S, WIDTH>, D>& footprint, int
     for (int axis = 1, k = 1; axis < D; ++axis) {
         S variance = 0;
         for (int j = 0; j <= axis; ++j, ++k) variance += patch.factor[k] * patch.factor[k];
-        extent(patch.offset[axis], S(REACH) * std::sqrt(variance), patch.anchor[axis], frame.shape[axis], first, last);
+        const S reach = S(REACH) * std::sqrt(variance);
+        extent(patch.offset[axis], reach, patch.anchor[axis], frame.shape[axis], first, last);
         if (last < first) patch.last = patch.first - 1;  // beside the array
     }
     patch.packs = last < first ? 0 : place_packs(first, last, frame.shape[D - 1], patch.start);
@@ -155,63 +119,6 @@ inline void draw(const Patch<S, 3> patch, const int32_t* shape, int32_t lowest, 
             add_line(out + (int64_t(slice) * shape[1] + row) * shape[2], line, patch.height);
         });
     }
-}
-
-template <class S>
-inline void sum_moments(const Patch<S, 2> patch, const int32_t* shape, const S* gradient, Moments<S, 2>& m) {
-    typedef Pack<S, WIDTH> P;
-    const P zero{S(0)};
-    P value = zero, t = zero, tt = zero, s = zero, ts = zero, ss = zero;
-    walk(patch, shape, 0, shape[0] - 1, [&](int32_t row, S place, const Line<S>& line) {
-        const auto sums = sum_line(gradient + int64_t(row) * shape[1], line);
-        const P at(place), at_zeroth = at * sums.zeroth;
-        value = value + sums.value;
-        t = t + at_zeroth;
-        tt = tt + at * at_zeroth;
-        s = s + sums.first;
-        ts = ts + at * sums.first;
-        ss = ss + sums.second;
-    });
-    m.value = value.sum();
-    const P first[] = {t, s}, second[] = {tt, ts, ss};
-    for (int k = 0; k < 2; ++k) m.first[k] = S(1 / UNIT) * first[k].sum();
-    for (int k = 0; k < 3; ++k) m.second[k] = S(1 / UNIT / UNIT) * second[k].sum();
-}
-
-template <class S>
-inline void sum_moments(const Patch<S, 3> patch, const int32_t* shape, const S* gradient, Moments<S, 3>& m) {
-    typedef Pack<S, WIDTH> P;
-    const P zero{S(0)};
-    P value = zero, r = zero, rr = zero, t = zero, tr = zero, tt = zero, s = zero, sr = zero, st = zero, ss = zero;
-    for (int32_t slice = patch.first; slice <= patch.last; ++slice) {
-        const S across = (S(slice - patch.anchor[0]) - patch.offset[0]) * patch.inverse[0];
-        P zeroth = zero, first_t = zero, second_t = zero, first_s = zero, st_slice = zero;
-        walk_slice(patch, shape, across, [&](int32_t row, S place, const Line<S>& line) {
-            const S* samples = gradient + (int64_t(slice) * shape[1] + row) * shape[2];
-            const auto sums = sum_line(samples, line);
-            const P at(place), at_zeroth = at * sums.zeroth;
-            value = value + sums.value;
-            zeroth = zeroth + sums.zeroth;
-            first_t = first_t + at_zeroth;
-            second_t = second_t + at * at_zeroth;
-            first_s = first_s + sums.first;
-            st_slice = st_slice + at * sums.first;
-            ss = ss + sums.second;
-        });
-        const P at(across), at_zeroth = at * zeroth;
-        r = r + at_zeroth;
-        rr = rr + at * at_zeroth;
-        t = t + first_t;
-        tr = tr + at * first_t;
-        tt = tt + second_t;
-        s = s + first_s;
-        sr = sr + at * first_s;
-        st = st + st_slice;
-    }
-    m.value = value.sum();
-    const P first[] = {r, t, s}, second[] = {rr, tr, tt, sr, st, ss};
-    for (int k = 0; k < 3; ++k) m.first[k] = S(1 / UNIT) * first[k].sum();
-    for (int k = 0; k < 6; ++k) m.second[k] = S(1 / UNIT / UNIT) * second[k].sum();
 }
 
 inline int64_t chunks(int64_t count) { return (count + CHUNK - 1) / CHUNK; }
@@ -305,7 +212,8 @@ bool backward(Workers& workers, int threads, Workspace<S>&, const typename On<S>
             for (int64_t lane = 0; lane < WIDTH; ++lane) {
                 Moments<S, D> m{};
                 if (lane < lanes) {
-                    const auto patch = make_patch<S, D>(math.footprint, int(lane), frame, field.means + 3 * (first + lane));
+                    const S* mean = field.means + 3 * (first + lane);
+                    const auto patch = make_patch<S, D>(math.footprint, int(lane), frame, mean);
                     if (patch.first <= patch.last) {
                         sum_moments(patch, frame.shape, gradient, m);
                         touched = true;

@@ -28,7 +28,8 @@ struct Window {
             norm[axis].resize(shape[axis]);
             for (int32_t i = 0; i < shape[axis]; ++i) {
                 S total = 0;
-                for (int k = std::max(-HALF, -i); k <= std::min(HALF, shape[axis] - 1 - i); ++k) total += weights[k + HALF];
+                const int last = std::min(HALF, shape[axis] - 1 - i);
+                for (int k = std::max(-HALF, -i); k <= last; ++k) total += weights[k + HALF];
                 norm[axis][i] = S(1) / total;
             }
         }

@@ -18,6 +18,7 @@ class Kernels(Protocol):
     rasterize: Callable[..., torch.Tensor]
     voxelize: Callable[..., torch.Tensor]
     view_loss: Callable[..., tuple[float | torch.Tensor, torch.Tensor]]
+    check: Callable[[], None]
 
 
 @dataclass(frozen=True)
@@ -27,7 +28,7 @@ class Backend:
     Attributes:
         name: "cuda", "native" or "torch".
         why: one sentence for the log.
-        kernels: rasterize, voxelize and view_loss.
+        kernels: rasterize, voxelize, view_loss, and check for errors that have not been told yet.
     """
 
     name: str

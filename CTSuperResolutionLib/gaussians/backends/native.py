@@ -66,6 +66,10 @@ def view_loss(
     return loss.value, gradient
 
 
+def check() -> None:
+    """Nothing to wait for: what is wrong raises at once."""
+
+
 class LibraryError(Exception):
     """There is no library to load, or it does not fit; the message says why."""
 
