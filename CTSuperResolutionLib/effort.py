@@ -42,7 +42,7 @@ def stage_seconds(p: Parameters, shape: Sequence[int], factors: Sequence[int]) -
     return {
         "upsample": 0.5 + 4e-7 * voxels,
         "project": 3e-9 * p.views * voxels,
-        "restore": 6 + p.views * p.ddim_steps * 3e-6 * pixels,
+        **({"restore": 6 + p.views * p.ddim_steps * 3e-6 * pixels} if p.null_space else {}),
         "fit": 6e-9 * p.views * voxels + p.iterations * (0.004 + 1e-7 * gaussians + p.views_per_step * a_view),
         "assemble": 5e-6 * gaussians + 2e-7 * voxels,
     }

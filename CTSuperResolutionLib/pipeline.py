@@ -63,7 +63,8 @@ def super_resolve(scan: Volume, spec: JobSpec, *, progress: Progress | None = No
     progress.plan(stage_seconds(p, scan.shape, factors))
     progress.stage("upsample")
     device = machine.choose_device(spec.device)
-    prior = Prior.load(find_prior(spec.prior), device=device)  # first, so that a damaged one is said at once
+    # First, so that a damaged one is said at once.
+    prior = Prior.load(find_prior(spec.prior), device=device) if p.null_space else None
     bounds = (p.hu_low, p.hu_high)
     turn = Turn.of(factors)
     scale, spacing = turn.there(factors), turn.there(scan.spacing)
@@ -83,21 +84,22 @@ def super_resolve(scan: Volume, spec: JobSpec, *, progress: Progress | None = No
     sharpened_views = base_views = project(sharpened_unit, fine_spacing, geometry, progress=progress)
     if base_unit is not sharpened_unit:
         base_views = project(base_unit, fine_spacing, geometry, progress=progress)
-    view_degradation = make_degradation(geometry.detector_shape, scale[:2], kernel=p.kernel, blur=blur[:2])
-
-    sampler = SamplerSettings(
-        steps=p.ddim_steps,
-        start_step=p.start_step,
-        eta=p.eta,
-        sigma_y=p.sigma_y,
-        batch=batch_size(geometry.detector_shape),
-        seed=spec.seed,
-    )
-    progress.stage("restore", sampler_steps(sampler, p.views))
-    coarse_views = view_degradation.apply(sharpened_views)
-    restored_views = restore(coarse_views, sharpened_views, view_degradation, prior, sampler, progress=progress)
-    # Part of what a weak prior draws is wrong; Wiener's factor, correlation over energy, says how much to keep.
-    restored_views = torch.lerp(sharpened_views, restored_views, p.null_space)
+    restored_views = sharpened_views
+    if prior:
+        view_degradation = make_degradation(geometry.detector_shape, scale[:2], kernel=p.kernel, blur=blur[:2])
+        sampler = SamplerSettings(
+            steps=p.ddim_steps,
+            start_step=p.start_step,
+            eta=p.eta,
+            sigma_y=p.sigma_y,
+            batch=batch_size(geometry.detector_shape),
+            seed=spec.seed,
+        )
+        progress.stage("restore", sampler_steps(sampler, p.views))
+        coarse_views = view_degradation.apply(sharpened_views)
+        drawn_views = restore(coarse_views, sharpened_views, view_degradation, prior, sampler, progress=progress)
+        # Part of what a weak prior draws is wrong; Wiener's factor, correlation over energy, says how much to keep.
+        restored_views = torch.lerp(sharpened_views, drawn_views, p.null_space)
 
     near = p.start == "residual"
     progress.stage("fit", p.iterations + (2 * p.views if near else 0))
@@ -139,7 +141,7 @@ def super_resolve(scan: Volume, spec: JobSpec, *, progress: Progress | None = No
     report = {
         "scale": list(factors),
         "device": str(device),
-        "prior": {"name": prior_name(spec.prior), "sha256": prior.sha256},
+        "prior": {"name": prior_name(spec.prior), "sha256": prior.sha256} if prior else None,
         "kernels": backend.name,
         "gaussians": len(field),
         "gamma": round(float(field.gamma), 6),

@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 import torch
 
+from CTSuperResolutionLib import pipeline
 from CTSuperResolutionLib.degradation import make_degradation
 from CTSuperResolutionLib.effort import estimate_memory, stage_seconds
 from CTSuperResolutionLib.evaluation.metrics import psnr
@@ -118,6 +119,16 @@ def test_metal_does_not_spoil_the_rest():
     scan = Volume(hu, (2.0, 2.0, 2.0), (0.0, 0.0, 0.0), (1.0, 0, 0, 0, 1, 0, 0, 0, 1))
     sr = super_resolve(scan, job("2", iterations=1)).sr.array
     assert abs(np.median(sr) - 40) < 5 and sr.max() < 60000 and sr.mean() == pytest.approx(hu.mean(), rel=0.1)
+
+
+def test_without_the_priors_share_it_is_not_even_loaded(truth, monkeypatch):
+    def refuse(*_, **__):
+        raise AssertionError("the prior was loaded")
+
+    monkeypatch.setattr(pipeline.Prior, "load", refuse)
+    scan = degrade(truth, (4, 4, 4), kernel="lanczos", blur=1.0)
+    result = super_resolve(scan, job("4", null_space=0))
+    assert result.report["prior"] is None
 
 
 def test_stages_are_announced_in_order_with_all_their_steps(truth):

@@ -236,8 +236,7 @@ def whole_case(device: torch.device, sizes: Sizes, absent: Sequence[str], say: C
         settings["densify_every"] = 100_000
     if "diffusers" in absent:
         left_out.append("The prior in the whole case, which needs diffusers (pip install diffusers).")
-        pipeline.Prior = _NoPrior
-        pipeline.restore = lambda coarse, upsampled, *rest, **options: upsampled.clone()
+        settings["null_space"] = 0
     side, spacing = sizes.scan
     scan = thorax(shape=(side,) * 3, spacing=spacing)
     spec = JobSpec("scan", "out", "4", sizes.preset, device=str(device), settings=settings)
@@ -269,17 +268,6 @@ def whole_case(device: torch.device, sizes: Sizes, absent: Sequence[str], say: C
         "report": result.report,
         "left_out": left_out,
     }
-
-
-class _NoPrior:
-    """In the place of a prior that cannot be loaded; the views are then not restored."""
-
-    sha256 = None
-
-    @classmethod
-    def load(cls, *_: object, **__: object) -> _NoPrior:
-        """Nothing."""
-        return cls()
 
 
 def _wait(device: torch.device) -> None:
