@@ -9,11 +9,11 @@ from CTSuperResolutionLib.job.parameters import Parameters
 from CTSuperResolutionLib.job.spec import JobSpec
 from CTSuperResolutionLib.turn import Turn
 
-BASE_BYTES = 700_000_000  # Python with torch, diffusers and SimpleITK loaded, the prior and its activations
+BASE_BYTES = 1_050_000_000  # Python with torch, diffusers and SimpleITK loaded, the prior and its activations
 VOLUME_COPIES = 10  # float32 volumes of the output's size alive at once, at the peak
 VIEW_COPIES = 8  # float32 stacks of views alive at once
 VOXELS_A_GAUSSIAN = 64  # a small region starts with fewer Gaussians than its preset says: these have enough to do
-BYTES_A_GAUSSIAN = 6_000  # windows, gradients and optimizer state of one Gaussian in the torch twin
+BYTES_A_GAUSSIAN = 4_000  # windows, gradients and optimizer state of one Gaussian in the torch twin
 
 
 def estimate_memory(spec: JobSpec, shape: Sequence[int], factors: Sequence[int]) -> int:

@@ -35,15 +35,17 @@ class Hardware:
         self._listeners.append(listener)
 
     def look(self, python: Path, *, again: bool = False) -> None:
-        """Find out what that Python can use, unless that is known already."""
+        """Find out what that Python can use, unless that is known already. What was known of it holds meanwhile."""
         if self._asked == python and not again:
             return
         self.stop()
-        self._asked, self._lines, self.machine = python, Lines(), None
+        if self._asked != python:
+            self.machine = None
+        self._asked, self._lines, self._answered = python, Lines(), False
         self._process = self._make_process()
         command = library_command(python, "info", "--events", "json")
         self._process.start(
-            command, on_output=self._read, on_error_output=lambda data: None, on_end=lambda ended: self._forget()
+            command, on_output=self._read, on_error_output=lambda data: None, on_end=lambda ended: self._ended()
         )
 
     def stop(self) -> None:
@@ -85,8 +87,8 @@ class Hardware:
         """Bytes free for a job on a device; None where that is not known."""
         free = free_memory()
         gpu = self._gpu(device)
-        total = gpu.get("memory_mb") if gpu else None
-        known = [n for n in (free, total * MB if isinstance(total, int | float) else None) if n is not None]
+        on_gpu = gpu.get("free_mb", gpu.get("memory_mb")) if gpu else None
+        known = [n for n in (free, on_gpu * MB if isinstance(on_gpu, int | float) else None) if n is not None]
         return int(min(known)) if known else None
 
     def _gpu(self, device: str) -> dict[str, Any] | None:
@@ -98,9 +100,15 @@ class Hardware:
         for line in self._lines.feed(data):
             event = parse_event(line)
             if event is not None and event["event"] == "result" and isinstance(event.get("machine"), dict):
-                self.machine = event["machine"]
-                for listener in self._listeners:
-                    listener()
+                self._answered = True
+                self._set(event["machine"])
 
-    def _forget(self) -> None:
+    def _ended(self) -> None:
         self._process = None
+        if not self._answered:
+            self._set(None)
+
+    def _set(self, machine: dict[str, Any] | None) -> None:
+        self.machine = machine
+        for listener in self._listeners:
+            listener()

@@ -65,11 +65,12 @@ class TriesSection:
         except (NotReady, JobError) as error:
             self._ui.tryHintLabel.text = f"<b>{error}</b>"
 
-    def finished(self, task: Task, placed: dict[str, slicer.vtkMRMLScalarVolumeNode]) -> None:
-        """Take up new volumes, and show them."""
+    def finished(self, task: Task, placed: dict[str, slicer.vtkMRMLScalarVolumeNode], *, show: bool) -> None:
+        """Take up new volumes, and show them if the views are ours to change."""
         tries.add(task, placed)
         self._list(tries.tries())
-        self._ui.triesList.setCurrentRow(len(self._listed))
+        if show:
+            self._ui.triesList.setCurrentRow(len(self._listed))
 
     def refresh(self) -> None:
         """Show what the state says, and which tries there are."""

@@ -83,7 +83,8 @@ class Panel(VTKObservationMixin):
     def enter(self) -> None:
         """The module is shown."""
         self.entered = True
-        self._hardware.look(install.chosen_python())
+        # What is free on a GPU depends on what else uses it.
+        self._hardware.look(install.chosen_python(), again=bool(self._hardware.gpus))
         self.run.enter()
         self.compare.enter()
         self.refresh()
@@ -141,11 +142,10 @@ class Panel(VTKObservationMixin):
         self._hardware.look(install.chosen_python(), again=self._hardware.machine is None)
         if task.trial:
             self.compare.stop()
-            self.tries.finished(task, placed)
+            self.tries.finished(task, placed, show=self.entered)
             return
         if self._state is not None:
             self._state.srVolume, self._state.cubicVolume = placed[SR], placed[CUBIC]
-        if self.entered:
-            self.compare.show(placed[CUBIC], placed[SR])
-        else:
+        self.compare.show(placed[CUBIC], placed[SR])
+        if not self.entered:
             slicer.util.showStatusMessage(_("{name} is ready.").format(name=placed[SR].GetName()), 10_000)

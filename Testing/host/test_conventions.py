@@ -213,3 +213,20 @@ def test_plain_bool_none_survive_many_signals():
         box.currentPath = f"/nowhere/{index}"
     assert seen == [False] * 50
     assert sys.getrefcount(True) > before - 1000 or sys.version_info >= (3, 12)
+
+
+def test_what_is_shown_or_hidden_in_a_folded_section_is_so_once_it_is_opened(slicer):
+    """As CTK does it: otherwise hints that come while a section is folded would push the others away."""
+    section = ctk.ctkCollapsibleButton()
+    layout = qt.QVBoxLayout(section)
+    hidden, shown = qt.QLabel("a"), qt.QLabel("b")
+    layout.addWidget(hidden)
+    layout.addWidget(shown)
+    hidden.visible = False
+    section.show()
+    section.collapsed = True
+    folded = layout.sizeHint().height()
+    hidden.visible, shown.visible = True, False
+    assert not hidden.visible and layout.sizeHint().height() == folded
+    section.collapsed = False
+    assert hidden.visible and not shown.visible

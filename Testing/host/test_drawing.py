@@ -7,19 +7,9 @@ import sys
 from pathlib import Path
 
 import pytest
+from slicer_host import opengl
 
 TESTING = Path(__file__).resolve().parents[1]
-
-PROBE = """
-import os, sys
-if sys.platform == "linux":
-    os.environ["VTK_DEFAULT_OPENGL_WINDOW"] = "vtkEGLRenderWindow"
-import vtk
-window = vtk.vtkRenderWindow()
-window.SetOffScreenRendering(True)
-window.Render()
-assert window.SupportsOpenGL()
-"""
 
 DRAW = """
 from slicer_host.host import start
@@ -42,8 +32,8 @@ print(any(color.green() > 150 and color.red() < 100 for color in seen))
 
 @pytest.mark.slow
 def test_markups_are_drawn_over_the_slice():
-    if subprocess.run([sys.executable, "-c", PROBE], capture_output=True, timeout=120).returncode != 0:
-        pytest.skip("no OpenGL that works without a screen")
+    if problem := opengl.missing():
+        pytest.skip(problem)
     done = subprocess.run([sys.executable, "-c", DRAW], cwd=TESTING, capture_output=True, text=True, timeout=120)
     assert done.returncode == 0, done.stderr
     assert done.stdout.strip() == "True"

@@ -83,6 +83,7 @@ def test_pictures_named_by_address_are_files_of_the_repository(entry, cmake):
         assert address.startswith(base), address
         with Image.open(ROOT / address.removeprefix(base)) as picture:
             assert picture.format == "PNG"
+    assert any(Path(address).name == "panel-compare.png" for address in screenshots)  # what the module looks like
     with Image.open(ROOT / variable(cmake, "EXTENSION_ICONURL").removeprefix(base)) as icon:
         assert icon.size == (128, 128)
 

@@ -12,8 +12,12 @@ ROOT = Path(__file__).resolve().parents[2]
 def main(target: str, width: int = 1280, height: int = 1000) -> int:
     """Load the module, show it and save the main window's picture."""
     sys.path.insert(0, str(ROOT / "Testing"))
+    from slicer_host import opengl
     from slicer_host.host import start
 
+    if problem := opengl.missing():
+        print(problem, file=sys.stderr)
+        return 1
     host = start(draw=True)
     import slicer
 

@@ -9,11 +9,11 @@ import qt
 import slicer
 from slicer.i18n import tr as _
 
-from CTSuperResolutionPanel.install import extension, plan, ready
+from CTSuperResolutionPanel.install import extension, plan, ready, wording
 from CTSuperResolutionPanel.install.installer import Installer, Outcome, Progress, pip_is_busy
 from CTSuperResolutionPanel.install.look import Look
 from CTSuperResolutionPanel.install.pythons import choose, chosen_python, is_slicers, python_in, slicers_python
-from CTSuperResolutionPanel.install.requirements import TORCH, Requirements, name_of
+from CTSuperResolutionPanel.install.requirements import TORCH, Requirements
 
 WIDTH = 640
 RESOURCES = Path(__file__).resolve().parents[2] / "Resources" / "UI"
@@ -34,6 +34,7 @@ class InstallDialog:
         self.python: Path | None = None
         self._stay = stay
         self._unattended = False
+        self._torch_came = False
         self._found: Requirements | None = None  # Slicer's own Python, for it is where things can be installed
         self._look: Look | None = None
         self._installer: Installer | None = None
@@ -65,7 +66,7 @@ class InstallDialog:
     # Looking
 
     def _look_at(self, python: Path) -> None:
-        self._show_busy(_("Looking at what {python} has …").format(python=_name(python)))
+        self._show_busy(_("Looking at what {python} has …").format(python=wording.name(python)))
         self._look = Look(python, self._judged)
 
     def _judged(self, found: Requirements) -> None:
@@ -74,7 +75,10 @@ class InstallDialog:
             self._use(found)
         elif is_slicers(found.python):
             self._found = found
-            self._show_offer()
+            if self._torch_came and found.ready and found.installable and not found.needs_torch:
+                self._install()  # what compiles the kernels: only now is it known for which CUDA
+            else:
+                self._show_offer()
         else:
             self.ui.otherButton.checked = True
             self.ui.otherEdit.currentPath = str(found.python)
@@ -100,7 +104,7 @@ class InstallDialog:
 
     def _say(self, found: Requirements) -> None:
         self.ui.problemLabel.text = found.problem or _("{python} has what jobs need.").format(
-            python=_name(found.python)
+            python=wording.name(found.python)
         )
         self.ui.fixLabel.text = found.fix
         self.ui.fixLabel.visible = bool(found.fix)
@@ -128,22 +132,25 @@ class InstallDialog:
             return
         if self._unattended:
             logging.warning(f"Nothing is installed while Slicer runs tests. {found.problem}")
-            self.dialog.reject()
+            if found.ready and not self._stay:
+                self._use(found)
+            else:
+                self.dialog.reject()
             return
         ui.progressBar.visible = False
         ui.choiceBox.visible = True
         ui.logButton.visible = bool(ui.logText.plainText)
         ui.goOnButton.visible = found.ready
-        ui.goOnButton.text = _("Go on with the CPU") if found.replaces_torch else _("Use Slicer's Python")
+        ui.goOnButton.text = wording.go_on(found)
         ui.internetButton.enabled = ui.folderButton.enabled = found.installable
         ui.folderEdit.visible = ui.folderButton.checked
         ui.otherEdit.visible = ui.otherButton.checked
         needs_extension = ui.internetButton.checked and found.needs_torch and not extension.is_there()
         ui.extensionButton.visible = needs_extension and extension.can_be_installed()
         ui.planBox.visible = found.installable and not ui.otherButton.checked
-        ui.whatLabel.text = ", ".join(name_of(each) for each in found.missing)
-        ui.sizeLabel.text = _size(found, ui.folderButton.checked)
-        ui.whereLabel.text = _where(found)
+        ui.whatLabel.text = wording.what(found)
+        ui.sizeLabel.text = wording.size(found, ui.folderButton.checked)
+        ui.whereLabel.text = wording.where(found)
         ui.startButton.text = self._verb()
         if ui.otherButton.checked:
             ui.hintLabel.text = _(
@@ -192,8 +199,11 @@ class InstallDialog:
             self.ui.stepLabel.text = _("Slicer is installing packages for another module; try again when that is done.")
             self._fit()
             return
-        found, offline = self._found, self.ui.folderButton.checked
         self.ui.logText.clear()
+        self._install()
+
+    def _install(self) -> None:
+        found, offline = self._found, self.ui.folderButton.checked
         self._show_busy(found.problem)
         self.ui.logButton.visible = True
         self._fit()
@@ -220,6 +230,7 @@ class InstallDialog:
 
     def _installed(self, outcome: Outcome) -> None:
         self._installer = None
+        self._torch_came = outcome.ok and self._found.needs_torch and not self.ui.folderButton.checked
         self._look_at(slicers_python())
         self.ui.stepLabel.text = outcome.reason
         self.ui.logButton.visible = True
@@ -256,25 +267,3 @@ class InstallDialog:
         if self._installer is not None:
             self._installer.abandon()
         self._look = self._installer = None
-
-
-def _name(python: Path) -> str:
-    return _("Slicer's Python") if is_slicers(python) else str(python)
-
-
-def _size(found: Requirements, offline: bool) -> str:
-    text = _("about {disk:.1f} GB on disk").format(disk=found.disk_gb)
-    if offline:
-        return text
-    text = _("about {download:.1f} GB to download, {disk}").format(download=found.size_gb, disk=text)
-    if not found.needs_torch:
-        return text
-    if found.cuda:
-        return _("{size} (torch for CUDA, for the {gpu})").format(size=text, gpu=found.answer["gpus"][0])
-    return _("{size} (torch for the CPU: no NVIDIA GPU was found)").format(size=text)
-
-
-def _where(found: Requirements) -> str:
-    if not found.answer:
-        return ""
-    return _("{folder}, {free:.0f} GB free").format(folder=found.answer["site"], free=found.answer["free"] / 1e9)

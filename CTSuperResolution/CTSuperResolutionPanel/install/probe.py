@@ -1,6 +1,6 @@
 """Run by the Python that is to run jobs: says, as lines of JSON, what it has of what the library needs.
 
-    python probe.py '{"requires": {"torch": ["torch", "2.4"], ...}, "pinned": ["numpy", ...]}'
+    python probe.py '{"requires": {"torch": ["torch", "2.4"], ...}, "pinned": ["numpy", ...], "kernels": [...]}'
 
 The first line tells what can be told without importing anything. The second, of a Python that has everything, says
 whether torch and the library load; where importing them ends the process, it stays out.
@@ -40,6 +40,7 @@ def main(question: str) -> None:
         requires = question["requires"].items()
         answer["packages"] = {name: look(name, module, least, name in pinned) for name, (module, least) in requires}
         answer["pinned"] = {name: version(name) for name in pinned}
+        answer["kernels"] = {name: version(name) for name in question["kernels"]}
         answer["pip"] = version("pip")
         answer["light_the_torch"] = version("light-the-torch")
     say(answer)

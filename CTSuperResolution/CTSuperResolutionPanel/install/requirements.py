@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from CTSuperResolutionPanel.install.probe import MARK
+from CTSuperResolutionPanel.install.probe import MARK, numbers
 
 PYTHON = (3, 10)
 """The oldest Python that the library runs on."""
@@ -28,6 +28,12 @@ PACKAGES = (
     "torch>=2.4",
 )
 """As in the library's pyproject.toml, which does not come with an installed extension. A test compares them."""
+
+KERNELS = {
+    12: ("cuda-core>=0.5", "cuda-bindings==12.*", "nvidia-cuda-nvrtc-cu12"),
+    13: ("cuda-core>=0.5", "cuda-bindings==13.*", "nvidia-cuda-nvrtc==13.*"),
+}
+"""What compiles the CUDA kernels on a GPU, by the CUDA that torch was built with; the extras of pyproject.toml."""
 
 MODULES = {"pillow": "PIL", "scikit-image": "skimage"}
 """What is imported where that is not the package's own name."""
@@ -83,13 +89,35 @@ def name_of(requirement: str) -> str:
     return re.match(r"[\w.-]+", requirement).group()
 
 
+def kernels_lacking(cuda: str, versions: Mapping[str, str | None]) -> tuple[str, ...]:
+    """What is missing to compile the CUDA kernels; nothing where there are none for that CUDA.
+
+    Args:
+        cuda: the version that torch was built with.
+        versions: of the packages that are there, by name.
+    """
+    wanted = KERNELS.get(int(cuda.partition(".")[0]), ())
+    return tuple(each for each in wanted if not _meets(versions.get(name_of(each)), each))
+
+
+def _meets(version: str | None, requirement: str) -> bool:
+    """Whether a version is what a requirement of the forms name, name>=1.2 and name==1.* asks for."""
+    if version is None:
+        return False
+    _name, least_or_same, number = re.fullmatch(r"([\w.-]+?)(?:(>=|==)([\d.]+)\*?)?", requirement).groups()
+    if least_or_same == "==":
+        return version.startswith(number)
+    return least_or_same is None or numbers(version) >= numbers(number)
+
+
 def question() -> str:
     """What to ask :mod:`~CTSuperResolutionPanel.install.probe`."""
     requires = {}
     for requirement in PACKAGES:
         name, _sign, least = requirement.partition(">=")
         requires[name] = [MODULES.get(name, name), least or "0"]
-    return json.dumps({"requires": requires, "pinned": SLICERS_OWN})
+    kernels = sorted({name_of(each) for packages in KERNELS.values() for each in packages})
+    return json.dumps({"requires": requires, "pinned": SLICERS_OWN, "kernels": kernels})
 
 
 def answer_of(output: str) -> dict[str, Any]:

@@ -10,7 +10,15 @@ from typing import Any
 
 from slicer.i18n import tr as _
 
-from CTSuperResolutionPanel.install.requirements import PACKAGES, PYTHON, SLICERS_OWN, TORCH, Requirements, name_of
+from CTSuperResolutionPanel.install.requirements import (
+    PACKAGES,
+    PYTHON,
+    SLICERS_OWN,
+    TORCH,
+    Requirements,
+    kernels_lacking,
+    name_of,
+)
 
 
 def judge(python: Path, answer: Mapping[str, Any], *, own: bool, why_silent: str = "") -> Requirements:
@@ -66,9 +74,13 @@ class _Judge:
 
     def _complete(self) -> Requirements:
         ready = Requirements(self.python, ready=True, cuda=bool(self.gpus), answer=self.answer)
-        if not self.gpus or self.loaded["usable"]:
+        if not self.gpus or sys.platform == "darwin":
             return ready
         gpu = self.gpus[0]
+        if self.loaded["usable"]:
+            cuda = self.loaded["cuda"]
+            lacking = kernels_lacking(cuda, self.answer["kernels"]) if cuda else ()
+            return self._without_kernels(ready, gpu, lacking) if lacking else ready
         if self.loaded["cuda"] is not None:
             problem = _("torch for CUDA {version} cannot use the {gpu}, so jobs run on the CPU.").format(
                 version=self.loaded["cuda"], gpu=gpu
@@ -78,6 +90,16 @@ class _Judge:
         if not self.own:
             return replace(ready, problem=problem, fix=_("Install torch for CUDA in that Python."))
         return self._installation(replace(ready, problem=problem, replaces_torch=True), (TORCH,))
+
+    def _without_kernels(self, ready: Requirements, gpu: str, lacking: tuple[str, ...]) -> Requirements:
+        problem = _("{python} lacks what compiles the CUDA kernels ({packages}), so jobs take longer on the {gpu}.")
+        found = replace(
+            ready,
+            problem=problem.format(
+                python=self.name, packages=_enumerate([name_of(each) for each in lacking]), gpu=gpu
+            ),
+        )
+        return self._installation(found, lacking) if self.own else replace(found, fix=_in_environment(lacking))
 
     def _incomplete(self, wanted: tuple[str, ...], broken: tuple[str, ...], why: dict[str, str]) -> Requirements:
         names = _enumerate([name_of(each) for each in wanted])
@@ -92,8 +114,7 @@ class _Judge:
             self.python, problem=problem, missing=wanted, broken=broken, cuda=bool(self.gpus), answer=self.answer
         )
         if not self.own:
-            line = f"pip install {' '.join(chr(34) + each + chr(34) for each in wanted)}"
-            return replace(found, fix=_("In that Python's environment run: {line}").format(line=line))
+            return replace(found, fix=_in_environment(wanted))
         if damaged := [name for name in broken if name in SLICERS_OWN]:
             fix = _("{packages} came with Slicer: install Slicer again, or choose another Python.")
             return replace(found, fix=fix.format(packages=_enumerate(damaged)))
@@ -136,6 +157,11 @@ class _Judge:
 
     def _unusable(self, problem: str, fix: str) -> Requirements:
         return Requirements(self.python, problem=problem, fix=fix, answer=self.answer)
+
+
+def _in_environment(wanted: tuple[str, ...]) -> str:
+    line = f"pip install {' '.join(chr(34) + each + chr(34) for each in wanted)}"
+    return _("In that Python's environment run: {line}").format(line=line)
 
 
 def _dotted(version: tuple[int, ...]) -> str:

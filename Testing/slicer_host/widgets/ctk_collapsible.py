@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from PySide6.QtCore import QEvent, QPoint, QRect, QSize, Qt, Signal
+from PySide6.QtCore import QEvent, QObject, QPoint, QRect, QSize, Qt, Signal
 from PySide6.QtGui import QPainter, QPaintEvent
 from PySide6.QtWidgets import QAbstractButton, QFrame, QGroupBox, QStyle, QStyleOptionButton, QWidget
 
@@ -11,17 +11,45 @@ from slicer_host.pythonqt.classes import register
 from .properties import Property, stored
 
 
-def fold(widget: QWidget, folded: bool) -> None:
-    """Hide the direct children, or show again those that were hidden by this."""
-    for child in widget.children():
-        if not isinstance(child, QWidget) or child.isWindow():
-            continue
-        if folded and not child.isHidden():
-            child.setProperty("_folded", True)
-            child.hide()
-        elif not folded and child.property("_folded"):
+class Fold(QObject):
+    """Hides the children of a widget while it is folded, and what is shown of them meanwhile, until it is opened."""
+
+    _folded = False  # of the class, for events come also after Python has taken the object apart
+
+    def __init__(self, widget: QWidget):
+        super().__init__(widget)
+        self._widget = widget
+
+    def set(self, folded: bool) -> None:
+        """Hide the direct children, or show again those that are meant to be seen."""
+        self._folded = False  # what comes now is no wish of others
+        for child in self._widget.children():
+            if not isinstance(child, QWidget) or child.isWindow():
+                continue
+            child.installEventFilter(self)
+            if folded and not child.isHidden():
+                self._hide(child)
+            elif not folded and child.property("_folded"):
+                child.setProperty("_folded", None)
+                child.show()
+        self._folded = folded
+
+    def eventFilter(self, child: QObject, event: QEvent) -> bool:
+        """Others show or hide a child while it is folded: remember that for later."""
+        if self._folded and event.type() == QEvent.Type.ShowToParent:
+            self._folded = False
+            self._hide(child)
+            self._folded = True
+        elif self._folded and event.type() == QEvent.Type.HideToParent:
             child.setProperty("_folded", None)
-            child.show()
+        return False
+
+    @staticmethod
+    def _hide(child: QWidget) -> None:
+        child.setProperty("_folded", True)
+        child.hide()
+        # Or Qt would not tell that it is hidden once more, then by others.
+        child.setAttribute(Qt.WidgetAttribute.WA_WState_ExplicitShowHide, False)
 
 
 @register
@@ -32,6 +60,7 @@ class ctkCollapsibleButton(QAbstractButton):
 
     def __init__(self, first: str | QWidget | None = None, parent: QWidget | None = None):
         super().__init__(parent if isinstance(first, str) else first)
+        self._children = Fold(self)
         self.setText(first if isinstance(first, str) else "Button")
         self.setCheckable(True)
         self.setChecked(True)
@@ -52,7 +81,7 @@ class ctkCollapsibleButton(QAbstractButton):
         """Children that come while it is folded are hidden too."""
         result = super().event(event)
         if event.type() == QEvent.Type.ChildPolished and not self.isChecked():
-            fold(self, True)
+            self._children.set(True)
         return result
 
     def sizeHint(self) -> QSize:
@@ -89,7 +118,7 @@ class ctkCollapsibleButton(QAbstractButton):
         return self.fontMetrics().height() + 10
 
     def _fold(self, opened: bool) -> None:
-        fold(self, not opened)
+        self._children.set(not opened)
         self.updateGeometry()
         self.contentsCollapsed.emit(not opened)
 
@@ -100,6 +129,7 @@ class ctkCollapsibleGroupBox(QGroupBox):
 
     def __init__(self, first: str | QWidget | None = None, parent: QWidget | None = None):
         super().__init__(parent if isinstance(first, str) else first)
+        self._children = Fold(self)
         self.setTitle(first if isinstance(first, str) else "")
         self.setCheckable(True)
         self.setChecked(True)
@@ -112,10 +142,10 @@ class ctkCollapsibleGroupBox(QGroupBox):
         """Children that come while it is folded are hidden too."""
         result = super().event(event)
         if event.type() == QEvent.Type.ChildPolished and not self.isChecked():
-            fold(self, True)
+            self._children.set(True)
         return result
 
     def _fold(self, opened: bool) -> None:
-        fold(self, not opened)
+        self._children.set(not opened)
         # A group box without its check mark set disables what is in it; here that means folded.
         self.updateGeometry()

@@ -14,7 +14,7 @@ from pathlib import Path
 import pytest
 import slicer
 from CTSuperResolutionPanel.install import installer, look, pythons, ready
-from CTSuperResolutionPanel.install.requirements import MODULES, PACKAGES, Requirements, name_of
+from CTSuperResolutionPanel.install.requirements import KERNELS, MODULES, PACKAGES, Requirements, name_of
 
 TORCH = """
 class version: cuda = {cuda!r}
@@ -65,6 +65,17 @@ def wheels(tmp_path_factory) -> Path:
         name = name_of(requirement)
         make_wheel(folder, name, code=TORCH.format(cuda=None, usable=False) if name == "torch" else "")
     return folder
+
+
+@pytest.fixture(scope="session")
+def kernel_wheels(tmp_path_factory) -> Callable[[int], list[Path]]:
+    """kernel_wheels(13): what compiles the CUDA kernels for that CUDA."""
+
+    def make(cuda: int) -> list[Path]:
+        folder = tmp_path_factory.mktemp("kernels")
+        return [make_wheel(folder, name_of(each), f"{cuda}.1") for each in KERNELS[cuda]]
+
+    return make
 
 
 @pytest.fixture(scope="session")

@@ -11,6 +11,7 @@ import slicer
 from CTSuperResolutionPanel import install
 from CTSuperResolutionPanel.install import extension, installer
 from CTSuperResolutionPanel.install.dialog import InstallDialog
+from CTSuperResolutionPanel.install.requirements import name_of
 
 
 @pytest.fixture
@@ -297,6 +298,56 @@ def test_torch_for_the_cpu_beside_a_gpu_is_offered_cuda_and_may_be_left(
     assert ui.goOnButton.visible
     ui.goOnButton.click()
     assert dialog.python == python and install.ensure() == python  # and it is not asked again
+
+
+def test_without_what_compiles_the_kernels_it_is_offered_and_may_be_left(
+    full_environment, make_slicers, shown, gpu, torch_code, kernel_wheels, wait_for
+):
+    (full_environment.site / "torch" / "__init__.py").write_text(torch_code("13.0", True))
+    python = make_slicers(full_environment)
+    dialog = shown()
+    ui = dialog.ui
+    assert "CUDA kernels" in ui.problemLabel.text and ui.whatLabel.text.startswith("cuda-core, ")
+    assert ui.goOnButton.visible and ui.goOnButton.text == "Go on without" and ui.startButton.text == "Install"
+    ui.folderButton.click()
+    ui.folderEdit.currentPath = str(kernel_wheels(13)[0].parent)
+    ui.startButton.click()
+    wait_for(lambda: dialog.python)
+    assert dialog.python == python and full_environment.has("cuda-bindings") == "13.1"
+
+
+def test_with_a_gpu_the_kernels_come_after_torch_without_another_question(
+    environment, make_slicers, shown, pytorch_extension, gpu, torch_code, wheels, kernel_wheels, wait_for, monkeypatch
+):
+    python = make_slicers(environment)
+    dialog = shown()
+    ui = dialog.ui
+    assert ui.whatLabel.text.endswith("and what compiles the CUDA kernels")
+    asked = []
+
+    class Installs:
+        """Puts in what it is asked for, at once."""
+
+        def __init__(self, found, *, on_end, **others):
+            self.found, self.on_end = found, on_end
+
+        def start(self):
+            asked.append([name_of(each) for each in self.found.missing])
+            environment.put(*(kernel_wheels(13) if len(asked) > 1 else wheels.glob("*.whl")))
+            (environment.site / "torch" / "__init__.py").write_text(torch_code("13.0", True))
+            self.on_end(installer.Outcome(True))
+
+    monkeypatch.setattr("CTSuperResolutionPanel.install.dialog.Installer", Installs)
+    ui.startButton.click()
+    wait_for(lambda: dialog.python)
+    assert dialog.python == python and asked[1:] == [["cuda-core", "cuda-bindings", "nvidia-cuda-nvrtc"]]
+
+
+def test_where_slicer_runs_tests_what_could_be_better_is_good_enough(full_environment, make_slicers, gpu):
+    if not slicer.app.testingEnabled():
+        pytest.skip("this Slicer was not started with --testing")
+    python = make_slicers(full_environment)
+    assert install.ensure() == python
 
 
 def test_a_locked_down_slicer_leaves_another_python(environment, make_slicers, shown, wait_for):

@@ -9,7 +9,15 @@ from pathlib import Path
 
 import pytest
 from CTSuperResolutionPanel.install import look, probe, pythons
-from CTSuperResolutionPanel.install.requirements import MODULES, PACKAGES, answer_of, name_of, question
+from CTSuperResolutionPanel.install.requirements import (
+    KERNELS,
+    MODULES,
+    PACKAGES,
+    answer_of,
+    kernels_lacking,
+    name_of,
+    question,
+)
 from CTSuperResolutionPanel.install.verdict import judge
 
 ROOT = Path(__file__).resolve().parents[3]
@@ -20,7 +28,10 @@ def test_the_panel_asks_for_what_the_library_says_it_depends_on():
     if not text.is_file():
         pytest.skip("not a checkout: pyproject.toml is not installed")
     tomllib = pytest.importorskip("tomllib", reason="this Python cannot read TOML")
-    assert set(PACKAGES) == set(tomllib.loads(text.read_text())["project"]["dependencies"])
+    project = tomllib.loads(text.read_text())["project"]
+    assert set(PACKAGES) == set(project["dependencies"])
+    for cuda, packages in KERNELS.items():
+        assert set(packages) == set(project["optional-dependencies"][f"cuda{cuda}"])
 
 
 def test_nothing_there(environment, make_slicers, look_at):
@@ -149,13 +160,65 @@ def test_torch_for_the_cpu_beside_a_gpu_can_be_used_and_is_said(full_environment
 
 
 @pytest.mark.parametrize("usable", [True, False])
-def test_torch_for_cuda_beside_a_gpu(full_environment, make_slicers, look_at, gpu, torch_code, usable):
+def test_torch_for_cuda_beside_a_gpu(
+    full_environment, make_slicers, look_at, gpu, torch_code, usable, kernel_wheels
+):
+    full_environment.put(*kernel_wheels(13))
     (full_environment.site / "torch" / "__init__.py").write_text(torch_code("13.0", usable))
     found = look_at(make_slicers(full_environment))
     assert found.ready and not found.installable
     assert bool(found.problem) is not usable
     if not usable:
         assert "driver" in found.fix and gpu in found.problem
+
+
+@pytest.mark.parametrize("cuda", ["12.8", "13.0"])
+def test_without_what_compiles_the_kernels_a_job_runs_and_could_be_better(
+    full_environment, make_slicers, look_at, gpu, torch_code, kernel_wheels, cuda
+):
+    """What there is for the other CUDA does not help."""
+    major = int(cuda[:2])
+    full_environment.put(*kernel_wheels(25 - major)[1:])
+    (full_environment.site / "torch" / "__init__.py").write_text(torch_code(cuda, True))
+    found = look_at(make_slicers(full_environment))
+    assert found.ready and found.installable and not found.replaces_torch and not found.needs_torch
+    assert found.missing == KERNELS[major] and found.size_gb < 0.3
+    assert gpu in found.problem and "cuda-core" in found.problem
+
+
+def test_another_python_without_what_compiles_the_kernels_is_told_the_command(
+    full_environment, second_environment, make_slicers, look_at, gpu, torch_code
+):
+    make_slicers(second_environment)
+    (full_environment.site / "torch" / "__init__.py").write_text(torch_code("13.0", True))
+    found = look_at(full_environment.python)
+    assert found.ready and not found.installable and 'pip install "cuda-core>=0.5"' in found.fix
+
+
+def test_kernels_are_no_matter_without_a_gpu_or_on_a_mac(
+    full_environment, make_slicers, look_at, torch_code, monkeypatch, tmp_path
+):
+    (full_environment.site / "torch" / "__init__.py").write_text(torch_code("13.0", True))
+    found = look_at(make_slicers(full_environment))
+    assert found.ready and not found.missing and not found.problem
+    monkeypatch.setattr(sys, "platform", "darwin")
+    found = judge(tmp_path, {**found.answer, "gpus": ["NVIDIA of long ago"]}, own=True)
+    assert found.ready and not found.missing
+
+
+@pytest.mark.parametrize(
+    ("cuda", "versions", "lacking"),
+    [
+        ("12.8", {"cuda-core": "0.5.1", "cuda-bindings": "12.9.4", "nvidia-cuda-nvrtc-cu12": "12.8.93"}, ()),
+        ("13.0", {"cuda-core": "1.2", "cuda-bindings": "13.0.1", "nvidia-cuda-nvrtc": "13.0.88"}, ()),
+        ("13.0", {"cuda-core": "0.4.9", "cuda-bindings": "13.0", "nvidia-cuda-nvrtc": "13.0.88"}, KERNELS[13][:1]),
+        ("13.0", {"cuda-core": "0.10", "cuda-bindings": "130.1", "nvidia-cuda-nvrtc": None}, KERNELS[13][1:]),
+        ("11.8", {}, ()),
+    ],
+    ids=["12", "13", "old", "others", "a CUDA without kernels"],
+)
+def test_kernels_go_by_the_cuda_of_torch(cuda, versions, lacking):
+    assert kernels_lacking(cuda, versions) == lacking
 
 
 def test_a_loaded_torch_is_not_replaced_under_slicers_feet(full_environment, make_slicers, look_at, gpu, monkeypatch):

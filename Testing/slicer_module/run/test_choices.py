@@ -64,8 +64,20 @@ def test_a_gpu_is_called_by_its_name_and_its_memory_counts(scan, shown, panel, s
     panel.logic.hardware.machine = {"gpus": [gpu], "notes": ["A newer driver would help."]}
     text, enabled = shown()
     assert "of 6.0 GB free memory · NVIDIA RTX A2000 · " in text and "A newer driver would help." in text and enabled
+    gpu["free_mb"] = 2500
+    assert "of 2.5 GB free memory · NVIDIA RTX A2000 · " in shown()[0]
     state.device = "cpu"
     assert "of 8.0 GB free memory · CPU · " in shown()[0]
+
+
+def test_what_is_free_on_a_gpu_is_asked_again_when_the_module_is_opened(panel, slicer, monkeypatch):
+    asked = []
+    monkeypatch.setattr(panel.logic.hardware, "look", lambda python, again=False: asked.append(again))
+    for gpus in ([], [{"device": "cuda:0", "name": "NVIDIA RTX A2000", "memory_mb": 6000, "free_mb": 2500}]):
+        panel.logic.hardware.machine = {"gpus": gpus, "notes": []}
+        slicer.util.selectModule("Data")
+        slicer.util.selectModule("CTSuperResolution")
+    assert asked == [False, True]
 
 
 def test_too_little_memory_is_said_with_what_would_fit(panel, make_scan, shown, monkeypatch, state):

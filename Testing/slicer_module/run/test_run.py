@@ -56,6 +56,21 @@ def test_results_stand_in_the_study_of_the_scan(panel, scan, child, finish, slic
         assert hierarchy.GetItemParent(item) == study
 
 
+def test_a_result_that_comes_while_another_module_is_open_is_compared_on_return(panel, scan, child, finish, slicer):
+    layout = slicer.app.layoutManager().layout
+    child("does well")
+    panel.ui.applyButton.click()
+    slicer.util.selectModule("Data")
+    finish()
+    assert slicer.app.layoutManager().layout == layout  # the views are still the user's
+    slicer.util.selectModule("CTSuperResolution")
+    layouts = slicer.app.layoutManager()
+    assert layouts.layout != layout
+    shown = [layouts.sliceWidget(name).mrmlSliceCompositeNode().GetBackgroundVolumeID()
+             for name in layouts.sliceViewNames()]  # fmt: skip
+    assert {slicer.util.getNode(f"Scan {kind} 2×").GetID() for kind in ("cubic", "SR")} <= set(shown)
+
+
 @pytest.mark.parametrize("manner", CRASHES)
 def test_a_job_that_fails_says_why_in_a_sentence(panel, scan, child, finish, job_folders, slicer, manner):
     child(manner)

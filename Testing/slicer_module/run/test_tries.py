@@ -81,6 +81,17 @@ def test_leaving_the_module_gives_the_views_back(panel, large_scan, try_once, sl
     assert layers(slicer) == before
 
 
+def test_a_try_that_ends_in_another_module_leaves_the_views_alone(panel, large_scan, child, finish, slicer):
+    before = layers(slicer)
+    child("does well")
+    panel.ui.tryButton.click()
+    slicer.util.selectModule("Data")
+    finish()
+    assert layers(slicer) == before
+    slicer.util.selectModule("CTSuperResolution")
+    assert layers(slicer) == before and titles(panel) == ["Cubic", "1  2× · balanced"]
+
+
 def test_the_list_tells_the_tries_apart_and_flips_between_them(panel, large_scan, try_once, slicer):
     try_once(preset="preview")
     try_once(settings=json.dumps({"blur": 0.6}), seed=3)

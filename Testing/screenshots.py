@@ -1,0 +1,219 @@
+#!/usr/bin/env python3
+"""Pictures of the panel at work: python3 Testing/run_in_venv.py python Testing/screenshots.py OUT_DIR
+
+Loads the phantom that the module offers, tries, runs and compares by the panel's own buttons and with the real
+background process, in the test host. Takes two minutes on two cores.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import sys
+import time
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+from slicer_host import opengl, system_libraries
+
+ROOT = Path(__file__).resolve().parents[1]
+MODULE = "CTSuperResolution"
+SIZE = 1440, 960  # of the window, pixels
+SCALE, PRESET = "4", "preview"
+PLACE = -46.0, 2.0, -6.0  # RAS, mm: vessels in the left lung, beside the heart
+OTHER_SETTINGS = {"blur": 0.5}  # of the second try
+JOB_SECONDS = 300
+
+
+class Studio:
+    """The module in the test host's window.
+
+    Args:
+        folder: where its pictures go.
+    """
+
+    def __init__(self, folder: Path) -> None:
+        from slicer_host.host import start
+
+        host = start(draw=True)
+        import qt
+        import slicer
+
+        self._folder, self._qt, self.slicer = folder, qt, slicer
+        self._window = slicer.util.mainWindow()
+        self._window.resize(*SIZE)
+        host.modules.load(str(ROOT / MODULE / f"{MODULE}.py"))
+        slicer.util.selectModule(MODULE)
+        widget = slicer.util.getModuleWidget(MODULE)
+        self.panel, self.ui, self.runner = widget.panel, widget.ui, widget.logic.runner
+        self.state, self.hardware = widget.logic.getParameterNode(), widget.logic.hardware
+        self.compare = slicer.util.childWidgetVariables(self.ui.comparePlace)
+
+    def rest(self, seconds: float) -> None:
+        """Let the window work."""
+        loop = self._qt.QEventLoop()
+        self._qt.QTimer.singleShot(round(1000 * seconds), loop.quit)
+        loop.exec_()
+
+    def wait(self, condition: Callable[[], Any], what: str) -> None:
+        """Let the window work until something is so.
+
+        Raises:
+            SystemExit: it never is.
+        """
+        end = time.monotonic() + JOB_SECONDS
+        while not condition():
+            if time.monotonic() > end:
+                sys.exit(f"{what} did not come: {self.runner.message}")
+            self.rest(0.02)
+
+    def finish_job(self) -> None:
+        """Wait for the end of a job, which has to be a good one."""
+        self.wait(lambda: not self.runner.busy, "The end of the job")
+        if not self.runner.message.startswith("Done"):
+            sys.exit("\n".join([*self.runner.log, self.runner.message]))
+
+    def open_only(self, *parts: Any) -> None:
+        """Fold the other parts of the panel, as one does to see a part whole."""
+        ui = self.ui
+        for part in (
+            ui.scanCollapsibleButton,
+            ui.advancedCollapsibleButton,
+            ui.triesCollapsibleButton,
+            ui.resultCollapsibleButton,
+            self.compare.compareCollapsibleButton,
+        ):
+            part.collapsed = part not in parts
+
+    def go_to(self, place: tuple[float, float, float], field: float) -> None:
+        """Put crosshair and slices at a place of the world, RAS, mm, and zoom in: mm from left to right."""
+        slicer = self.slicer
+        slicer.mrmlScene.GetFirstNodeByClass("vtkMRMLCrosshairNode").SetCrosshairRAS(place)
+        for view in slicer.util.getNodesByClass("vtkMRMLSliceNode"):
+            wide, high, deep = view.GetFieldOfView()
+            view.SetFieldOfView(field, field * high / wide, deep)
+            view.JumpSliceByCentering(*place)
+
+    def take(self, name: str) -> None:
+        """Save the window's picture."""
+        self.rest(0.5)
+        path = self._folder / f"{name}.png"
+        self._window.grab().save(str(path))
+        make_small(path)
+        print(path, flush=True)
+
+
+def make_small(path: Path) -> None:
+    """Rewrite a picture with a palette: half of it grey, for most of CT is, the other half the picture's colours."""
+    from PIL import Image
+
+    with Image.open(path) as file:
+        picture = file.convert("RGB")
+    grey = [value for level in range(128) for value in 3 * [round(level * 255 / 127)]]
+    coloured = picture.quantize(128, Image.Quantize.MAXCOVERAGE)
+    palette = Image.new("P", (1, 1))
+    palette.putpalette(grey + coloured.getpalette()[: 3 * 128])
+    picture.quantize(palette=palette, dither=Image.Dither.NONE).save(path, optimize=True)
+
+
+def main() -> int:
+    """Take all pictures."""
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("folder", type=Path, metavar="OUT_DIR")
+    folder = parser.parse_args().folder
+    problem = system_libraries.ensure() or opengl.missing()
+    if problem:
+        print(problem, file=sys.stderr)
+        return 1
+    folder.mkdir(parents=True, exist_ok=True)
+    studio = Studio(folder)
+    for name, step in {
+        "panel-run": load,
+        "panel-region": choose_region,
+        "panel-tries": run_tries,
+        "panel-running": start,
+        "panel-compare": look_at_result,
+        "panel-curtain": show_curtain,
+        "panel-planes": show_all_planes,
+    }.items():
+        step(studio)
+        studio.take(name)
+    return 0
+
+
+def load(studio: Studio) -> None:
+    """The scan, and what to do with it."""
+    import SampleData
+    from CTSuperResolutionPanel import sample_data
+
+    slicer = studio.slicer
+    slicer.app.layoutManager().setLayout(slicer.vtkMRMLLayoutNode.SlicerLayoutFourUpView)
+    sample_data.register()
+    studio.state.inputVolume = SampleData.downloadSample(sample_data.PHANTOM)
+    studio.state.scale, studio.state.preset = SCALE, PRESET
+    studio.wait(lambda: studio.hardware.machine is not None, "A look at this computer")
+    studio.open_only(studio.ui.scanCollapsibleButton)
+    studio.rest(0.5)  # views have their sizes only then
+    slicer.util.resetSliceViews()
+
+
+def choose_region(studio: Studio) -> None:
+    """A box, as it comes up."""
+    studio.ui.useRoiCheckBox.click()
+
+
+def run_tries(studio: Studio) -> None:
+    """Two tries at one place, the second with another setting."""
+    ui, state = studio.ui, studio.state
+    ui.useRoiCheckBox.click()
+    studio.open_only(ui.scanCollapsibleButton, ui.triesCollapsibleButton)
+    studio.go_to(PLACE, 130.0)
+    for settings in ({}, OTHER_SETTINGS):
+        state.settings = json.dumps(settings)
+        studio.rest(0.2)
+        ui.tryButton.click()
+        studio.finish_job()
+
+
+def start(studio: Studio) -> None:
+    """A run of the whole scan, until it is half way."""
+    ui, state = studio.ui, studio.state
+    ui.hideTriesButton.click()
+    state.settings = "{}"
+    studio.open_only(ui.scanCollapsibleButton)
+    studio.slicer.util.resetSliceViews()
+    studio.rest(0.2)
+    ui.applyButton.click()
+    studio.wait(lambda: (studio.runner.progress.fraction or 0) > 0.4 or not studio.runner.busy, "Half of the job")
+
+
+def look_at_result(studio: Studio) -> None:
+    """Cubic and super-resolved beside each other, as they come up; then in another plane, and closer."""
+    studio.finish_job()
+    studio.open_only(studio.ui.resultCollapsibleButton, studio.compare.compareCollapsibleButton)
+    studio.compare.sagittalButton.click()
+    studio.rest(0.5)
+    studio.go_to(PLACE, 80.0)
+
+
+def show_curtain(studio: Studio) -> None:
+    """One view with a divider, and the difference beside it."""
+    studio.compare.axialButton.click()
+    studio.compare.curtainButton.click()
+    studio.compare.differenceCheckBox.click()
+    studio.wait(lambda: studio.compare.legend.visible, "The difference")
+    studio.go_to(PLACE, 110.0)
+
+
+def show_all_planes(studio: Studio) -> None:
+    """All three planes of both."""
+    studio.compare.differenceCheckBox.click()
+    studio.compare.sideButton.click()
+    studio.compare.allPlanesButton.click()
+    studio.rest(0.5)
+    studio.go_to(PLACE, 100.0)
+
+
+if __name__ == "__main__":
+    sys.exit(main())
