@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import sys
+
 import qt
 import slicer
 from slicer.i18n import tr as _
@@ -22,7 +24,7 @@ class CTSuperResolution(ScriptedLoadableModule):
         ScriptedLoadableModule.__init__(self, parent)
         parent.title = _("CT Super-Resolution")
         parent.categories = [translate("qSlicerAbstractCoreModule", "Image Synthesis")]
-        parent.dependencies = ["SubjectHierarchy", "Markups", "Volumes"]
+        parent.dependencies = ["Colors", "Markups", "SubjectHierarchy", "VolumeRendering", "Volumes"]
         parent.contributors = ["CTSuperResolution contributors"]
         parent.helpText = _(
             "Makes a finer volume of a CT: zero-shot, with a diffusion prior for its projections and signed 3D "
@@ -64,10 +66,19 @@ class CTSuperResolutionWidget(ScriptedLoadableModuleWidget, VTKObservationMixin)
         self.ui = slicer.util.childWidgetVariables(ui_widget)
         self.panel = Panel(self.ui, self.logic.runner, self.logic.hardware)
         self.addObserver(slicer.mrmlScene, slicer.mrmlScene.StartCloseEvent, self.onSceneStartClose)
-        self.addObserver(slicer.mrmlScene, slicer.mrmlScene.EndCloseEvent, self.onSceneEnd)
-        self.addObserver(slicer.mrmlScene, slicer.mrmlScene.EndImportEvent, self.onSceneEnd)
+        self.addObserver(slicer.mrmlScene, slicer.mrmlScene.EndCloseEvent, self.onSceneEndClose)
+        self.addObserver(slicer.mrmlScene, slicer.mrmlScene.EndImportEvent, self.onSceneEndImport)
         slicer.app.connect("aboutToQuit()", self.cleanup)
         self.panel.set_state(self.logic.getParameterNode())
+        if self.parent.isEntered:  # reloaded while it is shown: nobody calls enter()
+            self.panel.enter()
+
+    def onReload(self) -> None:
+        """Called by the developer's button: what the module is made of is to be read anew, too."""
+        parts = ("CTSuperResolutionPanel", "CTSuperResolutionLib")
+        for name in [name for name in sys.modules if name.split(".")[0] in parts]:
+            del sys.modules[name]
+        ScriptedLoadableModuleWidget.onReload(self)
 
     def cleanup(self) -> None:
         """Called when the module is reloaded, and perhaps twice when Slicer quits."""
@@ -81,22 +92,31 @@ class CTSuperResolutionWidget(ScriptedLoadableModuleWidget, VTKObservationMixin)
 
     def enter(self) -> None:
         """Called whenever the module is shown."""
-        self.panel.set_state(self.logic.getParameterNode())
-        self.panel.enter()
+        if self.panel is not None:
+            self.panel.set_state(self.logic.getParameterNode())
+            self.panel.enter()
 
     def exit(self) -> None:
-        """Called whenever another module is shown."""
-        self.panel.exit()
+        """Called whenever another module is shown, even after cleanup()."""
+        if self.panel is not None:
+            self.panel.exit()
 
     def onSceneStartClose(self, caller: object, event: object) -> None:
         """The state goes with the scene."""
-        self.panel.set_state(None)
+        if self.panel is not None:
+            self.panel.set_state(None)
 
-    def onSceneEnd(self, caller: object, event: object) -> None:
-        """A new scene, or one just loaded, has a state of its own, perhaps in the same node."""
-        self.panel.set_state(None)
-        if self.panel.entered:
-            self.panel.set_state(self.logic.getParameterNode())
+    def onSceneEndClose(self, caller: object, event: object) -> None:
+        """A new scene has a state of its own, perhaps in the same node."""
+        if self.panel is not None:
+            self.panel.set_state(None)
+            if self.panel.entered:
+                self.panel.set_state(self.logic.getParameterNode())
+
+    def onSceneEndImport(self, caller: object, event: object) -> None:
+        """More is in the scene now, perhaps a state."""
+        if self.panel is not None:
+            self.panel.scene_imported(self.logic.getParameterNode)
 
 
 class CTSuperResolutionLogic(ScriptedLoadableModuleLogic):

@@ -16,12 +16,12 @@ VOXELS_A_GAUSSIAN = 64  # a small region starts with fewer Gaussians than its pr
 BYTES_A_GAUSSIAN = 4_000  # windows, gradients and optimizer state of one Gaussian in the torch twin
 
 
-def estimate_memory(spec: JobSpec, shape: Sequence[int], factors: Sequence[int]) -> int:
-    """Bytes of main memory that a job on a scan of that shape (z, y, x) takes at its peak."""
+def estimate_memory(spec: JobSpec, shape: Sequence[int], factors: Sequence[int], spacing: Sequence[float]) -> int:
+    """Bytes of main memory that a job on a scan of that shape and spacing in mm, (z, y, x), takes at its peak."""
     p = spec.parameters
     voxels = math.prod(shape) * math.prod(factors)
     volumes = VOLUME_COPIES * 4 * voxels
-    views = VIEW_COPIES * 4 * p.views * _detector_pixels(shape, factors)
+    views = VIEW_COPIES * 4 * p.views * _detector_pixels(shape, factors, spacing)
     return int(BASE_BYTES + volumes + views + BYTES_A_GAUSSIAN * gaussian_counts(p, voxels)[1])
 
 
@@ -31,10 +31,12 @@ def gaussian_counts(p: Parameters, voxels: int) -> tuple[int, int]:
     return start, round(start * p.max_gaussians / p.gaussians)
 
 
-def stage_seconds(p: Parameters, shape: Sequence[int], factors: Sequence[int]) -> dict[str, float]:
+def stage_seconds(
+    p: Parameters, shape: Sequence[int], factors: Sequence[int], spacing: Sequence[float]
+) -> dict[str, float]:
     """About how long each stage of the pipeline takes on a plain computer, for the estimate of the time left."""
     voxels = math.prod(shape) * math.prod(factors)
-    pixels = _detector_pixels(shape, factors)
+    pixels = _detector_pixels(shape, factors, spacing)
     gaussians = sum(gaussian_counts(p, voxels)) / 2
     a_view = (
         1.5e-7 * gaussians + 2e-8 * pixels
@@ -48,7 +50,9 @@ def stage_seconds(p: Parameters, shape: Sequence[int], factors: Sequence[int]) -
     }
 
 
-def _detector_pixels(shape: Sequence[int], factors: Sequence[int]) -> float:
+def _detector_pixels(shape: Sequence[int], factors: Sequence[int], spacing: Sequence[float]) -> float:
+    """As the parallel beam's: columns of the smaller in-plane spacing along the in-plane diagonal."""
     turn = Turn.of(factors)
     rows, depth, columns = (n * s for n, s in zip(turn.there(shape), turn.there(factors), strict=True))
-    return rows * math.hypot(depth, columns)
+    _, along, across = (d / s for d, s in zip(turn.there(spacing), turn.there(factors), strict=True))
+    return rows * math.hypot(depth * along, columns * across) / min(along, across)

@@ -41,6 +41,11 @@ class Needs:
     fits: bool
     write_seconds: float
 
+    @property
+    def spacing(self) -> tuple[float, float, float]:
+        """mm between the input's voxels, (z, y, x)."""
+        return tuple(d * s for d, s in zip(self.output_spacing, self.factors, strict=True))
+
     def require_memory(self, spec: JobSpec) -> None:
         """Check that the job fits.
 
@@ -89,25 +94,27 @@ def needs_on(device: str, available: int, spec: JobSpec, shape: Sequence[int], s
         factors=factors,
         output_shape=output,
         output_spacing=tuple(d / s for d, s in zip(spacing, factors, strict=True)),
-        memory=estimate_memory(spec, inside, factors),
+        memory=estimate_memory(spec, inside, factors, spacing),
         disk=2 * 2 * voxels + PICTURE_BYTES,
         device=device,
         available=available,
-        fits=_fits(spec, inside, factors, available),
+        fits=_fits(spec, inside, factors, spacing, available),
         write_seconds=1 + 4e-7 * voxels,
     )
 
 
-def _fits(spec: JobSpec, shape: Sequence[int], factors: Sequence[int], available: int) -> bool:
+def _fits(
+    spec: JobSpec, shape: Sequence[int], factors: Sequence[int], spacing: Sequence[float], available: int
+) -> bool:
     voxels = math.prod(shape) * math.prod(factors)
-    return voxels <= MAX_OUTPUT_VOXELS and estimate_memory(spec, shape, factors) <= available
+    return voxels <= MAX_OUTPUT_VOXELS and estimate_memory(spec, shape, factors, spacing) <= available
 
 
 def _lower_presets(needs: Needs, spec: JobSpec) -> list[str]:
     for preset in reversed(PRESET_NAMES[: PRESET_NAMES.index(spec.preset)]):
         lower = replace(spec, preset=preset)
-        if _fits(lower, needs.shape, needs.factors, needs.available):
-            return [f"--preset {preset} ({_gb(estimate_memory(lower, needs.shape, needs.factors))})"]
+        if _fits(lower, needs.shape, needs.factors, needs.spacing, needs.available):
+            return [f"--preset {preset} ({_gb(estimate_memory(lower, needs.shape, needs.factors, needs.spacing))})"]
     return []
 
 
@@ -118,11 +125,11 @@ def _smaller_region(needs: Needs, spec: JobSpec) -> list[str]:
         return tuple(max(min(MIN_SIDE, n), int(n * share)) for n in needs.shape)
 
     low, high = 0.0, 1.0
-    if not _fits(spec, sides(low), needs.factors, needs.available):
+    if not _fits(spec, sides(low), needs.factors, needs.spacing, needs.available):
         return []
     for _ in range(12):
         middle = (low + high) / 2
-        enough = _fits(spec, sides(middle), needs.factors, needs.available)
+        enough = _fits(spec, sides(middle), needs.factors, needs.spacing, needs.available)
         low, high = (middle, high) if enough else (low, middle)
     parts = []
     for first, n, side in zip(needs.start, needs.shape, sides(low), strict=True):

@@ -60,7 +60,7 @@ def super_resolve(scan: Volume, spec: JobSpec, *, progress: Progress | None = No
     progress = progress or Progress()
     p = spec.parameters
     factors = spec.factors(scan.spacing, scan.shape)
-    progress.plan(stage_seconds(p, scan.shape, factors))
+    progress.plan(stage_seconds(p, scan.shape, factors, scan.spacing))
     progress.stage("upsample")
     device = machine.choose_device(spec.device)
     # First, so that a damaged one is said at once.

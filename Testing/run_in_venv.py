@@ -1,8 +1,9 @@
 #!/usr/bin/env python3
 """Runs a command with everything it needs: python3 Testing/run_in_venv.py ctsr demo demo-result
 
-Makes .venv in the checkout the first time, or when pyproject.toml or Python changed, and installs the project there
-with its test tools, and torch for the CPU unless there is an NVIDIA GPU. Needs Python 3.10 or later and a network.
+Makes .venv in the checkout the first time, or when pyproject.toml, the kernels or Python changed, and installs the
+project there with its test tools, and torch for the CPU unless there is an NVIDIA GPU. Needs Python 3.10 or later and
+a network.
 """
 
 from __future__ import annotations
@@ -51,7 +52,7 @@ def main() -> int:
 
 def set_up() -> str | None:
     """Make the environment anew; returns what went wrong."""
-    say(f"Setting up {VENV}: once, some minutes, about 3 GB.")
+    say(f"Setting up {VENV}: once, some minutes, about 5 GB.")
     problem = ensure_venv_module()
     if problem:
         return problem
@@ -80,8 +81,10 @@ def is_current() -> bool:
 
 
 def stamp() -> str:
-    """What an environment is made for: the project's requirements, the kind of torch, and the place."""
-    wanted = hashlib.sha256((ROOT / "pyproject.toml").read_bytes()).hexdigest()
+    """What an environment is made for: requirements, the CPU library's source, the kind of torch, and the place."""
+    kernels = ROOT / "CUDAKernels"
+    built = [ROOT / "pyproject.toml", *kernels.glob("*.*"), *kernels.glob("cpu/*.*")]
+    wanted = hashlib.sha256(b"".join(path.read_bytes() for path in sorted(built))).hexdigest()
     return f"{wanted} {'cuda' if has_gpu() else 'cpu'} {ROOT}\n"
 
 

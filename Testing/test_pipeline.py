@@ -165,7 +165,14 @@ def test_turning_there_and_back(factors, order):
 
 
 def test_needs_grow_with_the_work():
-    small, large = (estimate_memory(job("4"), (20, 30, 30), (factor,) * 3) for factor in (2, 4))
+    small, large = (estimate_memory(job("4"), (20, 30, 30), (factor,) * 3, (1, 1, 1)) for factor in (2, 4))
     assert 5e8 < small < large
-    seconds = [sum(stage_seconds(job("4", views=n).parameters, (20, 30, 30), (4, 4, 4)).values()) for n in (8, 80)]
+    place = (20, 30, 30), (4, 4, 4), (1, 1, 1)
+    seconds = [sum(stage_seconds(job("4", views=n).parameters, *place).values()) for n in (8, 80)]
     assert seconds[0] < seconds[1]
+
+
+def test_needs_know_the_detector_of_a_stack_with_a_thick_axis_in_plane():
+    """Columns have the smaller in-plane spacing: a sagittal stack's detector is many times wider than its array."""
+    fine, thick = (estimate_memory(job("2"), (40, 96, 96), (2, 2, 2), (0.3, 0.3, s)) for s in (0.3, 6.0))
+    assert thick > fine + 5e7

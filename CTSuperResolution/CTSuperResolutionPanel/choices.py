@@ -19,10 +19,21 @@ class NotReady(Exception):
     """Something is missing for a task; the message says what, in a sentence."""
 
 
-def volume_problem(state: PanelState) -> Problem | None:
-    """What speaks against the chosen volume; None where nothing does, or none is chosen."""
+def volume_remark(state: PanelState) -> Problem | None:
+    """What speaks against the chosen volume, even where the user insists; None where nothing does."""
     volume = state.inputVolume
-    return None if volume is None else find_problem(facts_of(volume), insist=state.allowUnusual)
+    return None if volume is None else find_problem(facts_of(volume))
+
+
+def volume_problem(state: PanelState) -> Problem | None:
+    """What keeps the chosen volume from being used; None where nothing does, or none is chosen."""
+    problem = volume_remark(state)
+    return None if problem is not None and problem.may_insist and insists(state) else problem
+
+
+def insists(state: PanelState) -> bool:
+    """Whether the user takes the chosen volume although it may be no CT. Another volume is judged anew."""
+    return state.inputVolume is not None and state.unusualVolume is state.inputVolume
 
 
 def method_of(state: PanelState, *, part: bool) -> Method:
@@ -40,7 +51,7 @@ def method_of(state: PanelState, *, part: bool) -> Method:
         device=state.device,
         prior=state.prior,
         seed=state.seed,
-        allow_unusual=part or state.allowUnusual,
+        allow_unusual=part or insists(state),
         settings=parse_settings(state.settings),
     )
 

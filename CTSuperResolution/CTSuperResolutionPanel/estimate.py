@@ -98,7 +98,7 @@ def gigabytes(count: float) -> str:
 
 def _expected(spec: JobSpec, needs: Needs) -> dict[str, float]:
     """Seconds that the library expects every stage to take."""
-    return stage_seconds(spec.parameters, needs.shape, needs.factors) | {"write": needs.write_seconds}
+    return stage_seconds(spec.parameters, needs.shape, needs.factors, needs.spacing) | {"write": needs.write_seconds}
 
 
 def _in_one_line(parts: Iterable[str]) -> str:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import html
+import re
 from collections.abc import Generator
 from pathlib import Path
 from typing import Any
@@ -64,10 +65,11 @@ class ResultSection:
             self._stepper.stop()
             self._done(_("Not saved."))
 
-    def _save(self, work: Generator[float, None, None], place: Path) -> None:
+    def _save(self, work: Generator[float, None, str | None], place: Path) -> None:
+        saved = _("Saved to {place}.").format(place=place)
         self._stepper = Stepper(
             work,
-            done=lambda nothing: self._done(_("Saved to {place}.").format(place=place)),
+            done=lambda to_know: self._done(f"{saved} {to_know}" if to_know else saved),
             failed=lambda error: self._done(_("It could not be saved: {reason}.").format(reason=error)),
             progress=lambda fraction: self._say(_("Saving: {percent} %").format(percent=round(100 * fraction))),
         )
@@ -87,12 +89,16 @@ class ResultSection:
         self._ui.saveNrrdButton.enabled = self._ui.saveDicomButton.enabled = enabled
 
     def _ask_for_file(self) -> None:
-        name = f"{self._state.srVolume.GetName().replace('×', 'x')}.nrrd"
+        name = file_name(self._state.srVolume.GetName())
         path = qt.QFileDialog.getSaveFileName(
             slicer.util.mainWindow(), _("Save the super-resolved volume"), name, "NRRD (*.nrrd)"
         )
-        if path:
-            self.save_nrrd(Path(path).with_suffix(".nrrd"))
+        if not path:
+            return
+        path, chosen = with_ending(Path(path)), Path(path)
+        replace = _("{name} is there already. Replace it?").format(name=path.name)
+        if path == chosen or not path.exists() or slicer.util.confirmYesNoDisplay(replace):  # it asked for the chosen
+            self.save_nrrd(path)
 
     def _ask_for_folder(self) -> None:
         folder = qt.QFileDialog.getExistingDirectory(
@@ -100,6 +106,16 @@ class ResultSection:
         )
         if folder:
             self.save_dicom(Path(folder))
+
+
+def file_name(volume_name: str) -> str:
+    """A name for a volume's file that every file system takes."""
+    return re.sub(r'[/\\:*?"<>|]', "-", volume_name.replace("×", "x")) + ".nrrd"
+
+
+def with_ending(path: Path) -> Path:
+    """A path that ends in .nrrd. Another dot in the name is part of it, as in "CT 1.25mm"."""
+    return path if path.suffix.lower() == ".nrrd" else path.with_name(f"{path.name}.nrrd")
 
 
 def summary(volume: slicer.vtkMRMLScalarVolumeNode) -> str:

@@ -39,11 +39,28 @@ class WrongResult(Exception):
 
 @dataclass(frozen=True, eq=False)
 class Loaded:
-    """A result in memory: images by role, their 4 x 4 matrix from indices (x, y, z) to RAS, and the report."""
+    """A result in memory: images by role, how many times finer than the scan they are (z, y, x), and the report."""
 
     images: Mapping[str, vtk.vtkImageData]
-    ijk_to_ras: np.ndarray
+    factors: tuple[int, int, int]
     report: Mapping[str, Any]
+
+
+@dataclass(frozen=True, eq=False)
+class Whereabouts:
+    """Where a scan was when its job began: voxels (z, y, x), and 4 x 4 matrices from indices (x, y, z) to RAS without
+    and with the transforms above it.
+    """
+
+    shape: tuple[int, int, int]
+    ijk_to_ras: np.ndarray
+    ijk_to_world: np.ndarray
+
+    @classmethod
+    def of(cls, scan: slicer.vtkMRMLScalarVolumeNode) -> Whereabouts:
+        """Where a scan is now, under linear transforms."""
+        matrix, above = geometry.ijk_to_ras(scan), geometry.ras_to_world(scan)
+        return cls(geometry.shape(scan), matrix, matrix if above is None else above @ matrix)
 
 
 def load(
@@ -78,7 +95,7 @@ def load(
                 yield (number + fraction) / len(headers)
     except (OSError, nrrd.BadFile) as error:
         raise WrongResult(_("The result could not be read ({reason}); run it again.").format(reason=error)) from error
-    return Loaded(images, matrix, report)
+    return Loaded(images, factors, report)
 
 
 def new_image(header: nrrd.Header) -> tuple[vtk.vtkImageData, np.ndarray]:
@@ -90,23 +107,29 @@ def new_image(header: nrrd.Header) -> tuple[vtk.vtkImageData, np.ndarray]:
 
 
 def place(
-    loaded: Loaded, task: Task, scan: slicer.vtkMRMLScalarVolumeNode
+    loaded: Loaded, task: Task, scan: slicer.vtkMRMLScalarVolumeNode, was: Whereabouts
 ) -> dict[str, slicer.vtkMRMLScalarVolumeNode]:
     """Put a result into the scene, as the scan is: same study, transform, window and colours.
+
+    A scan that was moved meanwhile has its result where it is now; one that has other voxels now, where it was.
 
     Returns:
         The new volumes by role, SR and CUBIC, of tries, too.
     """
     region = json.dumps(task.ranges)
+    kept = geometry.shape(scan) == was.shape
+    matrix = geometry.refined(
+        geometry.ijk_to_ras(scan) if kept else was.ijk_to_world, [start for start, _stop in task.ranges], loaded.factors
+    )
     placed = {}
     for role, image in loaded.images.items():
         node = slicer.mrmlScene.AddNewNodeByClass(
             "vtkMRMLScalarVolumeNode", slicer.mrmlScene.GenerateUniqueName(_name(role, task, loaded.report))
         )
-        node.SetIJKToRASMatrix(slicer.util.vtkMatrixFromArray(loaded.ijk_to_ras))
+        node.SetIJKToRASMatrix(slicer.util.vtkMatrixFromArray(matrix))
         _show_as(node, scan)
         node.SetAndObserveImageData(image)
-        node.SetAndObserveTransformNodeID(scan.GetTransformNodeID())
+        node.SetAndObserveTransformNodeID(scan.GetTransformNodeID() if kept else None)
         node.SetNodeReferenceID(SCAN_REFERENCE, scan.GetID())
         node.SetAttribute(ROLE, f"try-{role}" if task.trial else role)
         node.SetAttribute(REPORT, json.dumps(loaded.report))

@@ -9,7 +9,6 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-import numpy as np
 import qt
 import slicer
 from slicer.i18n import tr as _
@@ -157,7 +156,7 @@ class Runner(VTKObservationMixin):
     # The stages of a job, in their order
 
     def _export(self, scan: slicer.vtkMRMLScalarVolumeNode) -> None:
-        self._matrix = geometry.ijk_to_ras(scan)
+        self._was = results.Whereabouts.of(scan)
         voxels = slicer.util.arrayFromVolume(scan)[tuple(slice(*pair) for pair in self.task.ranges)]
         try:
             self._folder = job_folder.JobFolder(self._python, environment_for(self._python))
@@ -167,7 +166,7 @@ class Runner(VTKObservationMixin):
             self._not_written(error)
             return
         self._stepper = Stepper(
-            nrrd.write(self._folder.input, voxels, geometry.LPS @ self.task.part(self._matrix)),
+            nrrd.write(self._folder.input, voxels, geometry.LPS @ self.task.part(self._was.ijk_to_ras)),
             done=lambda nothing: self._run(),
             failed=self._not_written,
             progress=self._show_part,
@@ -190,7 +189,7 @@ class Runner(VTKObservationMixin):
 
     def _load(self, report: dict[str, Any]) -> None:
         self._stepper = Stepper(
-            results.load(self._folder.output, report, self.task, self._matrix),
+            results.load(self._folder.output, report, self.task, self._was.ijk_to_ras),
             done=self._place,
             failed=lambda error: self._finish(State.FAILED, sentences.why_it_was_not_loaded(error)),
             progress=self._show_part,
@@ -201,12 +200,15 @@ class Runner(VTKObservationMixin):
     def _place(self, loaded: results.Loaded) -> None:
         scan = slicer.mrmlScene.GetNodeByID(self.task.volume_id)
         try:
-            placed = results.place(loaded, self.task, scan)
+            placed = results.place(loaded, self.task, scan, self._was)
         except Exception:
             self._finish(State.FAILED, _("The result could not be put into the scene; see the Python console."))
             raise
         task = self.task
-        self._finish(State.IDLE, _("Done in {time}.").format(time=clock_text(self.seconds)))
+        message = _("Done in {time}.").format(time=clock_text(self.seconds))
+        if geometry.shape(scan) != self._was.shape:
+            message += " " + _("The scan has other voxels now; the result lies where it was before.")
+        self._finish(State.IDLE, message)
         for listener in self._on_loaded:
             listener(task, placed)
 
@@ -230,7 +232,7 @@ class Runner(VTKObservationMixin):
         self._folder: job_folder.JobFolder | None = None
         self._stepper: Stepper | None = None
         self._process: Process | None = None
-        self._matrix = np.eye(4)
+        self._was: results.Whereabouts | None = None
         self._reason = ""
 
     # What the process says

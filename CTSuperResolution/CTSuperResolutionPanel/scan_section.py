@@ -15,13 +15,17 @@ from CTSuperResolutionLib.job.priors import known_priors, prior_name
 from CTSuperResolutionLib.job.spec import SCALES
 from CTSuperResolutionPanel import install, roi
 from CTSuperResolutionPanel.advanced import AdvancedFields, parse_settings
-from CTSuperResolutionPanel.choices import volume_problem
+from CTSuperResolutionPanel.choices import insists, volume_remark
 from CTSuperResolutionPanel.hardware import Hardware
 from CTSuperResolutionPanel.install.pythons import is_slicers
+from CTSuperResolutionPanel.results import ROLE, role_of
 from CTSuperResolutionPanel.state import PER_AXIS, PanelState
 
 CHOOSE_FOLDER = "?"
 """What the list of priors holds for its last entry."""
+
+REGION_BOX = "region"
+"""The role of a box that the panel made itself."""
 
 
 class ScanSection:
@@ -54,6 +58,7 @@ class ScanSection:
             combo.connect("activated(int)", lambda index, name=name: self._chosen(name, index))
         ui.priorComboBox.addItem(_("Choose a folder…"), CHOOSE_FOLDER)
         self.advanced = AdvancedFields(ui.advancedCollapsibleButton.layout(), self._settings_changed)
+        ui.allowUnusualCheckBox.connect("toggled(bool)", self._insist)
         ui.fitRoiButton.connect("clicked(bool)", lambda checked: self.fit_roi())
         ui.pythonButton.connect("clicked(bool)", lambda checked: self.choose_python())
         ui.problemLabel.visible = False
@@ -72,7 +77,9 @@ class ScanSection:
         self._updating = True
         try:
             if state.useRoi and state.roi is None and state.inputVolume is not None:
-                state.roi = roi.add(state.inputVolume)
+                box = roi.add(state.inputVolume)
+                box.SetAttribute(ROLE, REGION_BOX)
+                state.roi = box
             for name, (combo, _entries) in self._combos.items():
                 self._select(name, combo)
             self.advanced.show(state.preset, parse_settings(state.settings))
@@ -83,10 +90,13 @@ class ScanSection:
         ui.roiSelector.enabled = state.useRoi
         ui.fitRoiButton.enabled = state.useRoi and state.roi is not None and state.inputVolume is not None
         _show_roi(state)
-        problem = volume_problem(state)
+        problem = volume_remark(state)
         ui.problemLabel.visible = problem is not None
         ui.problemLabel.text = "" if problem is None else problem.sentence
-        ui.allowUnusualCheckBox.visible = state.allowUnusual or (problem is not None and problem.may_insist)
+        ui.allowUnusualCheckBox.visible = problem is not None and problem.may_insist
+        was = ui.allowUnusualCheckBox.blockSignals(True)
+        ui.allowUnusualCheckBox.checked = insists(state)
+        ui.allowUnusualCheckBox.blockSignals(was)
 
     def fit_roi(self) -> None:
         """Put the box around the whole scan."""
@@ -120,6 +130,10 @@ class ScanSection:
             value = str(Path(value))
         setattr(self._state, name, value)
 
+    def _insist(self, checked: bool) -> None:
+        if self._state is not None:
+            self._state.unusualVolume = self._state.inputVolume if checked else None
+
     def _settings_changed(self) -> None:
         if self._state is not None:
             self._state.settings = json.dumps(self.advanced.settings())
@@ -143,7 +157,7 @@ def _python_title(python: Path) -> str:
 
 
 def _show_roi(state: PanelState) -> None:
-    """The box is in the views only while it counts."""
-    display = None if state.roi is None else state.roi.GetDisplayNode()
+    """The box is in the views only while it counts. One that the user made is the user's to show and hide."""
+    display = state.roi.GetDisplayNode() if role_of(state.roi) == REGION_BOX else None
     if display is not None and bool(display.GetVisibility()) != state.useRoi:
         display.SetVisibility(state.useRoi)

@@ -7,8 +7,8 @@ import unittest
 
 import slicer
 
-from CTSuperResolutionPanel import geometry, roi
-from CTSuperResolutionPanel.results import CUBIC, SR
+from CTSuperResolutionPanel import geometry, install, roi
+from CTSuperResolutionPanel.results import CUBIC, SCAN_REFERENCE, SR, role_of
 from CTSuperResolutionPanel.runner import Runner
 from CTSuperResolutionPanel.sample_data import load_phantom
 from CTSuperResolutionPanel.task import Method, Task
@@ -18,23 +18,29 @@ TIMEOUT_S = 300
 
 
 def super_resolve_phantom(test: unittest.TestCase) -> None:
-    """From a small phantom in the scene to both volumes beside it, through the real process."""
+    """From a small phantom in the scene to both volumes beside it, through the real process.
+
+    Raises:
+        unittest.SkipTest: what jobs need is not installed, as on computers that only build Slicer's extensions.
+    """
+    python = install.ensure(slicer.util.mainWindow())
+    if python is None:
+        test.skipTest("this computer's Python lacks what jobs need")
     logic = slicer.util.getModuleWidget("CTSuperResolution").logic
     scan = load_phantom(shape=(10, 12, 16), spacing=12.0)
     task = Task(scan.GetID(), scan.GetName(), roi.whole(scan), Method(scale="2", preset="preview", settings=QUICK))
-    placed = run(logic.runner, task)
+    run(logic.runner, task)
+    volumes = slicer.util.getNodesByClass("vtkMRMLScalarVolumeNode")
+    placed = {role_of(node): node for node in volumes if node.GetNodeReference(SCAN_REFERENCE) is scan}
     for role in (SR, CUBIC):
-        test.assertEqual(geometry.shape(placed[role]), (20, 24, 32), logic.runner.message)
-        test.assertIs(placed[role].GetNodeReference("CTSuperResolution.scan"), scan)
+        test.assertIn(role, placed, logic.runner.message)
+        test.assertEqual(geometry.shape(placed[role]), (20, 24, 32))
 
 
-def run(runner: Runner, task: Task) -> dict[str, slicer.vtkMRMLScalarVolumeNode]:
-    """Do a task and wait for its end, with the event loop going on; empty where it did not work."""
-    found: dict[str, slicer.vtkMRMLScalarVolumeNode] = {}
-    runner.on_loaded(lambda done, placed: found.update(placed) if done is task else None)
+def run(runner: Runner, task: Task) -> None:
+    """Do a task and wait for its end, with the event loop going on."""
     runner.start(task)
     end = time.monotonic() + TIMEOUT_S
     while runner.busy and time.monotonic() < end:
         slicer.app.processEvents()
         time.sleep(0.01)
-    return found

@@ -24,7 +24,7 @@ class PanelState:
 
     Attributes:
         inputVolume: the scan.
-        allowUnusual: go on although it does not look like CT.
+        unusualVolume: the scan that the user takes although it does not look like one.
         scale: "2", "4", "8", "isotropic" or PER_AXIS. factorX, factorY, factorZ: for PER_AXIS, along the volume's
             columns, rows and slices.
         useRoi, roi: work only on a region, and where it is.
@@ -36,7 +36,7 @@ class PanelState:
     """
 
     inputVolume: vtkMRMLScalarVolumeNode
-    allowUnusual: bool = False
+    unusualVolume: vtkMRMLScalarVolumeNode
     scale: str = "4"
     factorX: Factor = 1
     factorY: Factor = 1

@@ -36,7 +36,7 @@ class Stepper:
         self._done = done
         self._failed = failed
         self._progress = progress
-        self._timer = qt.QTimer()
+        self._timer: qt.QTimer | None = qt.QTimer()
         self._timer.setInterval(0)
         self._timer.connect("timeout()", self._turn)
 
@@ -46,8 +46,10 @@ class Stepper:
 
     def stop(self) -> None:
         """Do no more. The generator is closed, so that its files are; neither callback comes."""
-        self._timer.stop()
-        self._work.close()
+        if self._timer is not None:
+            work = self._work
+            self._let_go()
+            work.close()
 
     def _turn(self) -> None:
         end = time.monotonic() + BUDGET_S
@@ -56,10 +58,18 @@ class Stepper:
             while time.monotonic() < end:
                 fraction = next(self._work)
         except StopIteration as finished:
-            self._timer.stop()
-            self._done(finished.value)
+            done = self._done
+            self._let_go()
+            done(finished.value)
         except Exception as error:
-            self._timer.stop()
-            self._failed(error)
+            failed = self._failed
+            self._let_go()
+            failed(error)
         else:
             self._progress(fraction)
+
+    def _let_go(self) -> None:
+        """The timer holds this object, in C++ where Python finds no cycle, and this object all that the work needs."""
+        self._timer.stop()
+        self._timer.deleteLater()
+        self._timer = self._work = self._done = self._failed = self._progress = None

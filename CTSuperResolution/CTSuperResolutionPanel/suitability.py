@@ -7,7 +7,9 @@ from dataclasses import dataclass
 
 import numpy as np
 import slicer
+import vtk
 from slicer.i18n import tr as _
+from vtk.util.numpy_support import vtk_to_numpy
 
 from CTSuperResolutionLib.volume.checks import (
     MIN_CONTRAST_HU,
@@ -17,6 +19,7 @@ from CTSuperResolutionLib.volume.checks import (
     VALUE_RANGE,
 )
 from CTSuperResolutionPanel import geometry
+from CTSuperResolutionPanel.results import role_of
 
 
 @dataclass(frozen=True)
@@ -26,9 +29,10 @@ class Facts:
     Attributes:
         kind: its MRML class. components: values in a voxel.
         shape: voxels (z, y, x). spacing: mm (z, y, x). straight: its axes are at right angles.
-        low, high: its least and largest value.
+        low, high: its least and largest value, NaN where any value is.
         linear: the transforms above it are linear.
         modality: of its DICOM series, "" where it has none.
+        role: what it is among the results of this module, "" where it is none.
     """
 
     kind: str
@@ -40,6 +44,7 @@ class Facts:
     high: float
     linear: bool
     modality: str
+    role: str
 
 
 @dataclass(frozen=True)
@@ -56,7 +61,10 @@ def facts_of(volume: slicer.vtkMRMLVolumeNode) -> Facts:
     matrix = geometry.ijk_to_ras(volume)
     spacing = geometry.spacing(matrix)
     axes = matrix[:3, :3] / np.maximum(spacing[::-1], 1e-12)
-    low, high = (0.0, 0.0) if image is None or not image.GetPointData().GetScalars() else image.GetScalarRange()
+    scalars = None if image is None else image.GetPointData().GetScalars()
+    low, high = (0.0, 0.0) if scalars is None else image.GetScalarRange()
+    if scalars is not None and _nan_finder.finds(scalars):
+        low = high = math.nan
     hierarchy = slicer.vtkMRMLSubjectHierarchyNode.GetSubjectHierarchyNode(slicer.mrmlScene)
     item = hierarchy.GetItemByDataNode(volume)
     return Facts(
@@ -69,21 +77,37 @@ def facts_of(volume: slicer.vtkMRMLVolumeNode) -> Facts:
         high=high,
         linear=geometry.ras_to_world(volume) is not None,
         modality=hierarchy.GetItemAttribute(item, "DICOM.Modality") if item else "",
+        role=role_of(volume),
     )
 
 
-def find_problem(facts: Facts, *, insist: bool = False) -> Problem | None:
-    """What speaks against a volume; None where nothing does.
+class _NanFinder:
+    """Looks for NaN, which VTK leaves out of the range of values, once per change of a volume however often asked."""
 
-    Args:
-        facts: of the volume.
-        insist: the user takes it all the same, although it does not look like CT.
-    """
+    def __init__(self) -> None:
+        self._seen, self._found = -1, False
+
+    def finds(self, scalars: vtk.vtkDataArray) -> bool:
+        """Whether any value is NaN. The least value then is, too, and is soon found."""
+        if scalars.GetDataType() not in (vtk.VTK_FLOAT, vtk.VTK_DOUBLE) or scalars.GetNumberOfValues() == 0:
+            return False
+        time = scalars.GetMTime()  # no two changes in VTK have the same
+        if time != self._seen:
+            with np.errstate(invalid="ignore"):
+                self._seen, self._found = time, bool(np.isnan(vtk_to_numpy(scalars).min()))
+        return self._found
+
+
+_nan_finder = _NanFinder()
+
+
+def find_problem(facts: Facts) -> Problem | None:
+    """What speaks against a volume; None where nothing does."""
     hard = _impossible(facts)
     if hard:
         return Problem(hard)
-    soft = _unlike_ct(facts)
-    return Problem(soft, may_insist=True) if soft and not insist else None
+    soft = _unlike_a_scan(facts)
+    return Problem(soft, may_insist=True) if soft else None
 
 
 def _impossible(facts: Facts) -> str:
@@ -110,7 +134,9 @@ def _impossible(facts: Facts) -> str:
     return ""
 
 
-def _unlike_ct(facts: Facts) -> str:
+def _unlike_a_scan(facts: Facts) -> str:
+    if facts.role:
+        return _("This volume is a result of this module; choose the scan it was made from.")
     span = _("its values run from {low:.4g} to {high:.4g}").format(low=facts.low, high=facts.high)
     if facts.modality not in ("", "CT"):
         return _("This does not look like CT: its DICOM modality is {modality}.").format(modality=facts.modality)

@@ -54,6 +54,12 @@ class TriesSection:
             self._overlay.forget()
             self._list([])
 
+    def scene_imported(self) -> None:
+        """A try over the scan is still to be taken away later, unless the views now show something else."""
+        shown = {node.GetForegroundVolumeID() for node in slicer.util.getNodesByClass("vtkMRMLSliceCompositeNode")}
+        if not any(node is not None and node.GetID() in shown for one in tries.tries() for node in (one.sr, one.cubic)):
+            self._overlay.forget()
+
     def exit(self) -> None:
         """Give the views back as they were."""
         self.hide()

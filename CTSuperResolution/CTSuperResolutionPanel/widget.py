@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any
 
 import qt
@@ -14,7 +15,7 @@ from CTSuperResolutionPanel import install, job_folder
 from CTSuperResolutionPanel.compare.section import CompareSection
 from CTSuperResolutionPanel.hardware import Hardware
 from CTSuperResolutionPanel.result_section import ResultSection
-from CTSuperResolutionPanel.results import CUBIC, SCAN_REFERENCE, SR, report_of
+from CTSuperResolutionPanel.results import CUBIC, SCAN_REFERENCE, SR, report_of, role_of
 from CTSuperResolutionPanel.run_section import RunSection
 from CTSuperResolutionPanel.runner import Runner
 from CTSuperResolutionPanel.scan_section import ScanSection
@@ -75,9 +76,25 @@ class Panel(VTKObservationMixin):
         if state is None:
             return
         if state.inputVolume is None:
-            state.inputVolume = slicer.mrmlScene.GetFirstNodeByClass("vtkMRMLScalarVolumeNode")
+            state.inputVolume = _first_scan()
         self._connection = state.connectGui(self._ui)
         self.addObserver(state, vtk.vtkCommand.ModifiedEvent, self._state_changed)
+        self.refresh()
+
+    def scene_imported(self, find_state: Callable[[], PanelState]) -> None:
+        """More came into the scene, perhaps with other choices for the same node. What is shown in the views stays."""
+        if self._state is None:
+            if self.entered:
+                self.set_state(find_state())
+            return
+        state = find_state()
+        if state.parameterNode is not self._state.parameterNode:
+            self.set_state(None)
+            self.set_state(state)
+            return
+        self._state.disconnectGui(self._connection)  # until now the selectors could not find their nodes
+        self._connection = self._state.connectGui(self._ui)
+        self.tries.scene_imported()
         self.refresh()
 
     def enter(self) -> None:
@@ -149,3 +166,11 @@ class Panel(VTKObservationMixin):
         self.compare.show(placed[CUBIC], placed[SR])
         if not self.entered:
             slicer.util.showStatusMessage(_("{name} is ready.").format(name=placed[SR].GetName()), 10_000)
+
+
+def _first_scan() -> slicer.vtkMRMLScalarVolumeNode | None:
+    """The first volume in the scene that is neither a label map nor a result."""
+    for node in slicer.util.getNodesByClass("vtkMRMLScalarVolumeNode"):
+        if node.GetClassName() == "vtkMRMLScalarVolumeNode" and not role_of(node):
+            return node
+    return None

@@ -23,4 +23,5 @@ def voxelize_residual(field: GaussianField, grid: VoxelGrid, *, kernels: Kernels
             *gaussians, grid.crop((first, 0, 0), (slices, *grid.shape[1:]))
         )
         progress.advance(slices)
+    kernels.check()
     return volume

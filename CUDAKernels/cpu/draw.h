@@ -68,6 +68,7 @@ inline Patch<S, D> make_patch(const Footprint<Pack<S, WIDTH>, D>& footprint, int
     double place[D];
     const bool seen = centre(frame, mean, place);
     for (int axis = 0; axis < D; ++axis) {
+        if (!seen) place[axis] = 0;  // where that is may be no number
         const double last = frame.shape[axis] - 1;
         const double anchor = std::min(std::max(std::floor(place[axis] + 0.5), 0.0), last);
         patch.anchor[axis] = int32_t(anchor);

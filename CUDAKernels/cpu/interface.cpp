@@ -3,13 +3,15 @@
 
 #include <mutex>
 #include <new>
-#include <system_error>
 
 #include "launch.h"
 
 #if defined(_MSC_VER)
 #include <immintrin.h>
 #include <intrin.h>
+#endif
+#if !defined(_WIN32)
+#include <unistd.h>
 #endif
 
 namespace nabgs {
@@ -71,15 +73,26 @@ const Build& build() {
 
 std::mutex one_at_a_time;
 
+long this_process() {
+#if defined(_WIN32)
+    return 1;  // has no fork
+#else
+    return long(getpid());
+#endif
+}
+
 template <class Call>
 int guarded(Call&& call) {
-    static Workers* workers = new Workers;  // its threads never end, so it must not either
+    static Workers* workers = nullptr;  // its threads never end, so it must not either
+    static long owner = 0;
     try {
         std::lock_guard<std::mutex> lock(one_at_a_time);
+        if (!workers || owner != this_process()) {  // a fork has the memory, but none of the threads
+            workers = new Workers;
+            owner = this_process();
+        }
         return call(*workers) ? NABGS_DONE : NABGS_UNSOUND_INPUT;
     } catch (const std::bad_alloc&) {
-        return NABGS_OUT_OF_MEMORY;
-    } catch (const std::system_error&) {  // no more threads
         return NABGS_OUT_OF_MEMORY;
     }
 }

@@ -3,8 +3,11 @@
 
 #include <atomic>
 #include <condition_variable>
+#include <cstdint>
+#include <exception>
 #include <functional>
 #include <mutex>
+#include <system_error>
 #include <thread>
 
 namespace nabgs {
@@ -12,6 +15,7 @@ namespace nabgs {
 class Workers {
 public:
     // Calls task(0) ... task(count - 1), on the calling thread and up to threads - 1 others; returns when all are done.
+    // An exception of any of them comes out here, and the rest is left undone.
     void run(int threads, int64_t count, const std::function<void(int64_t)>& task) {
         if (threads <= 1 || count <= 1) {
             for (int64_t k = 0; k < count; ++k) task(k);
@@ -19,27 +23,38 @@ public:
         }
         {
             std::lock_guard<std::mutex> lock(mutex_);
+            const int wanted = int(threads - 1 < count - 1 ? threads - 1 : count - 1);
+            try {
+                for (; started_ < wanted; ++started_)
+                    std::thread(&Workers::wait_for_work, this, started_, round_).detach();
+            } catch (const std::system_error&) {  // no more threads: those that there are will do
+            }
+            helpers_ = busy_ = started_ < wanted ? started_ : wanted;
             task_ = &task;
             count_ = count;
             next_ = 0;
-            helpers_ = int(threads - 1 < count - 1 ? threads - 1 : count - 1);
-            for (; started_ < helpers_; ++started_) std::thread(&Workers::wait_for_work, this, started_).detach();
-            busy_ = helpers_;
+            fault_ = nullptr;
             ++round_;
         }
         wake_.notify_all();
         take(task, count);
         std::unique_lock<std::mutex> lock(mutex_);
         done_.wait(lock, [this] { return busy_ == 0; });
+        if (fault_) std::rethrow_exception(fault_);
     }
 
 private:
     void take(const std::function<void(int64_t)>& task, int64_t count) {
-        for (int64_t k; (k = next_.fetch_add(1)) < count;) task(k);
+        try {
+            for (int64_t k; (k = next_.fetch_add(1)) < count;) task(k);
+        } catch (...) {  // told once all threads are done with the task
+            next_ = count;
+            std::lock_guard<std::mutex> lock(mutex_);
+            fault_ = std::current_exception();
+        }
     }
 
-    void wait_for_work(int number) {
-        uint64_t seen = 0;
+    void wait_for_work(int number, uint64_t seen) {
         std::unique_lock<std::mutex> lock(mutex_);
         for (;;) {
             wake_.wait(lock, [&] { return round_ != seen; });
@@ -61,6 +76,7 @@ private:
     int64_t count_ = 0;
     int helpers_ = 0, started_ = 0, busy_ = 0;
     uint64_t round_ = 0;
+    std::exception_ptr fault_;
 };
 
 }  // namespace nabgs

@@ -7,6 +7,9 @@ pictures come from the same float32 inputs.
 from __future__ import annotations
 
 import math
+import os
+import subprocess
+import sys
 from dataclasses import dataclass
 
 import pytest
@@ -245,3 +248,28 @@ def test_threads_do_not_change_the_result():
         torch.set_num_threads(before)
     for other in results[1:]:
         assert all(torch.equal(a, b) for a, b in zip(results[0], other, strict=True))
+
+
+def test_images_that_do_not_go_together_are_refused(fast):
+    backend, device = fast
+    image = torch.rand(20, 20, device=device)
+    for other in (torch.rand(3, 3, device=device), torch.rand(20, 20, device=device).double()):
+        with pytest.raises(ValueError, match="compared"):
+            backend.view_loss(image, other, 1.0, absolute=1.0, dissimilarity=0.5)
+
+
+def test_a_fork_draws_as_its_parent_does():
+    """A fork has none of the threads that its parent's library keeps; it must not wait for them."""
+    if not hasattr(os, "fork"):
+        pytest.skip("this system has no fork")
+    program = (
+        "import os, torch; from CTSuperResolutionLib.gaussians.backends import native;"
+        "from CTSuperResolutionLib.geometry import ScanGeometry;"
+        "torch.manual_seed(0);"
+        "field = torch.rand(500, 3), torch.full((500, 3), -3.0), torch.rand(500, 4), torch.rand(500);"
+        "draw = lambda: native.rasterize(*field, ScanGeometry((0.3,), (80, 80), (0.02, 0.02)), 0);"
+        "torch.set_num_threads(2); image = draw(); child = os.fork();"
+        "child or os._exit(0 if torch.equal(draw(), image) else 1);"
+        "raise SystemExit(os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]))"
+    )
+    subprocess.run([sys.executable, "-c", program], check=True, timeout=60)

@@ -75,7 +75,7 @@ def smooth(shape):
 @settings(max_examples=20, deadline=None)
 def test_every_parallel_view_holds_the_whole_mass(shape, ratio):
     volume = smooth(shape)
-    for spacing, finer, tolerance in (((2.0, 1.0, 1.0), 1, 1e-4), ((2.0, 1.0, ratio), 4, 5e-4)):
+    for spacing, finer, tolerance in (((2.0, 1.0, 1.0), 1, 1e-4), ((2.0, 1.0, ratio), 4, 1e-3)):
         geometry = parallel_beam(views=8, volume_shape=shape, spacing=spacing).refined(1, finer)
         mass = volume.sum() * math.prod(spacing)
         masses = project(volume, spacing, geometry).sum((1, 2)) * math.prod(geometry.detector_spacing)

@@ -61,6 +61,7 @@ class InstallDialog:
         """
         self._unattended = slicer.app.testingEnabled()
         self.dialog.exec()
+        self.dialog.deleteLater()  # the main window, its parent, would keep it
         return self.python
 
     # Looking

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from pathlib import Path
 
+import qt
 from slicer.i18n import tr as _
 
 from CTSuperResolutionPanel.install import probe
@@ -29,12 +30,16 @@ class Look:
         self._python = python
         self._done = done
         self._said = b""
+        self._stopped = False
+        self._starting = True
         self._process: Process | None = make_process()
         command = Command(str(python), (probe.__file__, question()), environment_for(python))
         self._process.start(command, on_output=self._read, on_error_output=lambda data: None, on_end=self._end)
+        self._starting = False
 
     def stop(self) -> None:
         """Look no more; no verdict comes."""
+        self._stopped = True
         if self._process is not None:
             self._process.abandon()
             self._process = None
@@ -44,6 +49,15 @@ class Look:
 
     def _end(self, ended: Ended) -> None:
         self._process = None
+        if self._starting:
+            # Windows notices within start() that there is no such program: before anybody holds this look.
+            qt.QTimer.singleShot(0, lambda: self._judge(ended))
+        else:
+            self._judge(ended)
+
+    def _judge(self, ended: Ended) -> None:
+        if self._stopped:
+            return
         answer = answer_of(self._said.decode("utf-8", "replace"))
         self._done(judge(self._python, answer, own=is_slicers(self._python), why_silent=_how(ended)))
 

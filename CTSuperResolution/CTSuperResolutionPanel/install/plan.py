@@ -13,6 +13,11 @@ from CTSuperResolutionPanel.install import clean
 from CTSuperResolutionPanel.install.requirements import MODULES, NEVER, Requirements, name_of
 
 PIP = ("-m", "pip")
+SWAP = ("--force-reinstall", "--no-deps")
+"""pip takes torch for the CPU as good enough, so it has to be told. It downloads the new one before it removes the old,
+and puts that back where the new one cannot be installed. What torch itself needs comes after, for else numpy and others
+of Slicer's own would be installed anew, too."""
+
 INSTALL = ("install", "--disable-pip-version-check", "--no-input", "--no-warn-script-location", "--only-binary=:all:")
 
 
@@ -39,8 +44,10 @@ def steps_online(found: Requirements, constraints: Path, torch_arguments: Sequen
             finder = (*PIP, *INSTALL, *fixed, "light-the-torch>=0.5")
             steps.append(Step(_("Installing what finds the right torch for this computer"), finder))
         install, *rest = torch_arguments
-        arguments = ("-m", "light_the_torch", install, *INSTALL[1:], *fixed, *rest)
-        steps.append(Step(_("Installing torch"), arguments))
+        finds = ("-m", "light_the_torch", install, *INSTALL[1:], *fixed)
+        if found.replaces_torch:
+            steps.append(Step(_("Replacing torch for the CPU"), (*finds, *SWAP, *rest)))
+        steps.append(Step(_("Installing torch"), (*finds, *rest)))
     others = [each for each in found.missing if name_of(each) != "torch"]
     if others:
         steps.append(Step(_("Installing the other packages"), (*PIP, *INSTALL, *fixed, *others)))
@@ -50,7 +57,13 @@ def steps_online(found: Requirements, constraints: Path, torch_arguments: Sequen
 def steps_offline(found: Requirements, constraints: Path, wheels: Path) -> list[Step]:
     """Install from a folder of wheels and nothing else."""
     source = ("--no-index", "--find-links", str(wheels), "-c", str(constraints))
-    return [*_removal(found), Step(_("Installing from the folder"), (*PIP, *INSTALL, *source, *found.missing))]
+    steps = _removal(found)
+    if found.replaces_torch:
+        swap = (*PIP, *INSTALL, *source, *SWAP, *found.missing)
+        steps.append(Step(_("Replacing torch for the CPU"), swap))
+        # It is built for one torch, and jobs do not need it.
+        steps.append(Step(_("Removing torchvision for the CPU"), (*PIP, "uninstall", "--yes", "torchvision")))
+    return [*steps, Step(_("Installing from the folder"), (*PIP, *INSTALL, *source, *found.missing))]
 
 
 def download_command(found: Requirements) -> str:
@@ -67,10 +80,6 @@ def constraints_of(found: Requirements) -> str:
 
 
 def _removal(found: Requirements) -> list[Step]:
-    if found.replaces_torch:
-        # pip takes torch for the CPU as good enough; torchvision goes with it, for it is built for one torch.
-        arguments = (*PIP, "uninstall", "--yes", "torch", "torchvision")
-        return [Step(_("Removing torch for the CPU"), arguments)]
     if found.broken:
         modules = {name: MODULES.get(name, name) for name in found.broken}
         return [Step(_("Removing what is half there"), (clean.__file__, json.dumps(modules)))]

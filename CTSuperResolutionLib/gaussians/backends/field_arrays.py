@@ -25,6 +25,14 @@ def check_shapes(means: torch.Tensor, log_scales: torch.Tensor, quats: torch.Ten
         raise ValueError("The tensors of a field have one dtype and lie on one device.")
 
 
+def check_images(rendered: torch.Tensor, target: torch.Tensor) -> None:
+    """Raise ValueError unless both are images (v, u) of one shape, of one dtype and on one device."""
+    if rendered.ndim != 2 or rendered.shape != target.shape:
+        raise ValueError(f"Two images of one shape (v, u) are compared, not {[*rendered.shape]} and {[*target.shape]}.")
+    if (rendered.dtype, rendered.device) != (target.dtype, target.device):
+        raise ValueError("The images that are compared have one dtype and lie on one device.")
+
+
 def check_sound(means: torch.Tensor, log_scales: torch.Tensor, quats: torch.Tensor, densities: torch.Tensor) -> None:
     """Raise ValueError for values that are not finite or beyond the limits. Waits for the device."""
     limits = (LARGEST_COORDINATE, LARGEST_LOG_SCALE, LARGEST_COORDINATE, LARGEST_DENSITY)

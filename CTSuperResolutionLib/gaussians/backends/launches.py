@@ -12,6 +12,8 @@ from typing import Protocol
 
 import torch
 
+from CTSuperResolutionLib.gaussians.backends.field_arrays import check_images
+
 # As in kernels.cu.
 BIN = 8  # side of the smallest bins, samples
 TILES = {2: (8, 8), 3: (4, 4, 8)}  # samples that a warp draws
@@ -139,6 +141,7 @@ def view_loss(
     dissimilarity: float,
 ) -> tuple[torch.Tensor, torch.Tensor]:
     """As :func:`CTSuperResolutionLib.gaussians.losses.view_loss`, float32."""
+    check_images(rendered, target)
     x, y = rendered.detach().contiguous(), target.contiguous()
     height, width = x.shape
     blocks, threads = _blocks(height, SQUARE) * _blocks(width, SQUARE), SQUARE * SQUARE

@@ -13,13 +13,22 @@ from pathlib import Path
 
 import torch
 
-from CTSuperResolutionLib.gaussians.backends.field_arrays import UNSOUND, check_shapes
+from CTSuperResolutionLib.gaussians.backends.field_arrays import UNSOUND, check_images, check_shapes
 from CTSuperResolutionLib.gaussians.backends.frames import Grid, View
 from CTSuperResolutionLib.gaussians.backends.places import kernel_folders
 from CTSuperResolutionLib.gaussians.scene import VoxelGrid
 from CTSuperResolutionLib.geometry import ScanGeometry
 
 INTERFACE = 1  # NABGS_INTERFACE of CUDAKernels/nabgs.h
+NAMES = (
+    "nabgs_interface",
+    "nabgs_instruction_set",
+    "nabgs_rasterize",
+    "nabgs_rasterize_backward",
+    "nabgs_voxelize",
+    "nabgs_voxelize_backward",
+    "nabgs_view_loss",
+)
 PRECISIONS = {torch.float32: 0, torch.float64: 1}
 FILE = {"win32": "ctsr_native.dll", "darwin": "libctsr_native.dylib"}.get(sys.platform, "libctsr_native.so")
 
@@ -34,6 +43,7 @@ def rasterize(
 ) -> torch.Tensor:
     """Line integrals of a signed Gaussian field, (detector v, detector u), density x scene length."""
     check_shapes(means, log_scales, quats, densities)
+    _check_kind(means)
     library = load_library()
     frame = View.of(geometry, view)
     calls = (library.nabgs_rasterize, library.nabgs_rasterize_backward)
@@ -49,6 +59,7 @@ def voxelize(
 ) -> torch.Tensor:
     """Values of a signed Gaussian field at the voxel centres of a grid, (z, y, x)."""
     check_shapes(means, log_scales, quats, densities)
+    _check_kind(means)
     library = load_library()
     calls = (library.nabgs_voxelize, library.nabgs_voxelize_backward)
     return _Draw.apply(means, log_scales, quats, densities, Grid.of(grid), grid.shape, calls)
@@ -58,6 +69,8 @@ def view_loss(
     rendered: torch.Tensor, target: torch.Tensor, data_range: float, *, absolute: float, dissimilarity: float
 ) -> tuple[float, torch.Tensor]:
     """As :func:`CTSuperResolutionLib.gaussians.losses.view_loss`, in two passes over the rows; the loss is a float."""
+    check_images(rendered, target)
+    _check_kind(rendered)
     x, y = rendered.detach().contiguous(), target.contiguous()
     loss, gradient = ctypes.c_double(), torch.empty_like(x)
     shape = (ctypes.c_int32 * 2)(*x.shape)
@@ -86,7 +99,7 @@ def load_library() -> ctypes.CDLL:
         library = ctypes.CDLL(str(path))
     except OSError as error:
         raise LibraryError(f"{path} cannot be loaded ({error})") from None
-    if not hasattr(library, "nabgs_interface") or library.nabgs_interface() != INTERFACE:
+    if not all(hasattr(library, name) for name in NAMES) or library.nabgs_interface() != INTERFACE:
         raise LibraryError(f"{path} is of another version; build it anew")
     library.nabgs_instruction_set.restype = ctypes.c_char_p
     pointer, four = ctypes.c_void_p, ctypes.POINTER(ctypes.c_void_p)
@@ -147,6 +160,11 @@ class _Draw(torch.autograd.Function):
         head = _head(ctx.frame, field)
         _check(ctx.call(*head, gradient.data_ptr(), _pointers(gradients), torch.get_num_threads()))
         return (*gradients, None, None, None)
+
+
+def _check_kind(tensor: torch.Tensor) -> None:
+    if tensor.device.type != "cpu" or tensor.dtype not in PRECISIONS:
+        raise ValueError(f"The CPU library takes float32 or float64 on a CPU, not {tensor.dtype} on {tensor.device}.")
 
 
 def _head(frame: ctypes.Structure, field: list[torch.Tensor]) -> tuple:

@@ -98,11 +98,20 @@ def compile_source(source: str, architecture: str) -> bytes:
 
 
 def cache_folder() -> Path:
-    """Where compiled kernels are kept; it need not exist."""
-    if sys.platform == "win32":
-        base = os.environ.get("LOCALAPPDATA") or Path.home() / "AppData" / "Local"
-    else:
-        base = os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache"
+    """Where compiled kernels are kept; it need not exist.
+
+    Raises:
+        CompileError: this user has no home.
+    """
+    try:
+        if sys.platform == "win32":
+            base = os.environ.get("LOCALAPPDATA") or Path.home() / "AppData" / "Local"
+        else:
+            base = os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache"
+    except RuntimeError:
+        raise CompileError(
+            "this user has no home folder; set XDG_CACHE_HOME to a folder for compiled kernels"
+        ) from None
     return Path(base) / "CTSuperResolution"
 
 

@@ -17,5 +17,6 @@ def kernel_folders() -> list[Path]:
 
 def kernel_sources() -> Path | None:
     """The folder with gaussian.h and cuda/kernels.cu, or None where neither was installed."""
-    folders = [Path(folder) / "CUDAKernels" for folder in CTSuperResolutionLib.__path__]
-    return next((folder for folder in (*folders, CHECKOUT) if (folder / "gaussian.h").is_file()), None)
+    # A checkout's own text first: an installation from it may hold what the text was then.
+    folders = [CHECKOUT, *(Path(folder) / "CUDAKernels" for folder in CTSuperResolutionLib.__path__)]
+    return next((folder for folder in folders if (folder / "gaussian.h").is_file()), None)

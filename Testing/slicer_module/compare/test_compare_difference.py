@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import gc
+
 import numpy as np
 import pytest
 import slicer
@@ -179,6 +181,14 @@ def test_it_is_not_computed_twice_and_is_computed_again_when_a_volume_changed(se
         slicer.util.arrayFromVolume(node), slicer.util.arrayFromVolume(sr) - slicer.util.arrayFromVolume(cubic)
     )
     assert len(slicer.util.getNodesByClass("vtkMRMLScalarVolumeNode")) == 3
+
+
+def test_what_it_was_computed_with_is_let_go(section, ui, ct, screen, wait_until):
+    section.show(ct("cubic", seed=1), ct("sr", seed=2))
+    ui.differenceCheckBox.click()
+    wait_until(lambda: screen.layers("CTSRAxial2-1").GetBackgroundVolumeID())
+    gc.collect()
+    assert not [one for one in gc.get_objects() if isinstance(one, Difference)]
 
 
 def test_deleting_it_leaves_the_comparison_on(section, ui, ct, screen, wait_until):

@@ -7,11 +7,13 @@ import sys
 import types
 
 import pytest
+import qt
 import slicer
 from CTSuperResolutionPanel import install
 from CTSuperResolutionPanel.install import extension, installer
 from CTSuperResolutionPanel.install.dialog import InstallDialog
 from CTSuperResolutionPanel.install.requirements import name_of
+from CTSuperResolutionPanel.process import Ended
 
 
 @pytest.fixture
@@ -265,6 +267,51 @@ def test_another_python_that_lacks_something_is_refused_with_what_to_do(
     wait_for(lambda: ui.choiceBox.visible)
     assert "gsplat" in ui.problemLabel.text and "pip install" in ui.fixLabel.text and ui.fixLabel.visible
     assert dialog.python is None and ui.internetButton.enabled
+
+
+def test_after_a_bad_path_on_windows_another_can_be_given(
+    full_environment, second_environment, make_slicers, shown, wait_for, monkeypatch, tmp_path
+):
+    """QProcess tells there within start() that there is no such program."""
+    start = installer.QtProcess.start
+
+    def start_on_windows(self, command, *, on_end, **others):
+        if "nowhere" in command.program:
+            on_end(Ended(normal=False, code=-1, problem="no such file"))
+        else:
+            start(self, command, on_end=on_end, **others)
+
+    monkeypatch.setattr(installer.QtProcess, "start", start_on_windows)
+    make_slicers(second_environment)
+    dialog = shown()
+    ui = dialog.ui
+    ui.otherButton.click()
+    ui.otherEdit.currentPath = str(tmp_path / "nowhere")
+    ui.startButton.click()
+    wait_for(lambda: ui.choiceBox.visible and ui.startButton.enabled)
+    assert "could not be started" in ui.problemLabel.text
+    ui.folderButton.click()
+    assert ui.planBox.visible and "pip download" in ui.hintLabel.text
+    ui.otherButton.click()
+    ui.otherEdit.currentPath = str(full_environment.folder)
+    ui.startButton.click()
+    wait_for(lambda: dialog.python)
+    assert dialog.python == full_environment.python
+
+
+def test_the_window_is_deleted_once_it_is_closed(full_environment, make_slicers, monkeypatch):
+    make_slicers(full_environment)
+    deleted = []
+    begin = InstallDialog.__init__
+
+    def begin_watched(self, *arguments, **keywords):
+        begin(self, *arguments, **keywords)
+        self.dialog.connect("destroyed()", lambda: deleted.append(True))
+
+    monkeypatch.setattr(InstallDialog, "__init__", begin_watched)
+    assert install.ensure()
+    slicer.app.sendPostedEvents(None, qt.QEvent.DeferredDelete)
+    assert deleted
 
 
 def test_the_chosen_python_is_gone(environment, make_slicers, shown, tmp_path, wait_for):

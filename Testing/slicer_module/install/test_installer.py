@@ -255,11 +255,46 @@ def test_the_constraints_hold_what_slicer_ships_and_keep_itk_out(commands, insta
     assert "numpy==2.4.6" in ran()[0][1]
 
 
-def test_torch_for_the_cpu_goes_before_torch_for_cuda_comes(full_environment, make_slicers, look_at, gpu, tmp_path):
+def test_torch_for_the_cpu_stays_until_torch_for_cuda_is_downloaded(
+    full_environment, make_slicers, look_at, gpu, tmp_path
+):
+    """pip installs anew what it is told to, once it has all of it; that is not told for what torch needs."""
     found = look_at(make_slicers(full_environment))
-    removal, *_, torch = steps_online(found, tmp_path, ["install", TORCH, "torchvision"])
-    assert removal.arguments[1:] == ("pip", "uninstall", "--yes", "torch", "torchvision")
-    assert torch.arguments[:3] == ("-m", "light_the_torch", "install") and TORCH in torch.arguments
+    *_, swap, rest = (step.arguments for step in steps_online(found, tmp_path, ["install", TORCH, "torchvision"]))
+    for arguments in (swap, rest):
+        assert arguments[:3] == ("-m", "light_the_torch", "install") and arguments[-2:] == (TORCH, "torchvision")
+    assert {"--force-reinstall", "--no-deps"} <= set(swap) and not {"--force-reinstall", "--no-deps"} & set(rest)
+    assert not any("uninstall" in step.arguments for step in steps_online(found, tmp_path, ["install", TORCH]))
+
+
+def test_torch_for_cuda_from_a_folder_that_has_none_leaves_the_one_for_the_cpu(
+    full_environment, make_slicers, look_at, install, gpu, wheel, tmp_path, monkeypatch
+):
+    monkeypatch.delenv("PIP_FIND_LINKS", raising=False)
+    found = look_at(make_slicers(full_environment))
+    folder = tmp_path / "wheels"
+    folder.mkdir()
+    wheel(folder, "sympy")
+    done = install(found, wheels=folder)
+    assert not done.outcomes[0].ok and "no wheel of torch" in done.outcomes[0].reason, done.log
+    assert full_environment.has("torch") == "9.0" and look_at(found.python).ready
+
+
+def test_torch_for_cuda_from_a_folder_replaces_the_same_version_for_the_cpu(
+    full_environment, make_slicers, look_at, install, gpu, wheel, torch_code, tmp_path, monkeypatch
+):
+    monkeypatch.delenv("PIP_FIND_LINKS", raising=False)
+    full_environment.put(wheel(tmp_path, "torchvision"))
+    found = look_at(make_slicers(full_environment))
+    assert found.replaces_torch
+    folder = tmp_path / "wheels"
+    folder.mkdir()
+    wheel(folder, "torch", code=torch_code("13.0", True), requires=("nvidia-cublas",))
+    wheel(folder, "nvidia-cublas")
+    done = install(found, wheels=folder)
+    assert done.outcomes[0].ok, done.log
+    assert full_environment.has("nvidia-cublas") and not full_environment.has("torchvision")
+    assert not look_at(found.python).replaces_torch
 
 
 def test_the_command_for_another_computer_names_all_that_is_missing(commands):

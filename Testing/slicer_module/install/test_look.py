@@ -8,6 +8,7 @@ import types
 from pathlib import Path
 
 import pytest
+import qt
 from CTSuperResolutionPanel.install import look, probe, pythons
 from CTSuperResolutionPanel.install.requirements import (
     KERNELS,
@@ -19,6 +20,7 @@ from CTSuperResolutionPanel.install.requirements import (
     question,
 )
 from CTSuperResolutionPanel.install.verdict import judge
+from CTSuperResolutionPanel.process import Ended
 
 ROOT = Path(__file__).resolve().parents[3]
 
@@ -261,6 +263,30 @@ def test_what_is_no_python(program, tmp_path, look_at, text, why):
 def test_what_is_no_program(tmp_path, look_at):
     found = look_at(tmp_path / "nothing-here")
     assert not found.ready and "could not be started" in found.problem
+
+
+class StartsLikeWindows:
+    """A process whose failure is told within start(), as QProcess does on Windows."""
+
+    def start(self, command, *, on_output, on_error_output, on_end):
+        on_end(Ended(normal=False, code=-1, problem="no such file"))
+
+
+def test_what_is_no_program_on_windows_is_told_once_the_look_has_begun(tmp_path, wait_for):
+    verdicts = []
+    asked = look.Look(tmp_path / "python.exe", verdicts.append, make_process=StartsLikeWindows)
+    assert not verdicts
+    wait_for(lambda: verdicts)
+    asked.stop()
+    assert "could not be started (no such file)" in verdicts[0].problem
+
+
+def test_what_is_no_program_on_windows_and_the_look_is_stopped(tmp_path, wait_for):
+    verdicts, later = [], []
+    look.Look(tmp_path / "python.exe", verdicts.append, make_process=StartsLikeWindows).stop()
+    qt.QTimer.singleShot(20, lambda: later.append(True))
+    wait_for(lambda: later)
+    assert not verdicts
 
 
 def answered(**changes) -> dict:

@@ -117,7 +117,65 @@ def test_what_does_not_look_like_ct_is_the_users_to_judge(panel, slicer, shown, 
     assert not enabled and "does not look like CT" in panel.ui.problemLabel.text
     assert panel.ui.allowUnusualCheckBox.visible
     panel.ui.allowUnusualCheckBox.click()
-    assert shown()[1] and not panel.ui.problemLabel.visible and panel.ui.allowUnusualCheckBox.visible
+    assert shown()[1] and panel.ui.allowUnusualCheckBox.visible
+    assert "does not look like CT" in panel.ui.problemLabel.text and panel.ui.problemLabel.visible
+
+
+def test_insisting_on_one_volume_does_not_count_for_the_next(panel, slicer, shown, state):
+    rng = np.random.default_rng(0)
+    first, second = (slicer.util.addVolumeFromArray(rng.integers(0, 900, (9, 9, 9), np.int16)) for _ in range(2))
+    state.inputVolume = first
+    shown()
+    panel.ui.allowUnusualCheckBox.click()
+    assert shown()[1]
+    state.inputVolume = second
+    _text, enabled = shown()
+    assert not enabled and panel.ui.problemLabel.visible and not panel.ui.allowUnusualCheckBox.checked
+    state.inputVolume = first
+    assert shown()[1] and panel.ui.allowUnusualCheckBox.checked
+    panel.ui.allowUnusualCheckBox.click()
+    assert not shown()[1]
+
+
+def test_insisting_does_not_hide_what_else_is_missing(panel, slicer, shown, state):
+    array = np.random.default_rng(0).integers(0, 900, (9, 9, 9), np.int16)
+    state.inputVolume = slicer.util.addVolumeFromArray(array)
+    state.useRoi = True
+    shown()
+    panel.ui.allowUnusualCheckBox.click()
+    state.roi.SetCenter([900.0, 0.0, 0.0])
+    assert "outside the scan" in shown()[0]
+
+
+@pytest.mark.parametrize("kind", [np.float32, np.float64])
+def test_a_scan_with_nan_is_said_before_it_is_run(panel, make_scan, slicer, shown, state, kind):
+    state.inputVolume = scan = make_scan(dtype=kind)
+    assert shown()[1]
+    voxels = slicer.util.arrayFromVolume(scan)
+    voxels[5, 6, 7] = np.nan
+    slicer.util.arrayFromVolumeModified(scan)
+    _text, enabled = shown()
+    assert not enabled and "NaN" in panel.ui.problemLabel.text and not panel.ui.allowUnusualCheckBox.visible
+    voxels[5, 6, 7] = -1024
+    slicer.util.arrayFromVolumeModified(scan)
+    assert shown()[1]
+
+
+def test_a_result_taken_for_a_scan_is_pointed_out(panel, scan, finish, shown, state):
+    panel.ui.applyButton.click()
+    finish()
+    state.inputVolume = state.srVolume
+    _text, enabled = shown()
+    assert not enabled and "is a result of this module" in panel.ui.problemLabel.text
+    panel.ui.allowUnusualCheckBox.click()
+    assert shown()[1]
+
+
+def test_a_label_map_in_the_scene_is_not_taken_for_the_scan(panel, make_scan, slicer, application):
+    slicer.mrmlScene.AddNewNodeByClass("vtkMRMLLabelMapVolumeNode", "Labels")
+    scan = make_scan()
+    application.unload()
+    assert application.load().logic.getParameterNode().inputVolume is scan
 
 
 def test_a_series_that_is_mr_is_said(panel, scan, slicer, shown):
@@ -198,6 +256,18 @@ def test_a_region_is_made_fitted_and_dragged(panel, scan, shown, state, slicer):
     shown()
     assert not state.roi.GetDisplayNode().GetVisibility()
     assert shown()[1]
+
+
+def test_a_box_of_the_users_own_stays_as_shown_as_it_was(panel, scan, shown, state, slicer):
+    own = slicer.mrmlScene.AddNewNodeByClass("vtkMRMLMarkupsROINode")
+    own.CreateDefaultDisplayNodes()
+    state.roi = own
+    for ticked in (True, False):
+        state.useRoi = ticked
+        for visible in (True, False):
+            own.GetDisplayNode().SetVisibility(visible)
+            shown()
+            assert bool(own.GetDisplayNode().GetVisibility()) == visible
 
 
 def test_every_parameter_of_the_library_is_there_with_its_limits_and_help(panel, state, shown):

@@ -42,7 +42,7 @@ def save(panel, wait_until):
         how(place)
         assert not panel.ui.saveNrrdButton.enabled
         wait_until(lambda: not panel.panel.result.saving)
-        assert panel.ui.saveNrrdButton.enabled and panel.ui.saveLabel.text == f"Saved to {place}."
+        assert panel.ui.saveNrrdButton.enabled and panel.ui.saveLabel.text.startswith(f"Saved to {place}.")
 
     return until_done
 
@@ -122,6 +122,104 @@ def test_patient_and_study_are_those_of_the_scan(panel, result, save, tmp_path, 
     assert (str(header.PatientName), header.PatientID, header.StudyDescription) == ("Ångström^Ada", "P7", "Thorax")
     assert (header.StudyInstanceUID, header.FrameOfReferenceUID) == ("1.2.3", "1.2.4")
     assert header.SeriesInstanceUID != "1.2.5" and header.SOPInstanceUID != "1.2.6" and header.SeriesNumber == 1004
+
+
+@pytest.fixture
+def exported(tmp_path):
+    """exported(volume): the headers of the series it becomes, and what there is to know of it."""
+
+    def export_of(volume):
+        folder = tmp_path / str(len(list(tmp_path.iterdir())))
+        steps = export.to_dicom(volume, folder)
+        while True:
+            try:
+                next(steps)
+            except StopIteration as finished:
+                (series,) = folder.iterdir()
+                return [pydicom.dcmread(path) for path in sorted(series.iterdir())], finished.value
+
+    return export_of
+
+
+def put_under_patient(slicer, node) -> None:
+    """As Slicer puts a series that it loads."""
+    hierarchy = slicer.vtkMRMLSubjectHierarchyNode.GetSubjectHierarchyNode(slicer.mrmlScene)
+    patient = hierarchy.CreateSubjectItem(hierarchy.GetSceneItemID(), "Ada")
+    for name, value in {"Name": "Ångström^Ada", "ID": "P7", "BirthDate": "1950-01-31", "Sex": "F"}.items():
+        hierarchy.SetItemAttribute(patient, f"DICOM.Patient{name}", value)
+    study = hierarchy.CreateStudyItem(patient, "Thorax")
+    hierarchy.SetItemUID(study, "DICOM", "1.2.3")
+    hierarchy.SetItemAttribute(study, "DICOM.StudyDescription", "Thorax")
+    hierarchy.SetItemParent(hierarchy.GetItemByDataNode(node), study)
+
+
+@pytest.mark.parametrize("scan_is", ["there", "gone"])
+def test_a_scan_that_left_the_database_or_the_scene_keeps_its_patient(result, slicer, state, exported, scan_is):
+    put_under_patient(slicer, result if scan_is == "gone" else state.inputVolume)
+    if scan_is == "gone":
+        slicer.mrmlScene.RemoveNode(state.inputVolume)
+    headers, to_know = exported(result)
+    header = headers[0]
+    assert (str(header.PatientName), header.PatientID, header.PatientSex) == ("Ångström^Ada", "P7", "F")
+    assert header.PatientBirthDate == "19500131"
+    assert (header.StudyInstanceUID, header.StudyDescription, header.StudyDate) == ("1.2.3", "Thorax", "")
+    assert to_know == ""
+
+
+def test_a_scan_of_nobody_is_said_to_be_of_nobody(result, exported):
+    headers, to_know = exported(result)
+    assert "patient is not known" in to_know and "study is not known" in to_know
+    assert headers[0].PatientName == "Anonymous" and headers[0].PatientPosition == ""
+
+
+def test_a_moved_volume_is_exported_where_it_is_shown(result, slicer, exported):
+    turn = np.eye(4)
+    turn[:2, :2] = [[0.8, -0.6], [0.6, 0.8]]
+    turn[:3, 3] = 50, -20, 5
+    transform = slicer.mrmlScene.AddNewNodeByClass("vtkMRMLLinearTransformNode")
+    transform.SetMatrixTransformToParent(slicer.util.vtkMatrixFromArray(turn))
+    result.SetAndObserveTransformNodeID(transform.GetID())
+    headers, to_know = exported(result)
+    shown = np.diag([-1, -1, 1, 1]) @ turn @ slicer.util.arrayFromVTKMatrix(matrix_of(result))
+    for index in (0, 19):
+        np.testing.assert_allclose(headers[index].ImagePositionPatient, (shown @ [0, 0, index, 1])[:3], atol=1e-4)
+    row, column = np.split(np.array(headers[0].ImageOrientationPatient, float), 2)
+    np.testing.assert_allclose(np.cross(row, column) @ shown[:3, 2], np.linalg.norm(shown[:3, 2]), atol=1e-4)
+    assert "transform moves it" in to_know
+
+
+def test_a_moved_volume_is_not_in_the_scans_frame_of_reference(result, slicer, exported, monkeypatch):
+    monkeypatch.setattr(export, "_source_tags", lambda scan: {"FrameOfReferenceUID": "1.2.4", "PatientID": "P7"})
+    transform = slicer.mrmlScene.AddNewNodeByClass("vtkMRMLLinearTransformNode")
+    result.SetAndObserveTransformNodeID(transform.GetID())
+    assert exported(result)[0][0].FrameOfReferenceUID == "1.2.4"
+    move = np.eye(4)
+    move[0, 3] = 30
+    transform.SetMatrixTransformToParent(slicer.util.vtkMatrixFromArray(move))
+    headers, _to_know = exported(result)
+    assert headers[0].FrameOfReferenceUID != "1.2.4" and headers[0].PatientID == "P7"
+
+
+@pytest.mark.parametrize("kind", ["sheared", "bent"])
+def test_a_transform_that_dicom_cannot_hold_is_refused(panel, result, slicer, tmp_path, kind, wait_until):
+    if kind == "bent":
+        transform = slicer.mrmlScene.AddNewNodeByClass("vtkMRMLBSplineTransformNode")
+    else:
+        transform = slicer.mrmlScene.AddNewNodeByClass("vtkMRMLLinearTransformNode")
+        transform.SetMatrixTransformToParent(slicer.util.vtkMatrixFromArray(np.eye(4) + 0.3 * np.eye(4, k=1)))
+    result.SetAndObserveTransformNodeID(transform.GetID())
+    panel.panel.result.save_dicom(tmp_path)
+    wait_until(lambda: not panel.panel.result.saving)
+    assert "transform that DICOM cannot hold" in panel.ui.saveLabel.text
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_two_results_of_one_scan_have_two_series_numbers(result, panel, state, exported, finish):
+    panel.ui.applyButton.click()
+    finish()
+    assert state.srVolume is not result
+    numbers = [exported(volume)[0][0].SeriesNumber for volume in (result, state.srVolume)]
+    assert numbers[0] != numbers[1]
 
 
 @pytest.mark.parametrize("how", ["save_nrrd", "save_dicom"])

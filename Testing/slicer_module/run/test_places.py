@@ -84,6 +84,62 @@ def test_landmarks_lie_where_they_are_in_the_scan(panel, make_scan, child, finis
     assert np.array_equal(slicer.util.arrayFromVolume(sr)[:: factors[0], :: factors[1], :: factors[2]], corner)
 
 
+@pytest.fixture
+def moves_meanwhile(panel, make_scan, child, finish, wait_until, moved, monkeypatch):
+    """moves_meanwhile(change): a job in whose course the scan is changed so; gives the scan."""
+    from CTSuperResolutionPanel import results
+
+    def run(change):
+        scan = make_scan(matrix=OBLIQUE)
+        moved(scan)
+        load = results.load
+
+        def change_and_load(*arguments):
+            change(scan)
+            return load(*arguments)
+
+        monkeypatch.setattr(results, "load", change_and_load)
+        child("does well")
+        part = ((1, 10), (2, 12), (3, 14))
+        panel.logic.runner.start(Task(scan.GetID(), "Scan", part, Method("2", "preview", allow_unusual=True)))
+        finish()
+        return scan
+
+    return run
+
+
+MOVES = {
+    "its transform is hardened": lambda scan: scan.HardenTransform(),
+    "its transform is taken away": lambda scan: scan.SetAndObserveTransformNodeID(None),
+    "its origin is set": lambda scan: scan.SetOrigin(50, 60, 70),
+}
+
+
+@pytest.mark.parametrize("move", MOVES)
+def test_a_scan_that_is_moved_during_a_job_has_its_result_with_it(panel, moves_meanwhile, slicer, move):
+    scan = moves_meanwhile(MOVES[move])
+    assert panel.logic.runner.message.startswith("Done in ")
+    sr = slicer.util.getNode("Scan SR*")
+    for index in itertools.product((1.0, 9.0), (2.0, 7.25), (3.0, 13.0)):
+        fine = (np.array(index) - (1, 2, 3) + 0.5) * 2 - 0.5
+        assert np.linalg.norm(world(scan, index[::-1]) - world(sr, fine[::-1])) < 0.01
+
+
+def test_a_scan_that_is_cropped_during_a_job_has_its_result_where_it_was(panel, moves_meanwhile, slicer):
+    places = []
+
+    def crop(scan):
+        places.append([world(scan, index) for index in ((3, 2, 1), (13, 11, 9))])
+        slicer.util.updateVolumeFromArray(scan, np.zeros((8, 8, 8), np.int16))
+        scan.SetOrigin(0, 0, 0)
+
+    moves_meanwhile(crop)
+    assert "other voxels now" in panel.logic.runner.message
+    sr = slicer.util.getNode("Scan SR*")
+    for place, fine in zip(places[0], ((0.5, 0.5, 0.5), (20.5, 18.5, 16.5)), strict=True):
+        assert np.linalg.norm(place - world(sr, fine)) < 0.01
+
+
 @pytest.mark.parametrize("scaled", [False, True])
 @pytest.mark.parametrize("matrix", [None, OBLIQUE, MIRRORED], ids=["plain", "oblique", "mirrored"])
 def test_a_new_box_holds_exactly_the_whole_scan(slicer, make_scan, moved, matrix, scaled):

@@ -159,3 +159,34 @@ def test_a_crosshair_outside_is_said(panel, large_scan, slicer):
     panel.panel.refresh()
     assert not panel.ui.tryButton.enabled
     assert "outside the scan" in panel.ui.tryHintLabel.text
+
+
+def test_more_that_is_loaded_leaves_a_shown_try_to_be_taken_away(panel, large_scan, try_once, slicer, tmp_path):
+    before = layers(slicer)
+    try_once()
+    import_more(slicer, tmp_path)
+    assert layers(slicer) != before
+    panel.ui.hideTriesButton.click()
+    assert layers(slicer) == before
+
+
+def test_more_that_is_loaded_leaves_a_comparison_running(panel, large_scan, child, finish, slicer, tmp_path):
+    child("does well")
+    panel.ui.applyButton.click()
+    finish()
+    layout = slicer.app.layoutManager().layout
+    button = panel.ui.comparePlace.findChild("QPushButton", "compareButton")
+    assert button.checked
+    import_more(slicer, tmp_path)
+    assert button.checked and slicer.app.layoutManager().layout == layout
+
+
+def import_more(slicer, folder) -> None:
+    """Add a scene with one more point list to this one."""
+    scene = slicer.vtkMRMLScene()
+    scene.AddNewNodeByClass("vtkMRMLTextNode", "More")
+    scene.SetURL(str(folder / "more.mrml"))
+    assert scene.Commit()
+    slicer.mrmlScene.SetURL(str(folder / "more.mrml"))
+    assert slicer.mrmlScene.Import()
+    assert slicer.util.getNode("More") is not None

@@ -1,0 +1,51 @@
+"""The name that a result is saved under."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+
+@pytest.fixture
+def save_as(panel, scan, state, child, finish, monkeypatch, slicer):
+    """save_as(path): the user types that into the dialog; gives the proposed name and the files written to."""
+    import qt
+
+    child("does well")
+    panel.ui.applyButton.click()
+    finish()
+    proposed, written = [], []
+
+    def ask(parent, title, name, kinds):
+        proposed.append(name)
+        return str(typed[-1])
+
+    typed = []
+    monkeypatch.setattr(qt.QFileDialog, "getSaveFileName", ask)
+    monkeypatch.setattr(panel.panel.result, "save_nrrd", written.append)
+
+    def save(path: Path) -> tuple[str, list[Path]]:
+        typed.append(path)
+        panel.ui.saveNrrdButton.click()
+        return proposed[-1], written
+
+    return save
+
+
+def test_a_dot_in_the_typed_name_does_not_cut_it_off(save_as, tmp_path):
+    assert save_as(tmp_path / "CT 1.25mm")[1] == [tmp_path / "CT 1.25mm.nrrd"]
+    assert save_as(tmp_path / "CT.NRRD")[1][1:] == [tmp_path / "CT.NRRD"]
+
+
+def test_a_file_that_the_dialog_did_not_ask_for_is_not_replaced_unasked(save_as, tmp_path, monkeypatch, slicer):
+    (tmp_path / "CT.nrrd").touch()
+    answers = [False, True]
+    monkeypatch.setattr(slicer.util, "confirmYesNoDisplay", lambda text: answers.pop(0))
+    assert save_as(tmp_path / "CT")[1] == []
+    assert save_as(tmp_path / "CT")[1] == [tmp_path / "CT.nrrd"]
+
+
+def test_the_proposed_name_is_one_that_a_file_can_have(save_as, state, tmp_path):
+    state.srVolume.SetName("4: CT a/b SR 2×")
+    assert save_as(tmp_path / "x.nrrd")[0] == "4- CT a-b SR 2x.nrrd"
