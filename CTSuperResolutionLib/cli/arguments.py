@@ -25,7 +25,12 @@ def add_method_options(parser: argparse.ArgumentParser, *, preset: str = DEFAULT
     )
     group.add_argument("--preset", default=preset, help=f"{', '.join(PRESET_NAMES)} (default {preset})")
     group.add_argument("--device", default="auto", help="auto, cpu or cuda (default auto)")
-    group.add_argument("--prior", default=DEFAULT_PRIOR, help=f"name or folder of a prior (default {DEFAULT_PRIOR})")
+    group.add_argument(
+        "--prior",
+        default=DEFAULT_PRIOR,
+        help="folder of a prior, a guided-diffusion checkpoint (.pt), or a name: "
+        f"{DEFAULT_PRIOR}, or hub:OWNER/NAME once 'ctsr fetch-prior' has fetched it (default {DEFAULT_PRIOR})",
+    )
     group.add_argument("--seed", type=int, default=0, help="of all random numbers (default 0)")
     group.add_argument(
         "--set",

@@ -12,14 +12,23 @@ from collections.abc import Iterator, Sequence
 from typing import Any, NoReturn
 
 from CTSuperResolutionLib import __version__
-from CTSuperResolutionLib.cli import bench, degrade, demo, info, run, train_prior
+from CTSuperResolutionLib.cli import bench, degrade, demo, evaluate, fetch_prior, info, run, train_prior
 from CTSuperResolutionLib.cli.start import STDERR, STDOUT, wants_json
 from CTSuperResolutionLib.job.cancel import Cancellation
 from CTSuperResolutionLib.job.errors import Cancelled, JobError
 from CTSuperResolutionLib.job.events import JsonLines, Reporter, describe_error
 from CTSuperResolutionLib.job.terminal import TerminalBar
 
-COMMANDS = {"run": run, "demo": demo, "degrade": degrade, "train-prior": train_prior, "info": info, "bench": bench}
+COMMANDS = {
+    "run": run,
+    "demo": demo,
+    "degrade": degrade,
+    "fetch-prior": fetch_prior,
+    "train-prior": train_prior,
+    "evaluate": evaluate,
+    "info": info,
+    "bench": bench,
+}
 
 
 class Parser(argparse.ArgumentParser):

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 import json
 from dataclasses import dataclass
 from pathlib import Path
@@ -11,9 +10,14 @@ import torch
 import torch.nn.functional as F
 from diffusers import DDIMScheduler, UNet2DModel
 
+from CTSuperResolutionLib.diffusion.checkpoint import imported
+from CTSuperResolutionLib.diffusion.folder import CONFIG, SCHEDULE, WEIGHTS, sha256_of
+from CTSuperResolutionLib.diffusion.guided_diffusion import GuidedDiffusionUNet
+from CTSuperResolutionLib.diffusion.network import ResidualDenoiser
+from CTSuperResolutionLib.diffusion.noise_schedule import new_scheduler
 from CTSuperResolutionLib.job.errors import JobError
 
-WEIGHTS = "diffusion_pytorch_model.safetensors"
+NETWORKS = {network.__name__: network for network in (ResidualDenoiser, UNet2DModel, GuidedDiffusionUNet)}
 
 
 @dataclass(frozen=True)
@@ -21,58 +25,78 @@ class Prior:
     """A denoising diffusion model of X-ray images scaled to [-1, 1].
 
     Attributes:
-        network: predicts the noise of an image (n, 1, v, u) at integer steps (n,).
+        network: predicts the noise of an image (n, channels, v, u) at integer steps (n,); one channel or three.
         alphas_cumprod: ᾱ_t, shape (T,), float32, falling from almost 1 to almost 0.
         sha256: of the weights file, for provenance.
     """
 
-    network: UNet2DModel
+    network: ResidualDenoiser | UNet2DModel
     alphas_cumprod: torch.Tensor
     sha256: str
 
     @classmethod
-    def load(cls, folder: Path, *, device: torch.device | str = "cpu") -> Prior:
-        """Read a folder with a diffusers UNet2DModel (safetensors only) and its scheduler's configuration.
+    def load(cls, place: Path, *, device: torch.device | str = "cpu") -> Prior:
+        """Read a prior.
+
+        Args:
+            place: a folder with the configurations of a network of :data:`NETWORKS` and of its scheduler, and with
+                weights as safetensors; or a guided-diffusion checkpoint, converted into the user's cache at first use.
+            device: where the network is to work.
 
         Raises:
-            JobError: the folder is not a prior, or its files are damaged.
+            JobError: not a prior, or its files are damaged.
         """
-        folder = Path(folder)
+        place = Path(place)
+        folder = imported(place) if place.is_file() else place
         weights = folder / WEIGHTS
-        for needed in (folder / "config.json", folder / "scheduler_config.json", weights):
+        for needed in (folder / CONFIG, folder / SCHEDULE, weights):
             if not needed.is_file():
                 raise JobError(
-                    f"The prior {folder} has no {needed.name}; name a folder written by 'ctsr train-prior' "
+                    f"The prior {place} has no {needed.name}; name a folder written by 'ctsr train-prior' "
                     "or a diffusers UNet2DModel with its scheduler's configuration."
                 )
         try:
-            network = UNet2DModel.from_pretrained(folder, use_safetensors=True, low_cpu_mem_usage=False)
+            kind = NETWORKS[json.loads((folder / CONFIG).read_text(encoding="utf-8"))["_class_name"]]
+            network = kind.from_pretrained(folder, use_safetensors=True, low_cpu_mem_usage=False)
             alphas = DDIMScheduler.from_pretrained(folder).alphas_cumprod
-            digest = hashlib.sha256(weights.read_bytes()).hexdigest()
+            digest = sha256_of(weights)
         except Exception as error:  # diffusers, safetensors and json each raise their own kinds
             raise JobError(
-                f"The prior {folder} is damaged or not a diffusers UNet2DModel; download or train it again."
+                f"The prior {place} is damaged or not one of {', '.join(NETWORKS)}; download or train it again."
             ) from error
-        if network.config.in_channels != 1 or network.config.out_channels != 1:
-            raise JobError(f"The prior {folder} does not work on single-channel images; choose another one.")
+        channels = _image_channels(network)
+        if channels not in ((1, 1), (3, 3)):
+            raise JobError(f"The prior {place} works neither on grey nor on colour images; choose another one.")
         if not all(values.isfinite().all() for values in network.parameters()):
-            raise JobError(f"The prior {folder} has weights that are not numbers; download or train it again.")
+            raise JobError(f"The prior {place} has weights that are not numbers; download or train it again.")
         network = network.to(device=device, dtype=torch.float32).eval().requires_grad_(False)
         return cls(network, alphas.to(device), digest)
 
     @property
     def multiple(self) -> int:
         """Image sides the network takes are multiples of this."""
-        return 2 ** (len(self.network.config.block_out_channels) - 1)
+        if isinstance(self.network, UNet2DModel):
+            return 2 ** (len(self.network.config.block_out_channels) - 1)
+        return self.network.multiple
 
     @torch.no_grad()
     def predict_noise(self, images: torch.Tensor, step: int) -> torch.Tensor:
-        """ε_θ(x_t, t) of images (n, 1, v, u) of any size, at one diffusion step for all."""
+        """ε_θ(x_t, t) of images (n, 1, v, u) of any size, at one diffusion step for all.
+
+        A network of colour images sees the image in each channel; its three predictions are averaged.
+        """
         rows, columns = images.shape[-2:]
         pad = [-columns % self.multiple, -rows % self.multiple]
         padded = F.pad(images, (0, pad[0], 0, pad[1]), mode="replicate")
         steps = torch.full((len(images),), step, device=images.device)
-        return self.network(padded, steps).sample[..., :rows, :columns]
+        channels, _ = _image_channels(self.network)
+        predicted = self.network(padded.expand(-1, channels, -1, -1), steps).sample
+        return predicted.mean(1, keepdim=True)[..., :rows, :columns]
+
+
+def _image_channels(network: ResidualDenoiser | UNet2DModel) -> tuple[int, int]:
+    """Channels in and out."""
+    return (network.config.in_channels, network.config.out_channels) if isinstance(network, UNet2DModel) else (1, 1)
 
 
 def new_network(channels: tuple[int, ...] = (32, 64, 96, 128)) -> UNet2DModel:
@@ -89,16 +113,11 @@ def new_network(channels: tuple[int, ...] = (32, 64, 96, 128)) -> UNet2DModel:
     )
 
 
-def new_scheduler() -> DDIMScheduler:
-    """The linear schedule of DDPM and of the paper's prior: β from 1e-4 to 0.02 over 1000 steps."""
-    return DDIMScheduler(num_train_timesteps=1000, beta_start=1e-4, beta_end=0.02, beta_schedule="linear")
-
-
-def save_prior(network: UNet2DModel, folder: Path, *, card: dict[str, object]) -> None:
+def save_prior(network: ResidualDenoiser | UNet2DModel, folder: Path, *, card: dict[str, object]) -> None:
     """Write weights (half precision), both configurations and ``training.json`` into a folder."""
     folder = Path(folder)
     folder.mkdir(parents=True, exist_ok=True)
-    half = UNet2DModel.from_config(network.config).to(torch.float16)
+    half = type(network).from_config(network.config).to(torch.float16)
     half.load_state_dict(network.state_dict())
     half.save_pretrained(folder, safe_serialization=True)
     new_scheduler().save_config(folder)

@@ -7,6 +7,7 @@ import pytest
 import torch
 from diffusers import UNet2DModel
 
+from CTSuperResolutionLib.diffusion.network import ResidualDenoiser
 from CTSuperResolutionLib.diffusion.prior import WEIGHTS, Prior, new_network, new_scheduler, save_prior
 from CTSuperResolutionLib.job.errors import JobError
 
@@ -80,12 +81,51 @@ def test_weights_that_are_not_numbers(tmp_path):
         Prior.load(tmp_path)
 
 
-def test_colour_priors_are_refused(tmp_path):
+def save_unet(folder, channels):
+    torch.manual_seed(0)
     network = UNet2DModel(
-        in_channels=3, out_channels=3, block_out_channels=TINY, norm_num_groups=8, layers_per_block=1,
+        in_channels=channels, out_channels=channels, block_out_channels=TINY, norm_num_groups=8, layers_per_block=1,
         down_block_types=("DownBlock2D",) * 3, up_block_types=("UpBlock2D",) * 3, add_attention=False,
     )  # fmt: skip
+    network.save_pretrained(folder)
+    new_scheduler().save_config(folder)
+    return network.eval()
+
+
+def test_a_colour_prior_sees_the_grey_image_thrice(tmp_path):
+    network = save_unet(tmp_path, 3)
+    x = torch.randn(2, 1, 16, 24)
+    with torch.no_grad():
+        predicted = network(torch.cat([x, x, x], 1), torch.tensor([7, 7])).sample
+    expected = (predicted[:, 0] + predicted[:, 1] + predicted[:, 2]) / 3
+    torch.testing.assert_close(Prior.load(tmp_path).predict_noise(x, 7)[:, 0], expected)
+
+
+def test_priors_of_other_images_are_refused(tmp_path):
+    save_unet(tmp_path, 2)
+    with pytest.raises(JobError, match="neither on grey nor on colour"):
+        Prior.load(tmp_path)
+
+
+def test_the_network_of_the_shipped_prior(tmp_path):
+    torch.manual_seed(0)
+    network = ResidualDenoiser(channels=8, blocks=1, patch=2)
+    torch.nn.init.normal_(network.conv_out.weight)  # zero when training starts
     network.save_pretrained(tmp_path)
     new_scheduler().save_config(tmp_path)
-    with pytest.raises(JobError, match="single-channel"):
-        Prior.load(tmp_path)
+    prior = Prior.load(tmp_path)
+    assert prior.multiple == 2
+    x = torch.randn(2, 1, 15, 18)
+    padded = torch.nn.functional.pad(x, (0, 0, 0, 1), mode="replicate")
+    with torch.no_grad():
+        expected = network(padded, torch.tensor([9, 9])).sample[..., :15, :]
+    assert expected.abs().max() > 0.1
+    torch.testing.assert_close(prior.predict_noise(x, 9), expected)
+
+
+@pytest.mark.parametrize("name", ["UNet2DConditionModel", "../network"])
+def test_a_network_of_another_kind_is_refused(folder, name):
+    config = json.loads((folder / "config.json").read_text())
+    (folder / "config.json").write_text(json.dumps(config | {"_class_name": name}))
+    with pytest.raises(JobError, match="not one of ResidualDenoiser, UNet2DModel, GuidedDiffusionUNet"):
+        Prior.load(folder)

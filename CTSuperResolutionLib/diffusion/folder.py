@@ -1,0 +1,20 @@
+"""What a prior's folder holds: weights, the network's configuration and the noise schedule, as diffusers names them."""
+
+from __future__ import annotations
+
+import hashlib
+from pathlib import Path
+
+CONFIG = "config.json"
+SCHEDULE = "scheduler_config.json"
+SOURCE = "source.json"  # of an imported prior: where it is from
+WEIGHTS = "diffusion_pytorch_model.safetensors"
+
+
+def sha256_of(file: Path) -> str:
+    """SHA-256 of a file, in hexadecimal; files of gigabytes take a few megabytes of memory."""
+    digest = hashlib.sha256()
+    with open(file, "rb") as stream:
+        while block := stream.read(2**22):
+            digest.update(block)
+    return digest.hexdigest()

@@ -1,0 +1,79 @@
+"""The shipped prior's network: a plain stack of residual blocks, small enough for a CPU."""
+
+from __future__ import annotations
+
+import torch
+import torch.nn.functional as F
+from diffusers import ConfigMixin, ModelMixin
+from diffusers.configuration_utils import register_to_config
+from diffusers.models.embeddings import TimestepEmbedding, Timesteps
+from diffusers.models.unets.unet_2d import UNet2DOutput
+
+CONTRAST_GAIN = 10.0  # of the first layer's zero-sum filters when training starts
+CONTRAST_SHARE = 7 / 8  # how many of its filters are zero-sum
+
+
+class ResidualDenoiser(ModelMixin, ConfigMixin):
+    """Predicts the noise of single-channel images, as a diffusers ``UNet2DModel`` does, from a neighbourhood alone.
+
+    The measured range-space holds an image's large structures at every step of the sampler, so what is left to know is
+    local: blocks of two 3 × 3 convolutions (EDSR, Lim et al. 2017: no normalisation, which would lose the scale of the
+    contrast) on patches of ``patch`` × ``patch`` pixels as channels. On a CPU it learns and runs several times faster
+    than a UNet of the same quality.
+
+    Args:
+        channels: width. blocks: depth; a pixel sees (2 blocks + 2) patches in each direction.
+        patch: pixels of a patch along each side.
+    """
+
+    @register_to_config
+    def __init__(self, channels: int = 48, blocks: int = 5, patch: int = 2) -> None:
+        super().__init__()
+        pixels = patch**2
+        self.steps = Timesteps(channels, flip_sin_to_cos=True, downscale_freq_shift=0)
+        self.embedding = TimestepEmbedding(channels, 2 * channels)
+        self.conv_in = _convolution(pixels, channels)
+        self.body = torch.nn.ModuleList(_Block(channels, 2 * channels) for _ in range(blocks))
+        self.conv_out = _convolution(channels, pixels)
+        with torch.no_grad():
+            # Details are a hundredth of an image's range: filters that see differences only, and amplified, save
+            # the first thousand steps of training.
+            contrast = self.conv_in.weight[: round(CONTRAST_SHARE * channels)]
+            contrast -= contrast.mean((1, 2, 3), keepdim=True)
+            contrast *= CONTRAST_GAIN
+            self.conv_out.weight.zero_()
+
+    @property
+    def multiple(self) -> int:
+        """Image sides that the network takes are multiples of this."""
+        return self.config.patch
+
+    def forward(self, sample: torch.Tensor, timestep: torch.Tensor) -> UNet2DOutput:
+        """ε_θ(x_t, t): images (n, 1, v, u) in [−1, 1] at steps (n,) -> noise, same shape."""
+        time = self.embedding(self.steps(timestep).to(sample.dtype))
+        features = self.conv_in(F.pixel_unshuffle(sample, self.config.patch))
+        for block in self.body:
+            features = block(features, time)
+        return UNet2DOutput(sample=F.pixel_shuffle(self.conv_out(features), self.config.patch))
+
+
+class _Block(torch.nn.Module):
+    def __init__(self, channels: int, embedded: int) -> None:
+        super().__init__()
+        self.first, self.second = _convolution(channels, channels), _convolution(channels, channels)
+        self.time = torch.nn.Linear(embedded, channels)
+        with torch.no_grad():
+            self.second.weight *= 0.3  # a deep sum of blocks starts near the identity
+            self.time.weight.zero_()
+            self.time.bias.zero_()
+
+    def forward(self, features: torch.Tensor, time: torch.Tensor) -> torch.Tensor:
+        shifted = self.first(features) + self.time(time)[:, :, None, None]
+        return features + self.second(F.relu(shifted))
+
+
+def _convolution(inputs: int, outputs: int) -> torch.nn.Conv2d:
+    convolution = torch.nn.Conv2d(inputs, outputs, 3, padding=1)
+    # Faint details must not drown in a bias: the kink of the activation stays where they are.
+    torch.nn.init.zeros_(convolution.bias)
+    return convolution
