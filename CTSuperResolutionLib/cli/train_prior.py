@@ -1,7 +1,8 @@
-"""ctsr train-prior: train the projection prior on folders of radiographs.
+"""ctsr train-prior: train the prior on radiographs, CTs and random bodies.
 
 Goes on from where it was stopped when DIR holds a checkpoint. DIR gets the prior, training.json and samples.png, anew
-at every report.
+at every report. CTs are degraded, and give slices and projections; to report figures on one of them, leave it out.
+`accelerate launch -m CTSuperResolutionLib.cli.start train-prior …` uses several GPUs.
 """
 
 from __future__ import annotations
@@ -18,11 +19,18 @@ from CTSuperResolutionLib.job.events import Reporter
 from CTSuperResolutionLib.job.spec import MAX_SEED
 
 MOST = 1e9  # of anything
+PLAN = ("minutes", "steps", "batch", "crop", "learning_rate", "report_every", "seed")
+SHARES = ("radiograph_share", "ct_share", "body_share", "projections")
+IMAGES = ("bodies", *SHARES, "validation_fraction")
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Arguments of the command. What is not given stays as the recipe of the shipped prior has it."""
-    parser.add_argument("folders", nargs="+", metavar="FOLDER", help="radiographs; folders are drawn equally often")
+    parser.add_argument("folders", nargs="*", metavar="FOLDER", help="radiographs; folders are drawn equally often")
+    parser.add_argument("--ct", nargs="+", default=[], metavar="PATH", help="HR CTs, files or folders of files")
+    parser.add_argument(
+        "--leave-out", nargs="+", default=[], metavar="NAME", help="CTs not to train on, without suffix"
+    )
     parser.add_argument("--out", required=True, metavar="DIR", help="folder for the prior and its checkpoint")
     parser.add_argument("--device", default="auto", help="auto, cpu or cuda (default auto)")
     parser.add_argument("--minutes", type=float, help="end after that time, learning rate included")
@@ -31,7 +39,12 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         ("batch", int, "crops a step"),
         ("crop", int, "side of the crops in pixels"),
         ("learning-rate", float, "at its highest"),
-        ("validation-fraction", float, "share of the images that is kept for validation"),
+        ("bodies", int, "volumes of random bodies to make"),
+        ("radiograph-share", float, "of radiographs in a batch, relative to the other two shares"),
+        ("ct-share", float, "of CTs"),
+        ("body-share", float, "of random bodies"),
+        ("projections", float, "share of projections in what CTs and bodies give; the others are slices"),
+        ("validation-fraction", float, "share of the radiographs that is kept for validation"),
         ("report-every", int, "steps between checkpoints"),
         ("seed", int, "of all random numbers"),
     ):
@@ -40,7 +53,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def execute(options: argparse.Namespace, progress: Reporter) -> dict[str, Any]:
     """Run the command."""
-    chosen = _plan_values(options)
+    chosen = _chosen_values(options)
     out = Path(options.out)
     for folder in options.folders:
         if not os.path.isdir(folder):
@@ -55,19 +68,24 @@ def execute(options: argparse.Namespace, progress: Reporter) -> dict[str, Any]:
                 folder.rmdir()  # only if nothing is in it
 
     progress.cancellation.on_kill(tidy)
-    progress.stage("load")
+    progress.stage("prepare")
     try:
         _make(out, created)
         from CTSuperResolutionLib import machine
         from CTSuperResolutionLib.diffusion.training import TrainingPlan, train_prior
+        from CTSuperResolutionLib.diffusion.training_data import TrainingImages, find_cts
 
-        plan = TrainingPlan(**chosen)
+        device = machine.choose_device(options.device)
+        plan = TrainingPlan(**{name: value for name, value in chosen.items() if name not in IMAGES})
+        images = TrainingImages(
+            radiographs=[Path(folder) for folder in options.folders],
+            cts=find_cts([Path(place) for place in options.ct], options.leave_out),
+            **{name: value for name, value in chosen.items() if name in IMAGES},
+        )
+        progress.stage("prepare", len(images))
+        training, held_out, card = images.load(plan.seed, progress)
         losses = train_prior(
-            [Path(folder) for folder in options.folders],
-            out,
-            plan,
-            device=machine.choose_device(options.device),
-            on_step=_Steps(progress, plan.minutes),
+            training, held_out, out, plan, card=card, device=device, on_step=_Steps(progress, plan.minutes)
         )
     except OSError as error:
         place = Path(str(error.filename or out))
@@ -82,7 +100,7 @@ def execute(options: argparse.Namespace, progress: Reporter) -> dict[str, Any]:
 def describe(found: dict[str, Any]) -> str:
     """What a terminal shows of the result."""
     losses = ", ".join(f"{step}: {loss:.4f}" for step, loss in found["validation_loss"].items())
-    return f"validation loss by diffusion step: {losses}\n  {found['folder']}"
+    return f"validation loss by diffusion step (1: knows nothing): {losses}\n  {found['folder']}"
 
 
 def _make(folder: Path, created: list[Path]) -> None:
@@ -92,18 +110,22 @@ def _make(folder: Path, created: list[Path]) -> None:
     folder.mkdir(parents=True, exist_ok=True)
 
 
-def _plan_values(options: argparse.Namespace) -> dict[str, Any]:
-    names = ("minutes", "steps", "batch", "crop", "learning_rate", "validation_fraction", "report_every", "seed")
+def _chosen_values(options: argparse.Namespace) -> dict[str, Any]:
+    names = (*PLAN, *IMAGES)
     chosen = {name: getattr(options, name) for name in names if getattr(options, name) is not None}
     if not 0 <= chosen.get("seed", 0) <= MAX_SEED:
         raise JobError(f"--seed is to be from 0 to {MAX_SEED}, not {chosen['seed']}.")
     for name, value in chosen.items():
-        if name != "seed" and not 0 < value <= MOST:
-            raise JobError(f"--{name.replace('_', '-')} is to be above 0 and at most {MOST:g}, not {value}.")
+        least_is_zero = name in (*SHARES, "bodies", "seed")
+        if (name != "seed" and not (value >= 0 if least_is_zero else value > 0)) or value > MOST:
+            least = "0 or more" if least_is_zero else "above 0"
+            raise JobError(f"--{name.replace('_', '-')} is to be {least} and at most {MOST:g}, not {value}.")
     if chosen.get("crop", 32) % 8 or chosen.get("crop", 32) < 32:
         raise JobError(f"--crop is to be a multiple of 8 from 32 up, not {chosen['crop']}.")
     if chosen.get("validation_fraction", 0) > 0.5:
         raise JobError("--validation-fraction is to be at most 0.5.")
+    if chosen.get("projections", 0) > 1:
+        raise JobError("--projections is a share, at most 1.")
     return chosen
 
 

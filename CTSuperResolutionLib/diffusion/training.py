@@ -1,4 +1,4 @@
-"""Train the projection prior on radiographs: ε-prediction, EMA, resumable at any moment."""
+"""Train the prior: ε-prediction, EMA, on one device or many, resumable at any moment."""
 
 from __future__ import annotations
 
@@ -12,14 +12,18 @@ from pathlib import Path
 
 import numpy as np
 import torch
+from diffusers import ModelMixin
 from diffusers.training_utils import EMAModel
-from PIL import Image
 
-from CTSuperResolutionLib.diffusion.prior import new_network, new_scheduler, save_prior
-from CTSuperResolutionLib.diffusion.radiographs import RadiographCrops
+from CTSuperResolutionLib.diffusion.denoising import noisy_batch
+from CTSuperResolutionLib.diffusion.examples import Example, Source
+from CTSuperResolutionLib.diffusion.network import ResidualDenoiser
+from CTSuperResolutionLib.diffusion.prior import new_scheduler, save_prior
+from CTSuperResolutionLib.diffusion.training_samples import write_samples
 from CTSuperResolutionLib.job.errors import JobError
 
-VALIDATION_STEPS = (5, 10, 20, 50, 100, 200, 400, 700, 950)
+VALIDATION_STEPS = (0, 5, 20, 50, 100, 200, 400, 700, 950)
+VALIDATION_EXAMPLES = 64
 CHECKPOINT = "checkpoint.pt"
 
 
@@ -28,76 +32,85 @@ class TrainingPlan:
     """How long and how to train. All but the length is the recipe of the shipped prior."""
 
     minutes: float | None = None
-    steps: int = 20_000
+    steps: int = 1_000_000
     batch: int = 8
-    crop: int = 128
-    learning_rate: float = 3e-4
-    ema_decay: float = 0.9995
-    validation_fraction: float = 0.05
-    report_every: int = 500
+    crop: int = 40
+    learning_rate: float = 1.5e-3
+    ema_decay: float = 0.998
+    report_every: int = 1000
     seed: int = 0
 
 
 def train_prior(
-    folders: Sequence[Path],
+    examples: Source,
+    held_out: Source,
     out: Path,
     plan: TrainingPlan,
     *,
+    card: dict[str, object],
     device: torch.device | str = "cpu",
     on_step: Callable[[int, int, float], None] = lambda step, steps, loss: None,
 ) -> dict[str, float]:
     """Train a compact prior and write it to a folder, with a checkpoint to go on from.
 
     Training that was stopped goes on from ``out/checkpoint.pt``: ``minutes`` counts this call alone, ``steps`` all.
-    Noise levels are drawn as t = ⌊T u²⌋: restoration starts at low noise, so most of the training is spent there.
+    Started by ``accelerate launch`` it runs on every GPU given, each with a batch of its own; in bfloat16 where the
+    device is a GPU that has it.
 
     Args:
-        folders: folders of radiographs, drawn equally often.
-        out: where the prior goes; also ``samples.png`` (clean, noisy, denoised at rising noise) and
+        examples, held_out: what to train on, and what to validate on.
+        out: where the prior goes; also ``samples.png`` (start, restored, truth; noisy, denoised), ``log.jsonl``, and
             ``training.json`` (recipe and validation loss by noise level), written anew at every report.
         plan: length and recipe.
-        device: torch device; the network runs in bfloat16 autocast.
+        card: what the data were, for ``training.json``.
+        device: torch device, where accelerate was not told otherwise.
         on_step: called after each step with (step, steps, loss); may raise to stop, and the checkpoint then stands.
 
     Returns:
-        Validation loss (mean squared error of ε) by diffusion step, of the averaged weights.
+        Validation loss by diffusion step, of the averaged weights: the network's squared error relative to that of
+        no answer at all. At t = 0 that is one minus the share of the missing energy which it restores.
 
     Raises:
-        JobError: no images, or a checkpoint that cannot be read.
+        JobError: accelerate is not installed, or a checkpoint cannot be read.
     """
-    out, device = Path(out), torch.device(device)
+    accelerator = _accelerator(torch.device(device))
+    out, device = Path(out), accelerator.device
     out.mkdir(parents=True, exist_ok=True)
     torch.manual_seed(plan.seed)
-    options = {"crop": plan.crop, "validation_fraction": plan.validation_fraction}
-    crops = RadiographCrops(folders, **options)
-    held_out = RadiographCrops(folders, **options, validation=True)
-    validation = held_out.batch(64, torch.Generator().manual_seed(plan.seed)).to(device)
+    alphas = new_scheduler().alphas_cumprod
+    validation = [
+        held_out.draw(rng, plan.crop) for rng in [np.random.default_rng(7)] for _ in range(VALIDATION_EXAMPLES)
+    ]
 
-    network = new_network().to(device)
-    ema = EMAModel(network.parameters(), decay=plan.ema_decay, use_ema_warmup=True, power=0.75)
-    optimizer = torch.optim.AdamW(network.parameters(), lr=plan.learning_rate, weight_decay=1e-4)
-    first = _resume(out / CHECKPOINT, network, ema, optimizer)
-    generator = torch.Generator().manual_seed(plan.seed + 1 + first)
-    alphas = new_scheduler().alphas_cumprod.to(device)
+    plain = ResidualDenoiser()
+    ema = EMAModel(plain.parameters(), decay=plan.ema_decay, use_ema_warmup=True, power=0.75)
+    optimizer = torch.optim.AdamW(plain.parameters(), lr=plan.learning_rate, betas=(0.9, 0.99), weight_decay=1e-4)
+    first, seen = _resume(out / CHECKPOINT, plain, ema, optimizer)
+    # What a prior saw it saw, whatever it goes on with.
+    seen = sorted({*seen, *card["ct"]})
+    network, optimizer = accelerator.prepare(plain, optimizer)
+    ema.to(device)
+    rng = np.random.default_rng((plan.seed, first, accelerator.process_index))
     started, losses, step = time.monotonic(), {}, first
-    card = {
-        "plan": asdict(plan),
-        "training_images": len(crops),
-        "validation_images": len(held_out),
-        "folders": [Path(f).name for f in folders],
-        "parameters": sum(p.numel() for p in network.parameters()),
-    }
+    card = {"plan": asdict(plan), **card, "ct": seen, "parameters": sum(p.numel() for p in plain.parameters())}
+
+    def save(step: int) -> None:
+        if accelerator.is_main_process:
+            _save_checkpoint(out / CHECKPOINT, accelerator.unwrap_model(network), ema, optimizer, step, seen)
 
     def report(step: int) -> dict[str, float]:
-        ema.store(network.parameters())
-        ema.copy_to(network.parameters())
-        by_step = _validate(network, validation, alphas)
-        _write_samples(network, validation[:6], alphas, out / "samples.png")
-        save_prior(network, out, card={**card, "steps_done": step, "validation_loss": by_step})
-        ema.restore(network.parameters())
-        with (out / "log.jsonl").open("a") as log:
-            log.write(json.dumps({"step": step, "seconds": round(time.monotonic() - started), **by_step}) + "\n")
-        _save_checkpoint(out / CHECKPOINT, network, ema, optimizer, step)
+        averaged = accelerator.unwrap_model(network)
+        ema.store(averaged.parameters())
+        ema.copy_to(averaged.parameters())
+        by_step = validate(averaged, validation, alphas)
+        if accelerator.is_main_process:
+            write_samples(averaged, validation[:6], alphas, out / "samples.png")
+            minutes = round((time.monotonic() - started) / 60, 1)
+            save_prior(averaged, out, card={**card, "steps_done": step, "minutes": minutes, "validation_loss": by_step})
+            with (out / "log.jsonl").open("a") as log:
+                log.write(json.dumps({"step": step, "minutes": minutes, **by_step}) + "\n")
+        ema.restore(averaged.parameters())
+        save(step)
         return by_step
 
     while step < plan.steps:
@@ -107,76 +120,75 @@ def train_prior(
             if done >= 1:
                 break
         for group in optimizer.param_groups:
-            group["lr"] = plan.learning_rate * min(1, (step + 1) / 200) * max(math.cos(0.5 * math.pi * done), 0.02)
-        clean = crops.batch(plan.batch, generator).to(device)
-        levels = (len(alphas) * torch.rand(plan.batch, generator=generator) ** 2).long().to(device)
-        noise = torch.randn(clean.shape, generator=generator).to(device)
+            group["lr"] = plan.learning_rate * min(1, (step + 1) / 100) * max(math.cos(0.5 * math.pi * done), 0.02)
+        images, steps, answer, weights = (
+            values.to(device)
+            for values in noisy_batch([examples.draw(rng, plan.crop) for _ in range(plan.batch)], alphas, rng)
+        )
         optimizer.zero_grad(set_to_none=True)
-        with torch.autocast(device.type, dtype=torch.bfloat16):
-            predicted = network(_add_noise(clean, noise, alphas[levels]), levels).sample
-        loss = (predicted.float() - noise).square().mean()
-        loss.backward()
-        torch.nn.utils.clip_grad_norm_(network.parameters(), 1.0)
+        with accelerator.autocast():
+            predicted = network(images, steps).sample
+        loss = (weights * (predicted.float() - answer).square().mean((1, 2, 3))).mean()
+        accelerator.backward(loss)
+        accelerator.clip_grad_norm_(network.parameters(), 1.0)
         optimizer.step()
-        ema.step(network.parameters())
+        ema.step(accelerator.unwrap_model(network).parameters())
         step += 1
         try:
             on_step(step, plan.steps, loss.item())
         except BaseException:
-            _save_checkpoint(out / CHECKPOINT, network, ema, optimizer, step)
+            save(step)
             raise
         losses = report(step) if step % plan.report_every == 0 else {}
     return losses or report(step)
 
 
-def _add_noise(clean: torch.Tensor, noise: torch.Tensor, alpha: torch.Tensor) -> torch.Tensor:
-    """x_t = √ᾱ x₀ + √(1 − ᾱ) ε."""
-    alpha = alpha.view(-1, 1, 1, 1)
-    return alpha.sqrt() * clean + (1 - alpha).sqrt() * noise
-
-
 @torch.no_grad()
-def _validate(network: torch.nn.Module, images: torch.Tensor, alphas: torch.Tensor) -> dict[str, float]:
-    noise = torch.randn(images.shape, generator=torch.Generator().manual_seed(7)).to(images.device)
+def validate(network: ModelMixin, examples: Sequence[Example], alphas: torch.Tensor) -> dict[str, float]:
+    """Squared error of a network's answers by diffusion step, relative to that of the answer 0.
+
+    At t = 0 it is shown the starts as they are; at t > 0 the truth and noise.
+    """
+    device = next(network.parameters()).device
+    start, truth = (torch.from_numpy(np.stack(images))[:, None] for images in list(zip(*examples, strict=True))[:2])
+    noise = torch.randn(truth.shape, generator=torch.Generator().manual_seed(7))
     losses = {}
     for step in VALIDATION_STEPS:
-        steps = torch.full((len(images),), step, device=images.device)
-        predicted = network(_add_noise(images, noise, alphas[steps]), steps).sample
-        losses[str(step)] = round((predicted - noise).square().mean().item(), 6)
+        signal, sigma = alphas[step].sqrt(), (1 - alphas[step]).sqrt()
+        answer = noise if step else signal / sigma * (start - truth)
+        shown = signal * truth + sigma * noise if step else signal * start
+        steps = torch.full((len(shown),), step, device=device)
+        predicted = network(shown.to(device), steps).sample.float().cpu()
+        losses[str(step)] = round(float((predicted - answer).square().mean() / answer.square().mean()), 6)
     return losses
 
 
-@torch.no_grad()
-def _write_samples(network: torch.nn.Module, images: torch.Tensor, alphas: torch.Tensor, path: Path) -> None:
-    """Rows: images. Columns: clean, then noisy and denoised (x̂₀) at steps 20, 100 and 400."""
-    columns = [images]
-    noise = torch.randn(images.shape, generator=torch.Generator().manual_seed(7)).to(images.device)
-    for step in (20, 100, 400):
-        steps = torch.full((len(images),), step, device=images.device)
-        alpha = alphas[step]
-        noisy = _add_noise(images, noise, alphas[steps])
-        columns += [noisy, (noisy - (1 - alpha).sqrt() * network(noisy, steps).sample) / alpha.sqrt()]
-    grid = torch.cat([torch.cat(list(c[:, 0]), dim=0) for c in columns], dim=1)
-    pixels = ((grid.cpu().numpy() + 1) * 127.5).clip(0, 255).astype(np.uint8)
-    Image.fromarray(pixels).save(path)
+def _accelerator(device: torch.device):  # noqa: ANN202
+    try:
+        from accelerate import Accelerator
+    except ImportError:
+        raise JobError("Training needs accelerate; install it with pip install 'ctsuperresolution[train]'.") from None
+    half = device.type == "cuda" and torch.cuda.is_bf16_supported()
+    return Accelerator(cpu=device.type == "cpu", mixed_precision="bf16" if half else "no")
 
 
-def _save_checkpoint(path: Path, network, ema, optimizer, step: int) -> None:  # noqa: ANN001
+def _save_checkpoint(path: Path, network, ema, optimizer, step: int, seen: list[str]) -> None:  # noqa: ANN001
     partial = path.with_suffix(".partial")
     state = {"network": network.state_dict(), "ema": ema.state_dict(), "optimizer": optimizer.state_dict()}
-    torch.save({**state, "step": step}, partial)
+    torch.save({**state, "step": step, "ct": seen}, partial)
     os.replace(partial, path)
 
 
-def _resume(path: Path, network, ema, optimizer) -> int:  # noqa: ANN001
-    """Bring back a checkpoint's state and return its step; 0 where there is none."""
+def _resume(path: Path, network, ema, optimizer) -> tuple[int, list[str]]:  # noqa: ANN001
+    """Bring back a checkpoint; return its step and the CTs it was trained on, 0 and none where there is none."""
     if not path.exists():
-        return 0
+        return 0, []
     try:
         state = torch.load(path, map_location="cpu", weights_only=True)
         network.load_state_dict(state["network"])
         ema.load_state_dict(state["ema"])
         optimizer.load_state_dict(state["optimizer"])
+        step, seen = int(state["step"]), list(state["ct"])
     except Exception as error:
         raise JobError(f"The checkpoint {path} cannot be read; delete it to train from the start.") from error
-    return int(state["step"])
+    return step, seen

@@ -1,0 +1,35 @@
+"""A picture of what the network does while it trains."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+
+import numpy as np
+import torch
+from diffusers import ModelMixin
+from PIL import Image
+
+from CTSuperResolutionLib.diffusion.examples import Example
+
+NOISY_STEPS = (20, 200)
+
+
+@torch.no_grad()
+def write_samples(network: ModelMixin, examples: Sequence[Example], alphas: torch.Tensor, path: Path) -> None:
+    """Rows: examples. Columns: start, restored, truth; then noisy and denoised (x̂₀) at rising steps."""
+    device = next(network.parameters()).device
+    start, truth = (torch.from_numpy(np.stack(images))[:, None] for images in list(zip(*examples, strict=True))[:2])
+    noise = torch.randn(truth.shape, generator=torch.Generator().manual_seed(7))
+
+    def clean(shown: torch.Tensor, step: int) -> torch.Tensor:
+        steps = torch.full((len(shown),), step, device=device)
+        predicted = network(shown.to(device), steps).sample.float().cpu()
+        return (shown - (1 - alphas[step]).sqrt() * predicted) / alphas[step].sqrt()
+
+    columns = [start, clean(alphas[0].sqrt() * start, 0), truth]
+    for step in NOISY_STEPS:
+        noisy = alphas[step].sqrt() * truth + (1 - alphas[step]).sqrt() * noise
+        columns += [noisy, clean(noisy, step)]
+    grid = torch.cat([torch.cat(list(column[:, 0]), dim=0) for column in columns], dim=1)
+    Image.fromarray(((grid.numpy() + 1) * 127.5).clip(0, 255).astype(np.uint8)).save(path)
