@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 
+from CTSuperResolutionLib.diffusion.schedule import announced_calls
 from CTSuperResolutionLib.job.parameters import Parameters
 from CTSuperResolutionLib.job.spec import JobSpec
 from CTSuperResolutionLib.turn import Turn
@@ -13,6 +14,7 @@ BASE_BYTES = 1_050_000_000  # Python with torch, diffusers and SimpleITK loaded,
 VOLUME_COPIES = 10  # float32 volumes of the output's size alive at once, at the peak
 VIEW_COPIES = 8  # float32 stacks of views alive at once
 VOXELS_A_GAUSSIAN = 64  # a small region starts with fewer Gaussians than its preset says: these have enough to do
+GRID_STEPS = 3  # of least squares, where voxels carry the residual
 BYTES_A_GAUSSIAN = 4_000  # windows, gradients and optimizer state of one Gaussian in the torch twin
 
 
@@ -22,7 +24,8 @@ def estimate_memory(spec: JobSpec, shape: Sequence[int], factors: Sequence[int],
     voxels = math.prod(shape) * math.prod(factors)
     volumes = VOLUME_COPIES * 4 * voxels
     views = VIEW_COPIES * 4 * p.views * _detector_pixels(shape, factors, spacing)
-    return int(BASE_BYTES + volumes + views + BYTES_A_GAUSSIAN * gaussian_counts(p, voxels)[1])
+    gaussians = gaussian_counts(p, voxels)[1] if p.carrier == "gaussians" else 0
+    return int(BASE_BYTES + volumes + views + BYTES_A_GAUSSIAN * gaussians)
 
 
 def gaussian_counts(p: Parameters, voxels: int) -> tuple[int, int]:
@@ -31,23 +34,35 @@ def gaussian_counts(p: Parameters, voxels: int) -> tuple[int, int]:
     return start, round(start * p.max_gaussians / p.gaussians)
 
 
+def least_squares_steps(p: Parameters) -> int:
+    """Steps of least squares on voxels: all that the other carriers do, and where Gaussians start."""
+    return {"gaussians": int(p.start == "residual"), "grid": GRID_STEPS, "fdk": 1}[p.carrier]
+
+
 def stage_seconds(
     p: Parameters, shape: Sequence[int], factors: Sequence[int], spacing: Sequence[float]
 ) -> dict[str, float]:
     """About how long each stage of the pipeline takes on a plain computer, for the estimate of the time left."""
     voxels = math.prod(shape) * math.prod(factors)
     pixels = _detector_pixels(shape, factors, spacing)
-    gaussians = sum(gaussian_counts(p, voxels)) / 2
+    gaussians = sum(gaussian_counts(p, voxels)) / 2 if p.carrier == "gaussians" else 0
     a_view = (
         1.5e-7 * gaussians + 2e-8 * pixels
     )  # drawn and compared by the CPU library; plain torch takes 20 times that
+    an_iteration = 0.004 + 1e-7 * gaussians + p.views_per_step * a_view
     return {
         "upsample": 0.5 + 4e-7 * voxels,
         "project": 3e-9 * p.views * voxels,
-        **({"restore": 6 + p.views * p.ddim_steps * 3e-6 * pixels} if p.null_space else {}),
-        "fit": 6e-9 * p.views * voxels + p.iterations * (0.004 + 1e-7 * gaussians + p.views_per_step * a_view),
+        **({"restore": 6 + p.views * _network_calls(p) * 3e-6 * pixels} if p.uses_prior else {}),
+        "fit": 6e-9 * p.views * voxels * least_squares_steps(p) + (p.iterations * an_iteration if gaussians else 0),
         "assemble": 5e-6 * gaussians + 2e-7 * voxels,
     }
+
+
+def _network_calls(p: Parameters) -> int:
+    """How often the prior is asked about one view."""
+    adaptive = p.adaptive_frontal > 0 or p.adaptive_lateral > 0
+    return p.samples * announced_calls(p.ddim_steps, p.time_travel, adaptive=adaptive)
 
 
 def _detector_pixels(shape: Sequence[int], factors: Sequence[int], spacing: Sequence[float]) -> float:

@@ -8,25 +8,21 @@ from dataclasses import dataclass
 import torch
 
 from CTSuperResolutionLib import machine
+from CTSuperResolutionLib.carrier import carrier_steps, carry
 from CTSuperResolutionLib.consistency import agree_with_scan, disagreement
 from CTSuperResolutionLib.degradation import assumed_blur, make_degradation
-from CTSuperResolutionLib.diffusion.ddnm import SamplerSettings, batch_size, restore, sampler_steps
 from CTSuperResolutionLib.diffusion.prior import Prior
-from CTSuperResolutionLib.effort import gaussian_counts, stage_seconds
-from CTSuperResolutionLib.gaussians.backends.choice import choose_backend
-from CTSuperResolutionLib.gaussians.field import edge_strength, energy, initial_field
-from CTSuperResolutionLib.gaussians.fit import FitSettings, fit
-from CTSuperResolutionLib.gaussians.residual import voxelize_residual
-from CTSuperResolutionLib.gaussians.scene import Scene
+from CTSuperResolutionLib.effort import stage_seconds
 from CTSuperResolutionLib.geometry import ScanGeometry, cone_beam, parallel_beam
 from CTSuperResolutionLib.job.events import Progress
 from CTSuperResolutionLib.job.parameters import Parameters
 from CTSuperResolutionLib.job.priors import find_prior, prior_name
 from CTSuperResolutionLib.job.spec import JobSpec
+from CTSuperResolutionLib.noise import scan_noise
 from CTSuperResolutionLib.projection import project
-from CTSuperResolutionLib.projection.least_squares import least_squares
+from CTSuperResolutionLib.restoration import restoration_steps, restore_views
 from CTSuperResolutionLib.turn import Turn
-from CTSuperResolutionLib.upsampling import upsample
+from CTSuperResolutionLib.upsampling import VIEW_UPSAMPLING, upsample
 from CTSuperResolutionLib.volume.intensity import restore_clipped, to_hu, to_unit
 from CTSuperResolutionLib.volume.volume import Volume
 
@@ -37,11 +33,13 @@ class Result:
 
     Attributes:
         sr: the super-resolved volume. cubic: the cubic upsampling, on the same grid.
+        uncertainty: spread of the prior's samples, HU, on the same grid; None for a single sample.
         report: what was done and found, as plain values for result.json.
     """
 
     sr: Volume
     cubic: Volume
+    uncertainty: Volume | None
     report: dict[str, object]
 
 
@@ -64,7 +62,7 @@ def super_resolve(scan: Volume, spec: JobSpec, *, progress: Progress | None = No
     progress.stage("upsample")
     device = machine.choose_device(spec.device)
     # First, so that a damaged one is said at once.
-    prior = Prior.load(find_prior(spec.prior), device=device) if p.null_space else None
+    prior = Prior.load(find_prior(spec.prior), device=device) if p.uses_prior else None
     bounds = (p.hu_low, p.hu_high)
     turn = Turn.of(factors)
     scale, spacing = turn.there(factors), turn.there(scan.spacing)
@@ -74,66 +72,69 @@ def super_resolve(scan: Volume, spec: JobSpec, *, progress: Progress | None = No
     cubic = upsample(coarse, scale)
     blur = assumed_blur(p.blur, scale)
     degradation = make_degradation(cubic.shape, scale, kernel=p.kernel, blur=blur)
-    trusted = degradation.trusted(coarse, cubic, p.damping)
-    sharpened = agree_with_scan(cubic, trusted, degradation, rounds=p.consistency_rounds)
-    sharpened_unit = to_unit(sharpened, bounds)
-    base_unit = sharpened_unit if p.base == "consistent" else to_unit(cubic, bounds)
+    noise = scan_noise(scan.array)
+    trusted = degradation.trusted(coarse, cubic, noise.damping(p.damping))
 
-    progress.stage("project", p.views if base_unit is sharpened_unit else 2 * p.views)
+    def agree(unit: torch.Tensor) -> torch.Tensor:
+        """A volume on the [0, 1] scale brought to HU, and to agreement with the scan."""
+        hu = restore_clipped(to_hu(unit.clamp(min=0), bounds), cubic, bounds)
+        return agree_with_scan(hu, trusted, degradation, rounds=p.consistency_rounds)
+
+    sharpened_unit = to_unit(agree_with_scan(cubic, trusted, degradation, rounds=p.consistency_rounds), bounds)
+    base_unit = sharpened_unit
+    if p.base == "cubic":
+        base_unit = to_unit(cubic, bounds)
+    elif p.base == "none":
+        base_unit = cubic.new_zeros(()).expand(cubic.shape)
+
+    progress.stage("project", 2 * p.views if p.base == "cubic" else p.views)
     geometry = scan_geometry(p, coarse.shape, spacing).refined(*scale[:2])
     sharpened_views = base_views = project(sharpened_unit, fine_spacing, geometry, progress=progress)
-    if base_unit is not sharpened_unit:
+    if p.base == "none":
+        base_views = torch.zeros_like(sharpened_views)
+    elif p.base == "cubic":
         base_views = project(base_unit, fine_spacing, geometry, progress=progress)
-    restored_views = sharpened_views
+
+    restored_views, uncertainty = sharpened_views, None
+    view_degradation = make_degradation(geometry.detector_shape, scale[:2], kernel=p.kernel, blur=blur[:2])
     if prior:
-        view_degradation = make_degradation(geometry.detector_shape, scale[:2], kernel=p.kernel, blur=blur[:2])
-        sampler = SamplerSettings(
-            steps=p.ddim_steps,
-            start_step=p.start_step,
-            eta=p.eta,
-            sigma_y=p.sigma_y,
-            batch=batch_size(geometry.detector_shape),
+        progress.stage("restore", restoration_steps(p, geometry, cubic.shape))
+        restored = restore_views(
+            sharpened_unit,
+            sharpened_views,
+            fine_spacing,
+            geometry,
+            view_degradation,
+            prior,
+            p,
             seed=spec.seed,
+            agree=lambda unit: to_unit(agree(unit), bounds),
+            progress=progress,
         )
-        progress.stage("restore", sampler_steps(sampler, p.views))
-        coarse_views = view_degradation.apply(sharpened_views)
-        drawn_views = restore(coarse_views, sharpened_views, view_degradation, prior, sampler, progress=progress)
-        # Part of what a weak prior draws is wrong; Wiener's factor, correlation over energy, says how much to keep.
-        restored_views = torch.lerp(sharpened_views, drawn_views, p.null_space)
+        restored_views, uncertainty = restored.views, restored.uncertainty
+        if p.base == "consistent":
+            base_unit, base_views = restored.volume, restored.volume_views
+        sharpened_unit = restored.volume
+    elif p.restorer in VIEW_UPSAMPLING:
+        restored_views = VIEW_UPSAMPLING[p.restorer](view_degradation.apply(sharpened_views), scale[:2])
 
-    near = p.start == "residual"
-    progress.stage("fit", p.iterations + (2 * p.views if near else 0))
-    scene = Scene.around(cubic.shape, fine_spacing)
-    generator = torch.Generator().manual_seed(spec.seed)
-    if near:
-        missing = least_squares(restored_views - base_views, cubic.shape, fine_spacing, geometry, progress=progress)
-        strength = energy(missing)
-    else:
-        missing = sharpened_unit - base_unit
-        strength = edge_strength(base_unit, scene.grid)
-    count, limit = gaussian_counts(p, cubic.numel())
-    field = initial_field(strength, missing, scene.grid, count=count, gamma=p.gamma, generator=generator)
-    del strength, missing, sharpened, sharpened_unit  # volumes: memory is what limits the size of a job
-    settings = FitSettings(
-        iterations=p.iterations,
-        views_per_step=p.views_per_step,
-        shape_rate=p.shape_rate,
-        density_rate=p.density_rate,
-        limit=limit,
-        lambda_tv=p.lambda_tv,
-        lambda_ssim=p.lambda_ssim,
-        densify_every=p.densify_every,
-        densify_gradient=p.densify_gradient,
+    progress.stage("fit", carrier_steps(p))
+    carried = carry(
+        restored_views,
+        base_views,
+        sharpened_unit,
+        base_unit,
+        fine_spacing,
+        geometry,
+        p,
         seed=spec.seed,
+        progress=progress,
     )
-    backend = choose_backend(device)
-    progress.note(backend.why)
-    fit(field, restored_views, base_views, geometry, scene, settings, kernels=backend.kernels, progress=progress)
+    del sharpened_unit
 
-    progress.stage("assemble", scene.grid.shape[0])
-    residual = voxelize_residual(field, scene.grid, kernels=backend.kernels, progress=progress)
-    repaired = restore_clipped(to_hu((base_unit + residual).clamp_(min=0), bounds), cubic, bounds)
-    fine = agree_with_scan(repaired, trusted, degradation, rounds=p.consistency_rounds).round_()
+    progress.stage("assemble", cubic.shape[0])
+    residual = carried.voxels(progress)
+    fine = agree(base_unit + residual).round_()
 
     def volume(array: torch.Tensor) -> Volume:
         return scan.with_array(turn.back(array.cpu().numpy()), factors)
@@ -142,15 +143,19 @@ def super_resolve(scan: Volume, spec: JobSpec, *, progress: Progress | None = No
         "scale": list(factors),
         "device": str(device),
         "prior": {"name": prior_name(spec.prior), "sha256": prior.sha256} if prior else None,
-        "kernels": backend.name,
-        "gaussians": len(field),
-        "gamma": round(float(field.gamma), 6),
+        **carried.report,
         "consistency": {
             "sr": disagreement(fine, coarse, degradation),
             "cubic": disagreement(cubic, coarse, degradation),
         },
     }
-    return Result(sr=volume(fine), cubic=volume(cubic), report=report)
+    hu_of_unit = bounds[1] - bounds[0]
+    return Result(
+        sr=volume(fine),
+        cubic=volume(cubic),
+        uncertainty=None if uncertainty is None else volume(uncertainty * hu_of_unit),
+        report=report,
+    )
 
 
 def scan_geometry(p: Parameters, shape: Sequence[int], spacing: Sequence[float]) -> ScanGeometry:

@@ -28,3 +28,12 @@ def upsample(array: torch.Tensor, scale: Sequence[int]) -> torch.Tensor:
     """Upsample the last ``len(scale)`` axes of an array by whole factors, one per axis."""
     sizes = array.shape[-len(scale) :]
     return apply_along_axes([None if s == 1 else spline_matrix(n, s) for n, s in zip(sizes, scale, strict=True)], array)
+
+
+def upsample_bilinear(views: torch.Tensor, scale: Sequence[int]) -> torch.Tensor:
+    """Views (n, v, u) upsampled linearly by whole factors (v, u), on the same grid as :func:`upsample`."""
+    sizes = [n * s for n, s in zip(views.shape[1:], scale, strict=True)]
+    return torch.nn.functional.interpolate(views[:, None], sizes, mode="bilinear", align_corners=False)[:, 0]
+
+
+VIEW_UPSAMPLING = {"cubic": upsample, "bilinear": upsample_bilinear}

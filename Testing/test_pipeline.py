@@ -83,6 +83,46 @@ def test_cone_beam_runs_and_agrees_with_the_scan(truth):
     assert psnr(result.sr, truth) > psnr(result.cubic, truth) + 0.2
 
 
+@pytest.mark.parametrize(
+    "choice",
+    [
+        {"activation": "softplus"},
+        {"activation": "relu"},
+        {"activation": "sine"},
+        {"base": "cubic"},
+        {"base": "none"},
+        {"base": "none", "activation": "softplus", "start": "edges"},
+        {"carrier": "grid"},
+        {"carrier": "fdk"},
+        {"carrier": "fdk", "base": "none"},
+        {"restorer": "ddnm"},
+        {"restorer": "cubic"},
+        {"restorer": "bilinear"},
+        {"restorer": "none"},
+    ],
+    ids=lambda choice: " ".join(choice.values()),
+)
+def test_every_choice_of_the_ablation_gives_a_result_of_the_scan(truth, choice):
+    scan = degrade(truth, (4, 4, 4), kernel="lanczos", blur=1.0)
+    result = super_resolve(scan, job("4", views=24, **choice))
+    alone = choice.get("base") == "none" and "carrier" not in choice  # so few Gaussians are no whole chest yet
+    assert psnr(result.sr, truth) > psnr(result.cubic, truth) - (4 if alone else 0)
+    assert result.report["consistency"]["sr"]["rms_hu"] < 3.0
+    assert ("gaussians" in result.report) == ("carrier" not in choice)
+    assert (result.report["prior"] is None) == (choice.get("restorer") in ("cubic", "bilinear", "none"))
+
+
+def test_ddnm_is_ddnm_plus_that_expects_no_noise(truth):
+    scan = degrade(truth, (4, 4, 4), kernel="lanczos", blur=1.0)
+
+    def restored(**settings):
+        return super_resolve(scan, job("4", null_space=1, ddim_steps=3, start_step=300, **settings)).sr.array
+
+    exact = restored(restorer="ddnm", sigma_y=0.2)
+    assert np.array_equal(exact, restored(restorer="ddnm+", sigma_y=0))
+    assert not np.array_equal(exact, restored(restorer="ddnm+", sigma_y=0.2))
+
+
 def test_the_papers_range_leaves_lungs_to_the_upsampling(truth):
     """With HU clipped at -512, lung comes from the cubic upsampling and is still made to agree with the scan."""
     scan = degrade(truth, (4, 4, 4), kernel="lanczos", blur=1.0)
@@ -129,9 +169,23 @@ def test_without_the_priors_share_it_is_not_even_loaded(truth, monkeypatch):
     scan = degrade(truth, (4, 4, 4), kernel="lanczos", blur=1.0)
     result = super_resolve(scan, job("4", null_space=0))
     assert result.report["prior"] is None
+    views_as_they_are = super_resolve(scan, job("4", restorer="none"))
+    assert np.array_equal(result.sr.array, views_as_they_are.sr.array)
 
 
-def test_stages_are_announced_in_order_with_all_their_steps(truth):
+STAGES = ["upsample", "project", "restore", "fit", "assemble"]
+
+
+@pytest.mark.parametrize(
+    ("choice", "stages"),
+    [
+        ({}, STAGES),
+        ({"carrier": "grid", "base": "cubic"}, STAGES),
+        ({"restorer": "cubic", "base": "none", "start": "edges"}, [s for s in STAGES if s != "restore"]),
+    ],
+    ids=["as it is", "grid", "cubic views"],
+)
+def test_stages_are_announced_in_order_with_all_their_steps(truth, choice, stages):
     class Record(Progress):
         def __init__(self):
             self.planned, self.seen, self.left = [], [], 0
@@ -150,8 +204,8 @@ def test_stages_are_announced_in_order_with_all_their_steps(truth):
             assert self.left >= 0
 
     record = Record()
-    super_resolve(degrade(truth, (4, 4, 4), kernel="lanczos", blur=1.0), job("4"), progress=record)
-    assert record.seen == record.planned == ["upsample", "project", "restore", "fit", "assemble"]
+    super_resolve(degrade(truth, (4, 4, 4), kernel="lanczos", blur=1.0), job("4", **choice), progress=record)
+    assert record.seen == record.planned == stages
     assert record.left == 0
 
 
@@ -170,6 +224,9 @@ def test_needs_grow_with_the_work():
     place = (20, 30, 30), (4, 4, 4), (1, 1, 1)
     seconds = [sum(stage_seconds(job("4", views=n).parameters, *place).values()) for n in (8, 80)]
     assert seconds[0] < seconds[1]
+    assert estimate_memory(job("4", carrier="grid"), (20, 30, 30), (4,) * 3, (1, 1, 1)) < large
+    fits = [stage_seconds(job("4", iterations=300, carrier=c).parameters, *place)["fit"] for c in ("gaussians", "grid")]
+    assert fits[0] > fits[1] > 0
 
 
 def test_needs_know_the_detector_of_a_stack_with_a_thick_axis_in_plane():

@@ -4,8 +4,9 @@ import numpy as np
 import pytest
 import SimpleITK as sitk
 import torch
+from scipy.ndimage import map_coordinates
 
-from CTSuperResolutionLib.upsampling import spline_matrix, upsample
+from CTSuperResolutionLib.upsampling import spline_matrix, upsample, upsample_bilinear
 from CTSuperResolutionLib.volume.volume import Volume
 
 OBLIQUE = (0.8, -0.36, 0.48, 0.6, 0.48, -0.64, 0.0, 0.8, 0.6)
@@ -51,3 +52,10 @@ def test_constants_and_centres():
     np.testing.assert_allclose(spline_matrix(9, 4).sum(1), 1)
     # With an odd factor every coarse centre is a fine centre too, and interpolation passes through it.
     np.testing.assert_allclose(spline_matrix(9, 3)[1::3], np.eye(9), atol=1e-9)
+
+
+def test_bilinear_views_are_scipys():
+    views = np.random.default_rng(0).random((2, 5, 7))
+    at = np.meshgrid(*((np.arange(n * s) + 0.5) / s - 0.5 for n, s in ((5, 4), (7, 3))), indexing="ij")
+    expected = [map_coordinates(view, at, order=1, mode="nearest") for view in views]
+    np.testing.assert_allclose(upsample_bilinear(torch.from_numpy(views), (4, 3)).numpy(), expected, atol=1e-12)

@@ -1,31 +1,56 @@
 """DDNM+ with DDIM steps: a diffusion prior fills in what the scanner did not measure, and touches nothing else.
 
-Symbols, here and in the papers (DDNM: Wang et al., ICLR 2023; the CT method: arXiv 2508.15151):
+Symbols, here and in the papers (DDNM: Wang et al., ICLR 2023; the CT method: arXiv 2508.15151; RePaint: Lugmayr et
+al., CVPR 2022):
 
-    y        coarse views, what was measured         ``coarse``
-    x_t      fine views with the noise of step t     ``x``
-    A        blur and sampling of the detector       ``Degradation``; A = U S Vᵀ, per axis
-    A†       its pseudo-inverse, V S⁻¹ Uᵀ            through ``RangeSpace``
-    ᾱ_t      what is left of the signal at step t    ``prior.alphas_cumprod``
-    ε_θ      the network's guess of the noise        ``prior.predict_noise``
-    η        share of fresh noise in a DDIM step     ``eta``
-    σ_y      standard deviation of the noise in y    ``sigma_y``
+    y        coarse views, what was measured                ``coarse``
+    up(y)    projections of the upsampled volume            ``upsampled``
+    x_t      fine views with the noise of step t            ``x``
+    x₀|t     the network's guess of the fine views          ``clean``, before it meets the measurement
+    x̂₀|t     that guess, its measured part replaced         ``clean``, after
+    A        blur and sampling of the detector              ``Degradation``; A = U S Vᵀ, per axis
+    A†       its pseudo-inverse, V S⁻¹ Uᵀ                   through ``RangeSpace``
+    Σ_t      how much of the correction is made             ``pull``, per singular value
+    Φ_t      the noise to add in the range-space            ``range_noise``, its deviation per singular value
+    ᾱ_t      what is left of the signal at step t           ``prior.alphas_cumprod``; a² at the next step
+    σ_t      noise of the next step, √(1 − ᾱ)               ``sigma``
+    ε_θ      the network's guess of the noise               ``prior.predict_noise``
+    ε        fresh standard normal noise                    ``fresh``
+    η        share of fresh noise in a step                 ``eta``
+    σ_y      standard deviation of the noise in y           ``sigma_y``; 0 is DDNM, anything else DDNM+
+    l, r     length and repeats of a travel back in time    ``TRAVEL_LENGTH``, ``time_travel``
+    θ        how near to up(y) a start has to stay          ``thresholds``
+
+A step's noise is σ (η ε + √(1 − η²) ε_θ), as in DDNM's code. That is not DDIM's η, which scales the noise of one DDPM
+step: here η = 1 replaces all noise in every step, as if x̂₀|t were a sample of p(x₀ | x_t). It is only its mean, so
+some of the variance is lost: the more fresh noise, the narrower the samples, however many the steps. With η = 0 they
+get the prior's own spread as steps get many. The exact network of N(0, 0.15²), from pure noise, gives this share of it:
+
+    steps      η = 0     η = 0.5   η = 0.99
+    50         0.845     0.814     0.642
+    100        0.919     0.883     0.683
+    1000       0.990     0.951     0.738
 """
 
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
 from dataclasses import dataclass
+from itertools import pairwise
 
-import numpy as np
 import torch
 
 from CTSuperResolutionLib.degradation import Degradation
+from CTSuperResolutionLib.diffusion.adaptive import find_starts
+from CTSuperResolutionLib.diffusion.batches import Batches
+from CTSuperResolutionLib.diffusion.noise_streams import NoiseStreams
 from CTSuperResolutionLib.diffusion.prior import Prior
+from CTSuperResolutionLib.diffusion.range_space import RangeSpace, ddnm_plus_weights
+from CTSuperResolutionLib.diffusion.schedule import announced_calls, ddim_times, network_calls, travel_path
 from CTSuperResolutionLib.job.events import Progress
-from CTSuperResolutionLib.linear import apply_along_axes
 
-BRIGHTEST = 1.05  # x̂₀ is clipped to [0, 1.05] of the calibrated intensity range, as in the paper
+CLIP = (-1.0, 1.1)  # of x₀|t: [0, 1.05] of the calibrated intensity range, as in the paper, in [−1, 1] units
 
 
 @dataclass(frozen=True)
@@ -35,42 +60,25 @@ class SamplerSettings:
     Attributes:
         steps: DDIM steps.
         start_step: diffusion step t of the first one. Below the prior's last step, sampling starts from the
-            upsampled views with the noise of that step: their large structures then stay as they are.
-        eta: η. sigma_y: σ_y, in units of the calibrated intensity range [0, 1].
-        batch: views restored at once.
-        seed: of all noise; every view has a noise stream of its own, whatever the batches are.
+            upsampled views with the noise of that step: their large structures then stay as they are. 0 starts from
+            the views themselves, without noise.
+        eta: η, 0 to 1. sigma_y: σ_y, in units of the calibrated intensity range [0, 1].
+        time_travel: r, how often each step is done; 1 is straight on.
+        thresholds: θ of every view for the adaptive start (:mod:`.adaptive`); empty: all start at ``start_step``.
+        batch: views restored at once; fewer where memory runs out.
+        seed: of all noise; every sample of a view has a noise stream of its own, whatever the batches are.
+        sample: which of a view's samples this is.
     """
 
     steps: int
     start_step: int
     eta: float
     sigma_y: float
+    time_travel: int
+    thresholds: tuple[float, ...]
     batch: int
     seed: int
-
-
-class RangeSpace:
-    """Coordinates in which A is diagonal: c = Vᵀ x, one per measured pattern of the detector."""
-
-    def __init__(self, degradation: Degradation, like: torch.Tensor) -> None:
-        parts = [None if axis is None else axis.svd for axis in degradation.axes]
-        self._left = [part and part[0].T for part in parts]
-        self._right = [part and part[2] for part in parts]
-        # An untouched axis is measured as it is: singular value 1 everywhere.
-        values = [np.ones(n) if p is None else p[1] for p, n in zip(parts, like.shape[-2:], strict=True)]
-        self.singular_values = torch.as_tensor(np.multiply.outer(*values)).to(like)
-
-    def coordinates(self, fine: torch.Tensor) -> torch.Tensor:
-        """Vᵀ x of fine views (n, v, u)."""
-        return apply_along_axes(self._right, fine)
-
-    def measured(self, coarse: torch.Tensor) -> torch.Tensor:
-        """Vᵀ A† y = S⁻¹ Uᵀ y of coarse views: where the coordinates have to be."""
-        return apply_along_axes(self._left, coarse) / self.singular_values
-
-    def synthesize(self, coordinates: torch.Tensor) -> torch.Tensor:
-        """V c: the part of fine views that A can see."""
-        return apply_along_axes([m if m is None else m.T for m in self._right], coordinates)
+    sample: int = 0
 
 
 def restore(
@@ -91,95 +99,130 @@ def restore(
         degradation: A over (V, U).
         prior: moves with its network's device, where the work is done.
         settings: see :class:`SamplerSettings`.
-        progress: advanced once a batch and step.
+        progress: advanced by :func:`sampler_steps` in all, whenever the network has seen some views.
 
     Returns:
         x̂₀, (views, V, U), in the unit of the input.
+
+    Raises:
+        JobError: memory does not hold the network's work on a single view.
     """
-    progress = progress or Progress()
     brightest = float(upsampled.max()) or 1.0  # nothing but air: any scale will do
     y = coarse / brightest * 2 - 1
     # The first step already sees the measured part sharpened.
     start = degradation.consistent(upsampled / brightest * 2 - 1, y)
-    space = RangeSpace(degradation, upsampled)
-    restored = torch.empty_like(upsampled)
-    for first in range(0, len(y), settings.batch):
-        batch = slice(first, min(first + settings.batch, len(y)))
-        noise = NoiseStreams([(settings.seed, view) for view in range(batch.start, batch.stop)], start[0])
-        restored[batch] = _sample(space.measured(y[batch]), start[batch], space, prior, settings, noise, progress)
+    restored = _Sampler(y, start, degradation, prior, settings, progress or Progress()).draw()
     return (restored + 1) / 2 * brightest
 
 
-def batch_size(detector_shape: tuple[int, int]) -> int:
-    """Views to restore at once: enough to keep the machine busy, few enough for about half a gigabyte."""
-    return max(1, 2**18 // math.prod(detector_shape))
-
-
 def sampler_steps(settings: SamplerSettings, views: int) -> int:
-    """How often :func:`restore` advances its progress."""
-    return settings.steps * math.ceil(views / settings.batch)
+    """How far :func:`restore` advances its progress: a step is one view seen once by the network."""
+    calls = announced_calls(settings.steps, settings.time_travel, adaptive=bool(settings.thresholds))
+    return views * calls
 
 
-class NoiseStreams:
-    """Standard normal noise, one stream a view, drawn on the CPU so that every device sees the same."""
+class _Sampler:
+    """DDIM runs of views in [−1, 1], which doubles σ_y."""
 
-    def __init__(self, seeds: list[tuple[int, ...]], like: torch.Tensor) -> None:
-        self._generators = [np.random.default_rng(seed) for seed in seeds]
-        self._like = like
+    def __init__(
+        self,
+        y: torch.Tensor,
+        start: torch.Tensor,
+        degradation: Degradation,
+        prior: Prior,
+        settings: SamplerSettings,
+        progress: Progress,
+    ) -> None:
+        alphas = [float(a) for a in prior.alphas_cumprod]
+        self._times = ddim_times(min(settings.start_step, len(alphas) - 1), settings.steps)
+        self._alphas = [alphas[t] for t in self._times] + [1.0]  # of the times, then of the clean view
+        self._space = RangeSpace(degradation, start)
+        self._measured = self._space.measured(y)
+        self._start = start
+        self._settings = settings
+        self._network = Batches(prior, settings.batch, progress)
+        self._progress = progress
 
     def draw(self) -> torch.Tensor:
-        """The next (views, v, u) of every stream."""
-        drawn = np.stack([g.standard_normal(self._like.shape, dtype=np.float32) for g in self._generators])
-        return torch.from_numpy(drawn).to(self._like)
+        """One sample of every view, (views, V, U)."""
+        starts = self._starts()
+        restored = torch.empty_like(self._start)
+        for first in sorted(set(starts)):
+            for views in self._network.split([view for view, s in enumerate(starts) if s == first]):
+                restored[views] = self._run(views, first)
+        return restored
 
+    def _noise(self, views: Sequence[int]) -> NoiseStreams:
+        return NoiseStreams([(self._settings.seed, view, self._settings.sample) for view in views], self._start[0])
 
-def _sample(
-    measured: torch.Tensor,
-    start: torch.Tensor,
-    space: RangeSpace,
-    prior: Prior,
-    settings: SamplerSettings,
-    noise: NoiseStreams,
-    progress: Progress,
-) -> torch.Tensor:
-    """One DDIM run of a batch; images in [−1, 1], which doubles σ_y."""
-    eta, sigma_y = settings.eta, 2 * settings.sigma_y
-    alphas = [float(a) for a in prior.alphas_cumprod]
-    times = np.linspace(min(settings.start_step, len(alphas) - 1), 0, settings.steps).round().astype(int).tolist()
-    x = math.sqrt(alphas[times[0]]) * start + math.sqrt(1 - alphas[times[0]]) * noise.draw()
-    for t, following in zip(times, [alphas[t] for t in times[1:]] + [1.0], strict=True):
-        # 1. The network's guess of the clean view: x₀|t = (x_t − √(1 − ᾱ) ε_θ) / √ᾱ.
-        predicted_noise = prior.predict_noise(x[:, None], t)[:, 0]
-        clean = (x - math.sqrt(1 - alphas[t]) * predicted_noise) / math.sqrt(alphas[t])
-        clean = clean.clamp(-1, 2 * BRIGHTEST - 1)
-        # 2. Its measured part is replaced: x̂₀|t = x₀|t − V Λ (Vᵀ x₀|t − S⁻¹ Uᵀ y)  (DDNM+, eq. 2 of the paper).
+    def _starts(self) -> list[int]:
+        """The position among the DDIM times at which each view starts."""
+        starts = [0] * len(self._start)
+        if not self._settings.thresholds:
+            return starts
+        for views in self._network.split(list(range(len(starts)))):
+            found = find_starts(
+                self._start[views],
+                self._noise(views).draw(),  # the run draws the same again
+                self._alphas[:-1],
+                [self._settings.thresholds[view] for view in views],
+                CLIP,
+                lambda x, some, position, views=views: self._estimate(x, self._measured[views][some], position)[0],
+            )
+            for view, position in zip(views, found, strict=True):
+                starts[view] = position
+        self._skip(starts)
+        return starts
+
+    def _skip(self, starts: Sequence[int]) -> None:
+        """Count as done what an adaptive start saves of the steps that were announced."""
+        steps, repeats = self._settings.steps, self._settings.time_travel
+        for start in starts:
+            asked = min(start + 1, steps - 1) + network_calls(steps - start, repeats)
+            self._progress.advance(announced_calls(steps, repeats, adaptive=True) - asked)
+
+    def _estimate(
+        self, x: torch.Tensor, measured: torch.Tensor, position: int
+    ) -> tuple[torch.Tensor, torch.Tensor, torch.Tensor]:
+        """(x̂₀|t, ε_θ, deviation of the range-space noise to add) of x_t at a position among the DDIM times."""
+        alpha, following = self._alphas[position : position + 2]
+        # 1. The network's guess of the clean view: x₀|t = (x_t − √(1 − ᾱ) ε_θ) / √ᾱ  (DDNM, eq. 12).
+        predicted_noise = self._network.predict_noise(x, self._times[position])
+        clean = (x - math.sqrt(1 - alpha) * predicted_noise) / math.sqrt(alpha)
+        clean = clean.clamp(*CLIP)
+        # 2. Its measured part is replaced: x̂₀|t = x₀|t − V Λ (Vᵀ x₀|t − S⁻¹ Uᵀ y)  (DDNM, eq. 17; eq. 2 of the CT
+        #    method). With σ_y = 0 Λ is 1 and that is A†y + (I − A†A) x₀|t  (DDNM, eq. 13; eq. 1 of the CT method).
         a, sigma = math.sqrt(following), math.sqrt(1 - following)
-        pull, range_noise = ddnm_plus_weights(space.singular_values, a, sigma, eta, sigma_y)
-        clean = clean - space.synthesize(pull * (space.coordinates(clean) - measured))
-        if sigma == 0:
-            x = clean
-            progress.advance()
-            break
-        # 3. On to the next step, x = √ᾱ' x̂₀ + noise: in the range-space what the measurement's own noise leaves to
-        #    add, in the null-space the DDIM step, part fresh noise and part ε_θ.
-        fresh = noise.draw()
-        step_noise = sigma * (eta * fresh + math.sqrt(1 - eta**2) * predicted_noise)
-        change = range_noise * space.coordinates(fresh) - space.coordinates(step_noise)
-        x = a * clean + step_noise + space.synthesize(change)
-        progress.advance()
-    return x
+        sigma_y = 2 * self._settings.sigma_y
+        pull, range_noise = ddnm_plus_weights(self._space.singular_values, a, sigma, self._settings.eta, sigma_y)
+        clean = clean - self._space.synthesize(pull * (self._space.coordinates(clean) - measured))
+        return clean, predicted_noise, range_noise
 
-
-def ddnm_plus_weights(
-    singular_values: torch.Tensor, a: float, sigma: float, eta: float, sigma_y: float
-) -> tuple[torch.Tensor, torch.Tensor]:
-    """Λ and the standard deviation of the noise to add, per singular value (DDNM+, section 3.3 and appendix).
-
-    The measured coordinate carries noise σ_y/s. Scaled by a it must not exceed σ, the noise x_{t−1} is to have:
-    where it would, only a part λ = σ √(1 − η²) / (a σ_y / s) of the correction is made.
-    """
-    carried = a * sigma_y / singular_values
-    enough = sigma >= carried
-    pull = torch.where(enough, torch.ones_like(carried), sigma * math.sqrt(1 - eta**2) / carried.clamp(min=1e-20))
-    left = (sigma**2 - carried.square()).clamp(min=0).sqrt()
-    return pull, torch.where(enough, left, torch.full_like(carried, eta * sigma))
+    def _run(self, views: Sequence[int], first: int) -> torch.Tensor:
+        """Sample some views from position ``first`` among the DDIM times on."""
+        noise, measured = self._noise(views), self._measured[views]
+        eta, alphas = self._settings.eta, self._alphas[first:]
+        # 0. The start: x_t = √ᾱ up(y) + √(1 − ᾱ) ε, or up(y) alone.
+        x = math.sqrt(alphas[0]) * self._start[views]
+        if self._settings.start_step:
+            x = x + math.sqrt(1 - alphas[0]) * noise.draw()
+        for here, there in pairwise(travel_path(len(alphas) - 1, self._settings.time_travel)):
+            if there < here:
+                # 4. Back in time: x_{t+l} ~ q(x_{t+l} | x_t)  (RePaint, algorithm 1; DDNM, section 3.3).
+                share = alphas[there] / alphas[here]
+                x = math.sqrt(share) * x + math.sqrt(1 - share) * noise.draw()
+                continue
+            clean, predicted_noise, range_noise = self._estimate(x, measured, first + here)
+            a, sigma = math.sqrt(alphas[there]), math.sqrt(1 - alphas[there])
+            if sigma == 0:
+                x = clean
+                break
+            # 3. On to the next step, x = √ᾱ' x̂₀|t + σ (η ε + √(1 − η²) ε_θ)  (DDNM, eq. 14, its noise split as DDIM
+            #    does); where y is noisy, only what its own noise leaves to add in the range-space  (DDNM, eq. 18-19).
+            fresh = noise.draw()
+            step_noise = sigma * (eta * fresh + math.sqrt(1 - eta**2) * predicted_noise)
+            x = a * clean + step_noise
+            if self._settings.sigma_y:
+                change = range_noise * self._space.coordinates(fresh) - self._space.coordinates(step_noise)
+                x = x + self._space.synthesize(change)
+        return x

@@ -9,7 +9,7 @@ from gsplat.strategy import ops
 
 from CTSuperResolutionLib.gaussians.field import GaussianField
 
-PRUNE_BELOW = 1e-5  # of |z|: a signed field keeps its negative Gaussians
+PRUNE_BELOW = 1e-5  # of the magnitude: a signed field keeps its negative Gaussians
 SHRINK = 1.6  # gsplat's split divides scales by this
 
 
@@ -56,7 +56,7 @@ class DensityControl:
         clone(field, optimizers, grow & ~large)
         added = len(field) - len(grow)
         split(field, optimizers, torch.cat([grow & large, grow.new_zeros(added)]))
-        weak = field.parameters["densities"].abs() < PRUNE_BELOW
+        weak = field.magnitudes() < PRUNE_BELOW
         outside = (field.parameters["means"].abs() > 1).any(-1)
         if len(field) > int((weak | outside).sum()):
             ops.remove(field.parameters, optimizers, {}, weak | outside)
@@ -67,7 +67,7 @@ class DensityControl:
 def clone(field: GaussianField, optimizers: dict[str, torch.optim.Optimizer], mask: torch.Tensor) -> None:
     """Two Gaussians in place of each marked one, with half its density each: the field stays what it was."""
     if mask.any():
-        field.parameters["densities"][mask] *= 0.5
+        field.scale_densities(mask, 0.5)
         ops.duplicate(field.parameters, optimizers, {}, mask)
 
 
@@ -75,8 +75,8 @@ def clone(field: GaussianField, optimizers: dict[str, torch.optim.Optimizer], ma
 def split(field: GaussianField, optimizers: dict[str, torch.optim.Optimizer], mask: torch.Tensor) -> None:
     """Two smaller Gaussians, drawn inside each marked one; together they have its mass.
 
-    φ is linear on either side of zero, so scaling z scales ρ: half the mass in 1.6⁻³ of the space.
+    Each has half the mass in 1.6⁻³ of the space.
     """
     if mask.any():
-        field.parameters["densities"][mask] *= 0.5 * SHRINK**3
+        field.scale_densities(mask, 0.5 * SHRINK**3)
         ops.split(field.parameters, optimizers, {}, mask)

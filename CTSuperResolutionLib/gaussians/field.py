@@ -8,12 +8,13 @@ import numpy as np
 import torch
 from scipy.spatial import cKDTree
 
-from CTSuperResolutionLib.gaussians.density import prelu, prelu_inverse
+from CTSuperResolutionLib.gaussians.density import PRELU, Activation
 from CTSuperResolutionLib.gaussians.scene import VoxelGrid
 
 FAINT = 1e-3  # spread of the starting densities around what is known
 NEIGHBOURS = 17  # itself and those whose overlap is counted
-WIDEST = 1.5  # voxels; where a Gaussian starts, not how wide it may grow
+WIDEST = 1.5  # voxels; where a Gaussian of a residual starts, not how wide it may grow
+MATTER = 0.05  # of the intensity range: R2-Gaussian draws its points where a volume is denser
 
 
 @dataclass
@@ -26,11 +27,13 @@ class GaussianField:
         raw_gamma: scalar; γ = softplus(raw_gamma) stays positive.
         smallest: standard deviations below this are rendered as this, (scalar): a Gaussian much narrower than a
             voxel would fall between the samples.
+        activation: φ.
     """
 
     parameters: dict[str, torch.nn.Parameter]
     raw_gamma: torch.nn.Parameter
     smallest: float
+    activation: Activation = PRELU
 
     def __len__(self) -> int:
         return len(self.parameters["means"])
@@ -44,7 +47,19 @@ class GaussianField:
         """What the rasterizer and the voxelizer take: means, log-scales, quaternions, signed densities."""
         p = self.parameters
         scales = p["scales"].clamp(min=float(np.log(self.smallest)))
-        return p["means"], scales, p["quats"], prelu(p["densities"], self.gamma)
+        return p["means"], scales, p["quats"], self.activation.density(p["densities"], self.gamma)
+
+    def magnitudes(self) -> torch.Tensor:
+        """What pruning looks at, (n,): |ρ|, but with prelu the paper's |z|, which is |ρ| at γ = 1."""
+        raw = self.parameters["densities"].detach()
+        return self.activation.density(raw, raw.new_ones(())).abs()
+
+    @torch.no_grad()
+    def scale_densities(self, mask: torch.Tensor, factor: float) -> None:
+        """Multiply the densities ρ of the marked Gaussians; prelu is linear on either side of 0, so any γ will do."""
+        raw, any_gamma = self.parameters["densities"], self.raw_gamma.new_ones(())
+        density = self.activation.density(raw[mask], any_gamma)
+        raw[mask] = self.activation.raw(factor * density, any_gamma)
 
 
 def edge_strength(volume: torch.Tensor, grid: VoxelGrid) -> torch.Tensor:
@@ -60,6 +75,11 @@ def energy(residual: torch.Tensor) -> torch.Tensor:
     return _nowhere_zero(residual.square())
 
 
+def matter(volume: torch.Tensor) -> torch.Tensor:
+    """1 where a volume in [0, 1], (z, y, x), is denser than ``MATTER``, nowhere quite zero: where a whole field is."""
+    return _nowhere_zero((volume > MATTER).to(volume))
+
+
 def _nowhere_zero(strength: torch.Tensor) -> torch.Tensor:
     return strength.add_(1e-3 * strength.mean() + 1e-30)
 
@@ -72,20 +92,25 @@ def initial_field(
     count: int,
     gamma: float,
     generator: torch.Generator,
+    activation: Activation = PRELU,
+    widest: float = WIDEST,
 ) -> GaussianField:
     """Gaussians placed by chance, where there is the most for them to do.
 
     Positions are drawn with probability ∝ ``strength`` and jittered inside their voxel; scales are the same number of
     voxels along every axis, the mean distance to three neighbours; raw densities are φ⁻¹ of the residual at that
-    point, shared with the neighbours that reach it, and a faint random part of either sign.
+    point, shared with the neighbours that reach it, and a faint random part of either sign. Where φ has no negative
+    densities, these start faint and positive.
 
     Args:
-        strength: (z, y, x), not negative; :func:`energy` or :func:`edge_strength`.
+        strength: (z, y, x), not negative; :func:`energy`, :func:`edge_strength` or :func:`matter`.
         residual: what densities start at, same shape.
         grid: the volume's voxels in scene units.
         count: number of Gaussians, at least 4.
         gamma: first γ of eq. 3.
         generator: CPU generator that all drawing uses.
+        activation: φ.
+        widest: largest starting scale, voxels.
     """
     total = strength.flatten().cpu().cumsum(0, dtype=torch.float64)
     drawn = torch.searchsorted(total, torch.rand(count, generator=generator, dtype=torch.float64) * total[-1])
@@ -96,12 +121,14 @@ def initial_field(
 
     near, neighbours = cKDTree(jittered.numpy()).query(jittered.numpy(), k=min(count, NEIGHBOURS))
     # A lone Gaussian in a flat region would be huge, cost thousands of pixels a step, and have no detail to carry.
-    voxels = torch.from_numpy(near[:, 1:4].mean(1).clip(0.5, WIDEST))
+    voxels = torch.from_numpy(near[:, 1:4].mean(1).clip(0.5, widest))
     overlap = torch.exp(-0.5 * (torch.from_numpy(near) / voxels[torch.from_numpy(neighbours)]).square()).sum(1)
     scales = voxels[:, None] * torch.tensor(grid.spacing[::-1], dtype=torch.float64)
     raw_gamma = torch.log(torch.expm1(torch.tensor(gamma, dtype=torch.float64)))
     # A density of exactly zero would be pruned before it has seen a view.
     density = (residual.flatten().cpu()[drawn] / overlap).float() + FAINT * torch.randn(count, generator=generator)
+    if not activation.signed:
+        density = density.clamp(min=FAINT)
 
     def parameter(values: torch.Tensor) -> torch.nn.Parameter:
         return torch.nn.Parameter(values.to(device=strength.device, dtype=strength.dtype))
@@ -111,8 +138,9 @@ def initial_field(
             "means": parameter(means),
             "scales": parameter(scales.log()),
             "quats": parameter(torch.tensor([1.0, 0, 0, 0]).repeat(count, 1)),
-            "densities": parameter(prelu_inverse(density, torch.tensor(gamma))),
+            "densities": parameter(activation.raw(density, torch.tensor(gamma))),
         },
         raw_gamma=parameter(raw_gamma),
         smallest=0.35 * min(grid.spacing),
+        activation=activation,
     )

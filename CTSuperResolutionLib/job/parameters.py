@@ -110,16 +110,34 @@ class Parameters:
         "prior", 1, 1, 50, low=1, high=1000,
         help="Denoising steps of the diffusion sampler.")
     start_step: int = _number(
-        "prior", 10, 10, 999, low=1, high=999,
-        help="Diffusion step to start from: 999 is pure noise, lower keeps more of the upsampled view.")
+        "prior", 0, 0, 999, low=0, high=999,
+        help="Diffusion step to start from: 999 is pure noise, lower keeps more of the upsampled view, 0 all.")
+    adaptive_frontal: float = _number(
+        "prior", 0, 0, 0, low=0, high=1000,
+        help="How far a frontal view may move before its start counts as too noisy (paper: 5); 0 for both is off.")
+    adaptive_lateral: float = _number(
+        "prior", 0, 0, 0, low=0, high=1000,
+        help="The same for a lateral view (paper: 6.5), with views between by the sine of their angle.")
+    time_travel: int = _number(
+        "prior", 1, 1, 1, low=1, high=100,
+        help="How often every denoising step is done, going back in time in between; 1 is straight on.")
     eta: float = _number(
         "prior", 0.0, 0.0, 0.99, low=0, high=1,
         help="Share of fresh noise in every denoising step; 0 is deterministic.")
     sigma_y: float = _number(
         "prior", 0.001, 0.001, 0.001, low=0, high=1, unit="of full scale",
         help="Noise that the sampler expects in the scan's own projections.")
+    meetings: int = _number(
+        "prior", 1, 2, 0, low=0, high=20,
+        help="How often the views meet in the volume, where slices are restored as well; 0 leaves each view alone.")
+    samples: int = _number(
+        "prior", 1, 1, 1, low=1, high=1000,
+        help="Samples drawn of every view; their mean is used, and their spread is written as an uncertainty map.")
+    restorer: str = _choice(
+        "prior", "ddnm+", "ddnm+", "ddnm+", choices=("ddnm+", "ddnm", "cubic", "bilinear", "none"),
+        help="What super-resolves the views: the prior by DDNM+ or DDNM, plain interpolation, or nothing.")
     null_space: float = _number(
-        "prior", 0.12, 0.12, 1.0, low=0, high=1,
+        "prior", 1.0, 1.0, 1.0, low=0, high=1,
         help="Share of what the prior adds to the views that is kept; 0 leaves the prior out.")
     gaussians: int = _number(
         "gaussians", 8_000, 30_000, 50_000, low=100, high=5_000_000,
@@ -148,9 +166,15 @@ class Parameters:
     lambda_tv: float = _number(
         "gaussians", 0.05, 0.05, 0.05, low=0, high=10,
         help="Weight of total variation of the volume in the loss.")
+    carrier: str = _choice(
+        "gaussians", "gaussians", "gaussians", "gaussians", choices=("gaussians", "grid", "fdk"),
+        help="What takes the views into the volume: Gaussians, least squares on voxels, or filtered backprojection.")
     base: str = _choice(
-        "gaussians", "consistent", "consistent", "cubic", choices=("consistent", "cubic"),
-        help="What the Gaussians add to: the upsampled volume made consistent with the scan, or as the paper has it.")
+        "gaussians", "consistent", "consistent", "cubic", choices=("consistent", "cubic", "none"),
+        help="What the views add to: the upsampled volume made consistent with the scan, the paper's cubic, or none.")
+    activation: str = _choice(
+        "gaussians", "prelu", "prelu", "prelu", choices=("prelu", "softplus", "relu", "sine"),
+        help="From raw to drawn densities; softplus and relu have no negative ones.")
     densify_every: int = _number(
         "gaussians", 50, 100, 100, low=1, high=100_000, unit="iterations",
         help="How often the field is refined (clone, split, prune), during the first half of the fit.")
@@ -159,11 +183,16 @@ class Parameters:
         help="Mean gradient of a position from which a Gaussian is cloned or split.")
     gamma: float = _number(
         "gaussians", 0.1, 0.1, 0.1, low=1e-6, high=1,
-        help="Starting slope of the density activation for negative densities.")
+        help="Starting slope of the prelu activation for negative densities.")
     consistency_rounds: int = _number(
         "result", 12, 12, 12, low=1, high=100,
         help="How often the result is made to agree with the scan and kept within the HU that matter can have.")
     # fmt: on
+
+    @property
+    def uses_prior(self) -> bool:
+        """Whether the diffusion prior is asked at all."""
+        return self.restorer in ("ddnm+", "ddnm") and self.null_space > 0
 
     @classmethod
     def of(cls, preset: str, settings: Mapping[str, Value] = MappingProxyType({})) -> Parameters:
@@ -186,6 +215,11 @@ class Parameters:
             raise JobError(
                 f"{numbers.ddim_steps} denoising steps do not fit below diffusion step {numbers.start_step}; "
                 "lower ddim_steps or raise start_step."
+            )
+        if numbers.samples > 1 and not numbers.start_step:
+            raise JobError(
+                "Several samples from start_step 0 would all be the same, for it draws no noise; "
+                "set start_step to 1 or more, such as 10."
             )
         return numbers
 

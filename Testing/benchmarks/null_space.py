@@ -38,7 +38,7 @@ def restored_views(scan: Volume, spec: JobSpec) -> tuple[torch.Tensor, torch.Ten
     def watched_restore(
         coarse: torch.Tensor, views: torch.Tensor, degradation: object, *rest: object, **options: object
     ):
-        kept["restored"] = restore(coarse, views, degradation, *rest, **options)
+        kept["restored"] = restore(coarse, views, degradation, *rest, **options).views
         kept["views"], kept["degradation"] = views, degradation
         raise Seen
 

@@ -15,6 +15,7 @@ from pathlib import Path
 import torch
 
 from CTSuperResolutionLib import pipeline
+from CTSuperResolutionLib.diffusion.ddnm import Restored
 from CTSuperResolutionLib.evaluation.metrics import psnr, ssim
 from CTSuperResolutionLib.job.events import Progress
 from CTSuperResolutionLib.job.spec import JobSpec, parse_settings
@@ -47,8 +48,8 @@ def super_resolve_with(truth: Volume, scan: Volume, spec: JobSpec, clock: FitClo
         places.append(place)
         return project(volume, *place, **options)
 
-    def true_views(*_: object, **__: object) -> torch.Tensor:
-        return project(to_unit(torch.from_numpy(turn.volume(truth.array)), bounds), *places[-1])
+    def true_views(*_: object, **__: object) -> Restored:
+        return Restored(project(to_unit(torch.from_numpy(turn.volume(truth.array)), bounds), *places[-1]), None)
 
     pipeline.project, pipeline.restore = watched, true_views
     try:

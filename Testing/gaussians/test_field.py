@@ -8,15 +8,16 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from CTSuperResolutionLib.gaussians.backends.reference import voxelize
-from CTSuperResolutionLib.gaussians.density import prelu, prelu_inverse
+from CTSuperResolutionLib.gaussians.density import ACTIVATIONS, MOST_SINE
 from CTSuperResolutionLib.gaussians.density_control import PRUNE_BELOW, DensityControl, clone, split
-from CTSuperResolutionLib.gaussians.field import FAINT, GaussianField, edge_strength, energy, initial_field
+from CTSuperResolutionLib.gaussians.field import FAINT, GaussianField, edge_strength, energy, initial_field, matter
 from CTSuperResolutionLib.gaussians.scene import Scene
+from CTSuperResolutionLib.job.parameters import PARAMETERS
 
 SMALL = 0.12  # scene units, among the sizes of the fields below
 
 
-def small_field(count: int = 6, seed: int = 0) -> GaussianField:
+def small_field(count: int = 6, seed: int = 0, activation: str = "prelu") -> GaussianField:
     generator = torch.Generator().manual_seed(seed)
     values = {
         "means": torch.rand(count, 3, generator=generator) - 0.5,
@@ -25,7 +26,10 @@ def small_field(count: int = 6, seed: int = 0) -> GaussianField:
         "densities": torch.randn(count, generator=generator),
     }
     return GaussianField(
-        {k: torch.nn.Parameter(v) for k, v in values.items()}, torch.nn.Parameter(torch.tensor(-2.0)), 1e-4
+        {k: torch.nn.Parameter(v) for k, v in values.items()},
+        torch.nn.Parameter(torch.tensor(-2.0)),
+        1e-4,
+        ACTIVATIONS[activation],
     )
 
 
@@ -38,29 +42,58 @@ def stepped_optimizers(field: GaussianField) -> dict[str, torch.optim.Optimizer]
     return optimizers
 
 
-@given(st.floats(-1e3, 1e3), st.floats(1e-3, 10))
-def test_prelu_and_its_inverse(density, gamma):
-    gamma = torch.tensor(gamma, dtype=torch.float64)
-    raw = prelu_inverse(torch.tensor(density, dtype=torch.float64), gamma)
-    assert prelu(raw, gamma).item() == pytest.approx(density, rel=1e-12, abs=1e-300)
+RANGES = {"prelu": (-1e3, 1e3), "softplus": (1e-8, 1e3), "relu": (0, 1e3), "sine": (-MOST_SINE, MOST_SINE)}
 
 
-def test_prelu_slopes():
-    raw = torch.tensor([-2.0, 3.0], requires_grad=True)
-    prelu(raw, torch.tensor(0.1)).sum().backward()
-    torch.testing.assert_close(raw.grad, torch.tensor([0.1, 1.0]))
+def test_the_table_of_parameters_offers_every_activation():
+    assert PARAMETERS["activation"].choices == tuple(ACTIVATIONS) == tuple(RANGES)
+
+
+@pytest.mark.parametrize("name", ACTIVATIONS)
+@given(share=st.floats(0, 1), gamma=st.floats(1e-3, 10))
+def test_an_activation_and_its_inverse(name, share, gamma):
+    (low, high), phi = RANGES[name], ACTIVATIONS[name]
+    density, gamma = low + share * (high - low), torch.tensor(gamma, dtype=torch.float64)
+    raw = phi.raw(torch.tensor(density, dtype=torch.float64), gamma)
+    assert phi.density(raw, gamma).item() == pytest.approx(density, rel=1e-9, abs=1e-15)  # torch: linear from z = 20
+
+
+@pytest.mark.parametrize(
+    ("name", "expected"),
+    [
+        ("prelu", lambda z: z if z >= 0 else 0.1 * z),
+        ("softplus", lambda z: math.log1p(math.exp(z))),
+        ("relu", lambda z: max(z, 0.0)),
+        ("sine", math.sin),
+    ],
+)
+def test_activations_and_their_slopes(name, expected):
+    """Against the closed forms, and their central differences."""
+    raw = torch.tensor([-3.0, -0.7, 0.2, 1.5, 4.0], dtype=torch.float64, requires_grad=True)
+    density = ACTIVATIONS[name].density(raw, torch.tensor(0.1, dtype=torch.float64))
+    assert density.tolist() == pytest.approx([expected(z) for z in raw.tolist()], abs=1e-14)
+    density.sum().backward()
+    slopes = [(expected(z + 1e-6) - expected(z - 1e-6)) / 2e-6 for z in raw.tolist()]
+    assert raw.grad.tolist() == pytest.approx(slopes, abs=1e-8)
+
+
+@pytest.mark.parametrize("name", ACTIVATIONS)
+def test_only_signed_activations_have_negative_densities(name):
+    density = ACTIVATIONS[name].density(torch.linspace(-9, 9, 200), torch.tensor(0.1))
+    assert bool((density < 0).any()) == ACTIVATIONS[name].signed == (name in ("prelu", "sine"))
 
 
 class TestStart:
     shape, spacing = (20, 24, 28), (1.5, 1.0, 1.0)
 
-    def start(self, seed: int = 0, count: int = 500) -> GaussianField:
+    def start(self, seed: int = 0, count: int = 500, **options) -> GaussianField:
         volume = torch.zeros(self.shape)
         volume[5:15, 6:18, 7:21] = 1.0
         residual = torch.full(self.shape, -0.2)
         grid = Scene.around(self.shape, self.spacing).grid
         generator = torch.Generator().manual_seed(seed)
-        return initial_field(edge_strength(volume, grid), residual, grid, count=count, gamma=0.1, generator=generator)
+        strength = edge_strength(volume, grid)
+        return initial_field(strength, residual, grid, count=count, gamma=0.1, generator=generator, **options)
 
     def test_gaussians_sit_on_edges(self):
         grid = Scene.around(self.shape, self.spacing).grid
@@ -86,6 +119,37 @@ class TestStart:
         densities = self.start().gaussians()[3].detach()
         assert densities.max() < 0 and (densities - densities.mean()).std() > 0.5 * FAINT
 
+    @pytest.mark.parametrize("name", ["softplus", "relu"])
+    def test_without_negative_densities_a_negative_residual_starts_faint(self, name):
+        field = self.start(activation=ACTIVATIONS[name])
+        torch.testing.assert_close(field.gaussians()[3].detach(), torch.full((500,), FAINT))
+
+    def test_a_sine_starts_where_it_still_has_a_slope(self):
+        field = self.start(activation=ACTIVATIONS["sine"])
+        signed = self.start().gaussians()[3].detach()
+        torch.testing.assert_close(field.gaussians()[3].detach(), signed)
+        grid, bright = Scene.around(self.shape, self.spacing).grid, torch.full(self.shape, 1e3)
+        generator, sine = torch.Generator().manual_seed(0), ACTIVATIONS["sine"]
+        bright = initial_field(bright, bright, grid, count=50, gamma=0.1, generator=generator, activation=sine)
+        field_densities = bright.gaussians()[3]
+        field_densities.sum().backward()
+        assert field_densities.max() < 1 and bright.parameters["densities"].grad.min() > 0.1
+
+    def test_a_whole_field_sits_where_matter_is(self):
+        volume = torch.full(self.shape, 0.04)
+        volume[5:15, 6:18, 7:21] = 0.4
+        grid, generator = Scene.around(self.shape, self.spacing).grid, torch.Generator().manual_seed(0)
+        field = initial_field(matter(volume), volume, grid, count=2000, gamma=0.1, generator=generator)
+        index = (field.parameters["means"].detach().flip(1) - torch.tensor(grid.first)) / torch.tensor(grid.spacing)
+        z, y, x = index.round().long().clamp(min=0).unbind(1)
+        assert (volume[z, y, x] > 0.05).float().mean() > 0.98
+
+    def test_few_gaussians_may_start_wide(self):
+        """A field without a base fills the inside of organs."""
+        step = math.log(1.5 * Scene.around(self.shape, self.spacing).grid.spacing[1])
+        narrow, wide = (self.start(count=20, **o).parameters["scales"][:, 0].max() for o in ({}, {"widest": 6.0}))
+        assert narrow.item() == pytest.approx(step) and wide > step + 0.5
+
     def test_by_energy_they_sit_where_the_residual_is(self):
         residual = torch.zeros(self.shape)
         residual[4, 5, 6], residual[15, 20, 22] = 2.0, -1.0
@@ -99,16 +163,19 @@ class TestStart:
         assert torch.equal(first, again) and not torch.equal(first, other)
 
 
-def test_cloning_changes_nothing_of_the_field():
-    field, grid = small_field(), Scene.around((16, 16, 16), (1, 1, 1)).grid
+@pytest.mark.parametrize("name", ACTIVATIONS)
+def test_cloning_changes_nothing_of_the_field(name):
+    field, grid = small_field(activation=name), Scene.around((16, 16, 16), (1, 1, 1)).grid
     before = voxelize(*field.gaussians(), grid).detach()
     clone(field, stepped_optimizers(field), torch.tensor([1, 0, 1, 0, 0, 1], dtype=torch.bool))
     assert len(field) == 9
     torch.testing.assert_close(voxelize(*field.gaussians(), grid).detach(), before)
 
 
-def test_splitting_keeps_the_mass():
-    field = small_field()
+@pytest.mark.parametrize("name", ACTIVATIONS)
+def test_splitting_keeps_the_mass(name):
+    field = small_field(activation=name)
+    field.parameters["densities"].data *= 0.2  # a sine's would go beyond 1
 
     def mass() -> torch.Tensor:
         _, scales, _, densities = field.gaussians()
@@ -154,6 +221,16 @@ class TestControl:
         field, _, _ = self.refined([0.0] * 6, densities={0: -5.0, 1: 0.5 * PRUNE_BELOW, 2: -2 * PRUNE_BELOW})
         assert len(field) == 5
         assert -5.0 in field.parameters["densities"] and torch.tensor(-2 * PRUNE_BELOW) in field.parameters["densities"]
+
+    def test_a_relu_that_went_negative_is_pruned(self):
+        """It draws nothing and has no gradient to come back with."""
+        field = small_field(activation="relu")
+        field.parameters["densities"].data[:] = torch.tensor([-1.0, 0.5, -0.01, 0.2, 0.3, 0.4])
+        field.parameters["means"].grad = torch.zeros(6, 3)
+        control = DensityControl(gradient=0.5, small=SMALL, limit=100)
+        control.collect(field)
+        control.refine(field, stepped_optimizers(field))
+        assert field.parameters["densities"].tolist() == pytest.approx([0.5, 0.2, 0.3, 0.4])
 
     def test_optimizer_states_follow(self):
         field, optimizers, _ = self.refined([1.0, 0.1, 0.6, 0.0, 0.4, 0.0], densities={3: 0.0})

@@ -10,6 +10,7 @@ from skimage.metrics import structural_similarity
 
 from CTSuperResolutionLib.gaussians.backends import reference
 from CTSuperResolutionLib.gaussians.backends.reference import rasterize, voxelize
+from CTSuperResolutionLib.gaussians.density import ACTIVATIONS
 from CTSuperResolutionLib.gaussians.field import edge_strength, energy, initial_field
 from CTSuperResolutionLib.gaussians.fit import FitSettings, fit
 from CTSuperResolutionLib.gaussians.losses import total_variation, view_loss
@@ -17,6 +18,7 @@ from CTSuperResolutionLib.gaussians.residual import SLAB, voxelize_residual
 from CTSuperResolutionLib.gaussians.scene import Scene
 from CTSuperResolutionLib.geometry import parallel_beam
 from CTSuperResolutionLib.job.events import Progress
+from CTSuperResolutionLib.projection import project
 from CTSuperResolutionLib.projection.least_squares import least_squares
 
 SHAPE, SPACING = (20, 24, 24), (2.0, 1.5, 1.5)
@@ -179,3 +181,22 @@ def test_starting_at_the_residual_is_starting_near(case):
         found = voxelize_residual(field, scene.grid, kernels=reference, progress=Progress())
         errors[name] = float((found - truth).norm())
     assert errors["residual"] < 0.95 * errors["edges"]
+
+
+@pytest.mark.parametrize("name", ACTIVATIONS)
+def test_only_signed_activations_can_take_away(case, name):
+    """The views of a residual that only takes away: the positive activations can do no better than nothing."""
+    scene, geometry, _, base, views, _ = case
+    missing = least_squares(base - views, SHAPE, SPACING, geometry).clamp(min=0).neg()
+    views = base + project(missing, SPACING, geometry)
+    generator, activation = torch.Generator().manual_seed(0), ACTIVATIONS[name]
+    field = initial_field(
+        energy(missing), missing, scene.grid, count=200, gamma=0.1, generator=generator, activation=activation
+    )
+    options = FitSettings(30, 2, 3, 1, 200, 0.0, 0.5, 1000, 5e-5, 0)
+    fit(field, views, base, geometry, scene, options, kernels=reference)
+    found = voxelize_residual(field, scene.grid, kernels=reference, progress=Progress())
+    if activation.signed:
+        assert (found - missing).norm() < 0.8 * missing.norm()
+    else:
+        assert found.min() >= 0 and (found - missing).norm() > 0.999 * missing.norm()

@@ -1,0 +1,146 @@
+"""From the sharpened volume to views that the prior restored, agreeing with the scan and with each other."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+import torch
+
+from CTSuperResolutionLib.degradation import Degradation
+from CTSuperResolutionLib.diffusion.adaptive import start_thresholds
+from CTSuperResolutionLib.diffusion.batches import Batches, batch_size
+from CTSuperResolutionLib.diffusion.ddnm import SamplerSettings, restore, sampler_steps
+from CTSuperResolutionLib.diffusion.images import guess_clean
+from CTSuperResolutionLib.diffusion.noise_streams import NoiseStreams
+from CTSuperResolutionLib.diffusion.prior import Prior
+from CTSuperResolutionLib.geometry import ScanGeometry
+from CTSuperResolutionLib.job.events import Progress
+from CTSuperResolutionLib.job.parameters import Parameters
+from CTSuperResolutionLib.meeting import meet, meeting_steps
+from CTSuperResolutionLib.projection import project
+from CTSuperResolutionLib.projection.least_squares import least_squares
+
+
+@dataclass(frozen=True, eq=False)
+class RestoredViews:
+    """What the prior makes of a scan; all are means over its samples.
+
+    Attributes:
+        views: restored, (views, v, u), value x mm.
+        volume: the sharpened volume with what the views of all meetings agreed on, (z, y, x), in [0, 1].
+        volume_views: its projections: what the views were before they were restored for the last time.
+        uncertainty: standard deviation over the samples of the volume that each one's views give, (z, y, x), in
+            [0, 1] (n − 1 in the denominator); None for a single sample.
+    """
+
+    views: torch.Tensor
+    volume: torch.Tensor
+    volume_views: torch.Tensor
+    uncertainty: torch.Tensor | None
+
+
+def restore_views(
+    volume: torch.Tensor,
+    volume_views: torch.Tensor,
+    spacing: tuple[float, float, float],
+    geometry: ScanGeometry,
+    degradation: Degradation,
+    prior: Prior,
+    p: Parameters,
+    *,
+    seed: int,
+    agree: Callable[[torch.Tensor], torch.Tensor],
+    progress: Progress,
+) -> RestoredViews:
+    """Restore the views of a volume; as often as asked let them meet in the volume, project it, and restore again.
+
+    Args:
+        volume: sharpened, (z, y, x), in [0, 1]. volume_views: its projections, (views, v, u), value x mm.
+        spacing: mm, (z, y, x). geometry: of the views. degradation: A over the detector.
+        prior: what restores. p: how. seed: of all that is drawn.
+        agree: makes a volume in [0, 1] agree with the scan.
+        progress: advanced by :func:`restoration_steps`.
+    """
+    restoration = _Restoration(spacing, geometry, degradation, prior, p, seed, agree, progress)
+    if p.samples == 1:
+        return RestoredViews(*restoration.draw(volume, volume_views, 0), uncertainty=None)
+    sums = [torch.zeros_like(array) for array in (volume_views, volume, volume_views)]
+    mean, squares = torch.zeros_like(volume), torch.zeros_like(volume)
+    for sample in range(p.samples):
+        drawn = restoration.draw(volume, volume_views, sample)
+        for total, array in zip(sums, drawn, strict=True):
+            total += array / p.samples
+        # Welford's way: mean and variance in one pass, no sample kept.
+        beyond = restoration.reconstruct(*drawn) - mean
+        mean += beyond / (sample + 1)
+        squares += beyond.square() * (sample / (sample + 1))
+    return RestoredViews(*sums, uncertainty=(squares / (p.samples - 1)).sqrt())
+
+
+class _Restoration:
+    def __init__(self, spacing, geometry, degradation, prior, p, seed, agree, progress) -> None:  # noqa: ANN001
+        self._spacing, self._geometry, self._degradation, self._agree = spacing, geometry, degradation, agree
+        self._prior, self._p, self._seed, self._progress = prior, p, seed, progress
+
+    def draw(
+        self, volume: torch.Tensor, volume_views: torch.Tensor, sample: int
+    ) -> tuple[torch.Tensor, torch.Tensor, torch.Tensor]:
+        """One sample: restored views, the volume they were taken from, and its projections."""
+        settings = sampler_settings(self._p, self._geometry, volume.device, seed=self._seed, sample=sample)
+        measured = self._degradation.apply(volume_views)
+        views = self._restored(measured, volume_views, settings)
+        for meeting in range(self._p.meetings):
+            volume = meet(
+                views,
+                volume_views,
+                volume,
+                self._spacing,
+                self._geometry,
+                restore_slices=lambda slices, axis, first, meeting=meeting: self._slices(
+                    slices, (sample, meeting, axis, first)
+                ),
+                agree=self._agree,
+                progress=self._progress,
+            )
+            volume_views = project(volume, self._spacing, self._geometry, progress=self._progress)
+            views = self._restored(measured, volume_views, settings)
+        return views, volume, volume_views
+
+    def reconstruct(self, views: torch.Tensor, volume: torch.Tensor, volume_views: torch.Tensor) -> torch.Tensor:
+        """The volume that restored views give, (z, y, x)."""
+        return volume + least_squares(views - volume_views, volume.shape, self._spacing, self._geometry)
+
+    def _restored(self, measured: torch.Tensor, views: torch.Tensor, settings: SamplerSettings) -> torch.Tensor:
+        drawn = restore(measured, views, self._degradation, self._prior, settings, progress=self._progress)
+        # Part of what a weak prior draws is wrong; Wiener's factor, correlation over energy, says what to keep.
+        return torch.lerp(views, drawn, self._p.null_space)
+
+    def _slices(self, slices: torch.Tensor, stream: tuple[int, ...]) -> torch.Tensor:
+        network = Batches(self._prior, batch_size(slices.shape[1:], slices.device), Progress())
+        noise = NoiseStreams([(self._seed, *stream, k) for k in range(len(slices))], slices[0])
+        return torch.lerp(slices, guess_clean(slices, network, self._p.start_step, noise), self._p.null_space)
+
+
+def sampler_settings(
+    p: Parameters, geometry: ScanGeometry, device: torch.device, *, seed: int, sample: int
+) -> SamplerSettings:
+    """How one sample of the views is drawn."""
+    return SamplerSettings(
+        steps=p.ddim_steps,
+        start_step=p.start_step,
+        eta=p.eta,
+        sigma_y=p.sigma_y if p.restorer == "ddnm+" else 0.0,
+        time_travel=p.time_travel,
+        thresholds=start_thresholds(geometry.angles, p.adaptive_frontal, p.adaptive_lateral),
+        batch=batch_size(geometry.detector_shape, device),
+        seed=seed,
+        sample=sample,
+    )
+
+
+def restoration_steps(p: Parameters, geometry: ScanGeometry, shape: tuple[int, int, int]) -> int:
+    """How often :func:`restore_views` advances its progress."""
+    settings = sampler_settings(p, geometry, torch.device("cpu"), seed=0, sample=0)
+    sampling = sampler_steps(settings, p.views)
+    return p.samples * (sampling + p.meetings * (sampling + meeting_steps(p.views, shape) + p.views))
