@@ -1,0 +1,129 @@
+"""ctsr evaluate: degrade CTs, super-resolve them by several methods, and score the results.
+
+FOLDER holds CTs of high resolution (NRRD, MHA, NIfTI; one file will do). Every CT at every scale is a case. The
+reference is the middle of the CT at --iso mm; the scan is the reference blurred by a Gaussian of one voxel and sampled
+by a Lanczos-5 sinc. OUT gets table.md, results.csv, results.json and a figure for every case, and in OUT/cases what
+every method came to: the same command goes on where it was stopped. After the code has changed, delete OUT/cases.
+Volumes lie in a private temporary folder while they are worked on; a figure shows a part of one slice.
+
+Robustness: --noise adds noise to the scans, and --blur-factor blurs them more or less than the methods assume.
+"""
+
+from __future__ import annotations
+
+import argparse
+import re
+import tempfile
+from pathlib import Path
+from typing import Any
+
+from CTSuperResolutionLib.evaluation.methods import DEFAULT_METHODS, METHODS, parse_methods
+from CTSuperResolutionLib.job.errors import JobError
+from CTSuperResolutionLib.job.events import Reporter
+from CTSuperResolutionLib.job.parameters import DEFAULT_PRESET, PRESET_NAMES, unknown
+from CTSuperResolutionLib.job.priors import DEFAULT_PRIOR
+from CTSuperResolutionLib.job.spec import JobSpec, parse_scale, parse_settings
+from CTSuperResolutionLib.results import OutputFolder
+
+BLUR = 1.0  # σ of the paper's scans, in voxels of the reference
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """Arguments of the command."""
+    option = parser.add_argument
+    option("folder", metavar="FOLDER", help="the CTs, or one CT")
+    option("output", metavar="OUT", help="folder for tables and figures")
+    option("--scale", nargs="+", default=["4", "8"], metavar="S", help="2, 4, 8 or z,y,x; several (default 4 8)")
+    option("--iso", type=float, default=1.0, metavar="MM", help="spacing of references; 0 keeps the CT's (default 1)")
+    option("--crop", default="128,192,192", metavar="Z,Y,X", help="most voxels of references (default 128,192,192)")
+    option("--methods", default=",".join(DEFAULT_METHODS), metavar="LIST", help="of those below (default %(default)s)")
+    option("--preset", default=DEFAULT_PRESET, help=f"{', '.join(PRESET_NAMES)} (default {DEFAULT_PRESET})")
+    prior = parser.add_mutually_exclusive_group()
+    prior.add_argument("--prior", default=DEFAULT_PRIOR, help=f"name or folder of a prior (default {DEFAULT_PRIOR})")
+    prior.add_argument(
+        "--priors", type=Path, metavar="FILE", help='a prior for every CT, as JSON {"name of the CT": "folder"}'
+    )
+    option("--blur-factor", type=float, default=1.0, metavar="X", help="times the blur of scans (default 1)")
+    option("--noise", type=float, default=0.0, metavar="HU", help="standard deviation of noise in scans")
+    option("--set", action="append", default=[], metavar="NAME=VALUE", help="as for 'ctsr run'; may be repeated")
+    option("--seed", type=int, default=0, help="of all random numbers (default 0)")
+    option("--device", default="auto", help="auto, cpu or cuda (default auto)")
+    option("--engine", default="local", help="local, or ray to share the work of many (default local)")
+    option("--ray-address", metavar="A", help="of a Ray cluster; one is started here otherwise")
+    option("--keep-volumes", action="store_true", help="keep every result as OUT/cases/CASE/METHOD.nrrd")
+    names = "\n".join(f"  {name:<16} {method.help}" for name, method in METHODS.items())
+    parser.epilog = f"methods:\n{names}"
+
+
+def execute(options: argparse.Namespace, progress: Reporter) -> dict[str, Any]:
+    """Run the command."""
+    values = _checked(options)
+    from CTSuperResolutionLib.evaluation.cases import case_name, find_cts
+    from CTSuperResolutionLib.evaluation.engines import ENGINES, find_ray
+    from CTSuperResolutionLib.evaluation.evaluate import Request, evaluate
+    from CTSuperResolutionLib.evaluation.priors import read_priors_map
+    from CTSuperResolutionLib.evaluation.protocol import Recipe
+    from CTSuperResolutionLib.evaluation.store import Store
+
+    if options.engine not in ENGINES:
+        raise unknown("engine", options.engine, ENGINES)
+    if options.engine == "ray":
+        find_ray()
+    cts = find_cts(Path(options.folder))
+    priors = dict.fromkeys(cts, options.prior) if options.priors is None else read_priors_map(options.priors, cts)
+    crop, blur = values.pop("crop"), BLUR * options.blur_factor
+    request = Request(
+        cts=cts,
+        recipe=Recipe(options.iso, crop, blur, options.noise, options.seed),
+        priors=priors,
+        engine=options.engine,
+        ray_address=options.ray_address,
+        keep_volumes=options.keep_volumes,
+        **values,
+    )
+    out = OutputFolder(options.output)
+    private = OutputFolder(tempfile.gettempdir())
+    for folder in (out, private):
+        progress.cancellation.on_kill(folder.discard)
+    with out, private:
+        figures = (f"figure-{case_name(ct, scale)}.png" for ct in cts for scale in request.scales)
+        out.require_replaceable(("results.csv", "results.json", "table.md", *figures), options.folder)
+        report = evaluate(request, Store(out.path / "cases"), private.staging, out.staging, progress)
+        progress.cancellation.close()
+        files = out.publish()
+    return {"files": {name: str(path.resolve()) for name, path in files.items()}, "report": report}
+
+
+def describe(found: dict[str, Any]) -> str:
+    """What a terminal shows of the result."""
+    from CTSuperResolutionLib.evaluation.table import format_tables
+
+    return "\n".join([format_tables(found["report"]), *(f"  {path}" for path in found["files"].values())])
+
+
+def _checked(options: argparse.Namespace) -> dict[str, Any]:
+    """What can be judged before anything is loaded."""
+    settings = dict(parse_settings(options.set))
+    scales = tuple(dict.fromkeys(map(parse_scale, options.scale)))
+    for scale in scales:
+        if scale == "isotropic":
+            raise JobError("Evaluating takes whole factors: give --scale 4 or three factors z,y,x.")
+        names = ("preset", "prior", "seed", "device")
+        given = {name: getattr(options, name) for name in names}
+        JobSpec("-", "-", scale=scale, settings=settings, **given).refinement((1.0, 1.0, 1.0))
+    crop = re.fullmatch(r"([1-9]\d{0,4}),([1-9]\d{0,4}),([1-9]\d{0,4})", options.crop.replace(" ", ""))
+    if crop is None:
+        raise JobError(f"The crop '{options.crop}' is not three numbers of voxels z,y,x such as 128,192,192.")
+    for name, low, high in (("iso", 0, 100), ("blur-factor", 0, 10), ("noise", 0, 1e4)):
+        value = getattr(options, name.replace("-", "_"))
+        if not low <= value <= high:
+            raise JobError(f"--{name} is to be from {low} to {high:g}, not {value:g}.")
+    return {
+        "scales": scales,
+        "crop": tuple(map(int, crop.groups())),
+        "methods": parse_methods(options.methods),
+        "preset": options.preset,
+        "settings": settings,
+        "seed": options.seed,
+        "device": options.device,
+    }

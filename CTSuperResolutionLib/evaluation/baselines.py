@@ -1,0 +1,36 @@
+"""The methods that are a few lines: interpolation, and interpolation made to agree with the scan."""
+
+from __future__ import annotations
+
+import torch
+
+from CTSuperResolutionLib.consistency import agree_with_scan
+from CTSuperResolutionLib.degradation import assumed_blur, make_degradation
+from CTSuperResolutionLib.job.spec import JobSpec
+from CTSuperResolutionLib.upsampling import upsample
+from CTSuperResolutionLib.volume.volume import Volume
+
+
+def baseline(name: str, scan: Volume, spec: JobSpec) -> Volume:
+    """Upsample a scan.
+
+    Args:
+        name: "trilinear", "cubic" or "consistent" (cubic, then the first step of the pipeline: what the blur and
+            damping of ``spec`` say of the scan).
+        scan: HU, (z, y, x).
+        spec: its scale and parameters are looked at.
+    """
+    factors, p = spec.factors(scan.spacing, scan.shape), spec.parameters
+    coarse = torch.from_numpy(scan.array)
+    if name == "trilinear":
+        # Samples at voxel centres; beyond the outer ones the edge value goes on.
+        fine = torch.nn.functional.interpolate(
+            coarse[None, None], scale_factor=tuple(map(float, factors)), mode="trilinear", align_corners=False
+        )[0, 0]
+    else:
+        fine = upsample(coarse, factors)
+    if name == "consistent":
+        degradation = make_degradation(fine.shape, factors, kernel=p.kernel, blur=assumed_blur(p.blur, factors))
+        trusted = degradation.trusted(coarse, fine, p.damping)
+        fine = agree_with_scan(fine, trusted, degradation, rounds=p.consistency_rounds)
+    return scan.with_array(fine.numpy(), factors)

@@ -1,0 +1,96 @@
+"""The CTs to evaluate and the cases that they make: a case is a CT at a scale."""
+
+from __future__ import annotations
+
+import hashlib
+from dataclasses import dataclass
+from pathlib import Path
+from typing import IO
+
+import numpy as np
+
+from CTSuperResolutionLib.job.errors import JobError
+from CTSuperResolutionLib.volume.reading import FORMATS
+from CTSuperResolutionLib.volume.volume import Volume
+
+
+@dataclass(frozen=True)
+class Case:
+    """A reference and the scan that was made of it, in a file.
+
+    Attributes:
+        ct: name of the CT's file, without its ending. scale: as a job has it, "4" or "4,1,1".
+        blur: σ of the scan's blur, in voxels of the reference.
+        shape, spacing: of the scan, voxels and mm, (z, y, x).
+        digest: SHA-256 of the reference.
+        path: what :func:`load_volume` reads.
+    """
+
+    ct: str
+    scale: str
+    blur: float
+    shape: tuple[int, int, int]
+    spacing: tuple[float, float, float]
+    digest: str
+    path: Path
+
+    @property
+    def name(self) -> str:
+        """What files of the case are called."""
+        return case_name(self.ct, self.scale)
+
+
+def case_name(ct: str, scale: str) -> str:
+    """Name of the case of a CT at a scale."""
+    return f"{ct}-{scale.replace(',', 'x')}"
+
+
+def save_case(ct: str, scale: str, reference: Volume, scan: Volume, *, blur: float, folder: Path) -> Case:
+    """Write the volumes of a case into a folder."""
+    path = folder / f"{case_name(ct, scale)}.npz"
+    values = {}
+    for name, volume in (("reference", reference), ("scan", scan)):
+        values[name] = volume.array
+        values[f"{name}_grid"] = np.array([*volume.spacing, *volume.origin, *volume.direction])
+    np.savez(path, **values)
+    grid = repr((reference.shape, reference.spacing)).encode()
+    digest = hashlib.sha256(grid + reference.array.tobytes()).hexdigest()
+    return Case(ct, scale, blur, scan.shape, scan.spacing, digest, path)
+
+
+def load_volume(file: Path | IO[bytes], name: str) -> Volume:
+    """The volume "reference" or "scan" of a saved case, from its path or its open file."""
+    with np.load(file) as values:
+        grid = values[f"{name}_grid"].tolist()
+        return Volume(values[name], tuple(grid[:3]), tuple(grid[3:6]), tuple(grid[6:]))
+
+
+def find_cts(folder: Path) -> dict[str, Path]:
+    """CT files by their names without endings, in order: those of a folder, not below it, or one file.
+
+    Raises:
+        JobError: there is none, or two have one name.
+    """
+    if folder.is_file():
+        return {_stem(folder): folder}
+    if not folder.is_dir():
+        raise JobError(f"There is no folder or file {folder}; name a folder of CTs.")
+    try:
+        paths = sorted(path for path in folder.iterdir() if path.is_file() and not path.name.startswith("."))
+    except OSError as error:
+        raise JobError(f"The folder {folder} cannot be read ({error.strerror}); choose another one.") from None
+    found: dict[str, Path] = {}
+    for path in paths:
+        if not path.name.lower().endswith(tuple(FORMATS)):
+            continue
+        if _stem(path) in found:
+            raise JobError(f"{found[_stem(path)].name} and {path.name} have one name in {folder}; rename one of them.")
+        found[_stem(path)] = path
+    if not found:
+        raise JobError(f"There is no CT in {folder}; put NRRD, MHA or NIfTI files into it.")
+    return found
+
+
+def _stem(path: Path) -> str:
+    endings = [ending for ending in FORMATS if path.name.lower().endswith(ending)]
+    return path.name[: -len(max(endings, key=len))] if endings else path.stem

@@ -1,0 +1,154 @@
+"""A task in a process of its own, so that its time and peak memory are its own and it can be stopped at once.
+
+The child gets the task as its argument and the case as its standard input, and gives the outcome on its standard
+output. Both ends are files that the operating system removes with the last process that has them open: no volume stays
+behind, however the work ends.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import sys
+import tempfile
+import time
+import zipfile
+from collections.abc import Callable
+from pathlib import Path
+from typing import IO, TYPE_CHECKING, Any
+
+import numpy as np
+
+from CTSuperResolutionLib import machine
+from CTSuperResolutionLib.evaluation.cases import load_volume
+from CTSuperResolutionLib.evaluation.methods import METHODS
+from CTSuperResolutionLib.evaluation.task import Outcome, Task
+from CTSuperResolutionLib.job.cancel import Cancellation
+from CTSuperResolutionLib.job.errors import JobError
+from CTSuperResolutionLib.job.events import Progress, Reporter, describe_error
+
+if TYPE_CHECKING:
+    from CTSuperResolutionLib.volume.volume import Volume
+
+ROOT = Path(__file__).resolve().parents[2]
+
+
+def run_task(task: Task, case: IO[bytes], check: Callable[[], None]) -> Outcome:
+    """Do a task in a child process.
+
+    Args:
+        task: what to do.
+        case: the file of the saved case, open and at its start.
+        check: called ten times a second; what it raises ends the child.
+
+    Raises:
+        JobError: it cannot be done; says which task and why.
+    """
+    with tempfile.TemporaryFile() as output, tempfile.TemporaryFile() as log:
+        code = _wait(task.to_json(), {"stdin": case, "stdout": output, "stderr": log}, check)
+        output.seek(0)
+        try:
+            with np.load(output) as found:
+                report = json.loads(str(found["report"]))
+                arrays = {name: found[name] for name in ("plane", "volume") if name in found}
+        except (OSError, ValueError, KeyError, EOFError, zipfile.BadZipFile):
+            raise JobError(
+                f"{task.method} on {task.case} ended without a result (exit code {code}), most often for want of "
+                "memory; choose a smaller --crop or a lower --preset."
+            ) from None
+        if "error" in report:
+            log.seek(0)
+            raise _error(task, report["error"], log.read().decode("utf-8", "replace"))
+        return Outcome(report, arrays["plane"], arrays.get("volume"))
+
+
+def _wait(argument: str, streams: dict[str, IO[bytes]], check: Callable[[], None]) -> int:
+    """Run this module until it ends; its exit code."""
+    environment = {**os.environ, "PYTHONPATH": os.pathsep.join(filter(None, [str(ROOT), os.environ.get("PYTHONPATH")]))}
+    # Out of reach of the terminal's Ctrl-C, which this process answers for both.
+    apart = {"creationflags": subprocess.CREATE_NEW_PROCESS_GROUP} if os.name == "nt" else {"start_new_session": True}
+    child = subprocess.Popen(
+        [sys.executable, "-m", __name__, argument, str(os.getpid())], env=environment, **streams, **apart
+    )
+    try:
+        while True:
+            check()
+            try:
+                return child.wait(timeout=0.1)
+            except subprocess.TimeoutExpired:
+                continue
+    finally:
+        child.kill()  # it has nothing to tidy
+        child.wait()
+
+
+def _error(task: Task, error: dict[str, Any], log: str) -> Exception:
+    name = f"{task.method} on {task.case}"
+    if error["kind"] == "memory":
+        return JobError(f"The memory ran out for {name}; choose a smaller --crop or a lower --preset.")
+    if error["exit_code"] == JobError.exit_code:
+        return JobError(f"{name}: {error['message']}")
+    return RuntimeError(f"{name}: {error['message']}\n{log}")
+
+
+def _main(task: Task, parent: int) -> None:
+    """In the child of the process with that number."""
+    with os.fdopen(os.dup(1), "wb") as output:
+        os.dup2(2, 1)  # what libraries print goes to the log
+        cancellation = Cancellation()
+        with cancellation.watching(stdin=False):
+            if os.name != "nt" and os.getppid() != parent:
+                cancellation.request("the program that started it has ended")  # before anybody watched it
+            progress = Reporter(lambda event: None, cancellation=cancellation)
+            try:
+                report, arrays = _do(task, progress)
+            except Exception as error:
+                import traceback
+
+                traceback.print_exc()
+                report, arrays = {"error": describe_error(error)}, {}
+            np.savez(output, report=np.array(json.dumps(report)), **arrays)
+
+
+def _do(task: Task, progress: Progress) -> tuple[dict[str, Any], dict[str, np.ndarray]]:
+    from CTSuperResolutionLib.evaluation.scores import score
+    from CTSuperResolutionLib.evaluation.view import figure_plane
+
+    scan = load_volume(sys.stdin.buffer, "scan")
+    run = _method(task, scan, progress)
+    started = time.perf_counter()
+    result = run()
+    seconds = time.perf_counter() - started
+    memory = machine.memory()  # before the reference is loaded and compared with
+    reference = load_volume(sys.stdin.buffer, "reference")
+    report = {
+        "scores": score(result, reference, scan, task.blur),
+        "seconds": round(seconds, 2),
+        "peak_mb": memory["peak_mb"],
+        "gpu_peak_mb": memory.get("gpu_peak_mb"),
+    }
+    plane = np.rint(figure_plane(result, reference)).clip(-32768, 32767).astype(np.int16)
+    return report, {"plane": plane, **({"volume": result.array} if task.keep_volume else {})}
+
+
+def _method(task: Task, scan: Volume, progress: Progress) -> Callable[[], Volume]:
+    """What makes the fine volume, its modules loaded."""
+    if METHODS[task.method].settings is None:
+        from CTSuperResolutionLib.evaluation.baselines import baseline
+
+        return lambda: baseline(task.method, scan, task.spec)
+    from CTSuperResolutionLib.needs import job_needs
+    from CTSuperResolutionLib.pipeline import super_resolve
+
+    needs = job_needs(task.spec, scan.shape, scan.spacing)
+    if not needs.fits:
+        raise JobError(
+            f"it needs about {needs.memory / 1e9:.1f} GB of memory and {needs.available / 1e9:.1f} GB are free; choose "
+            "a smaller --crop or a lower --preset."
+        )
+    return lambda: super_resolve(scan, task.spec, progress=progress).sr
+
+
+if __name__ == "__main__":
+    _main(Task.from_json(sys.argv[1]), int(sys.argv[2]))

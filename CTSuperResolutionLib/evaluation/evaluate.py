@@ -1,0 +1,220 @@
+"""From CTs to tables: every method on every case, what is there already taken from the store."""
+
+from __future__ import annotations
+
+import contextlib
+import itertools
+import json
+import os
+import platform
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any
+
+from CTSuperResolutionLib import machine
+from CTSuperResolutionLib.effort import stage_seconds
+from CTSuperResolutionLib.evaluation.cases import Case, case_name, load_volume, save_case
+from CTSuperResolutionLib.evaluation.engines import run_local, run_on_ray
+from CTSuperResolutionLib.evaluation.figure import case_figure
+from CTSuperResolutionLib.evaluation.methods import METHODS
+from CTSuperResolutionLib.evaluation.priors import KnownPrior, look_at_prior
+from CTSuperResolutionLib.evaluation.protocol import Recipe
+from CTSuperResolutionLib.evaluation.store import Store
+from CTSuperResolutionLib.evaluation.table import format_tables, write_csv
+from CTSuperResolutionLib.evaluation.task import Outcome, Task, task_key
+from CTSuperResolutionLib.evaluation.view import figure_plane
+from CTSuperResolutionLib.job.events import Progress
+from CTSuperResolutionLib.job.parameters import Value
+from CTSuperResolutionLib.job.priors import known_priors, prior_name
+from CTSuperResolutionLib.job.spec import JobSpec
+from CTSuperResolutionLib.results import NOT_FOR_DIAGNOSIS
+from CTSuperResolutionLib.volume.reading import read_volume
+
+READ_SECONDS, CHILD_SECONDS = 4.0, 8.0  # to read a CT; to start a child and score what it made
+
+
+@dataclass(frozen=True)
+class Request:
+    """What to evaluate.
+
+    Attributes:
+        cts: files by name. scales: as jobs have them. recipe: from a CT to a case. methods: names.
+        preset, settings, device, seed: of all methods; a method's own settings go before these.
+        priors: name or folder, for every CT.
+        engine: "local" or "ray". ray_address: of a cluster; None starts one here.
+        keep_volumes: whether results are kept.
+    """
+
+    cts: Mapping[str, Path]
+    scales: tuple[str, ...]
+    recipe: Recipe
+    methods: tuple[str, ...]
+    preset: str
+    settings: Mapping[str, Value]
+    device: str
+    seed: int
+    priors: Mapping[str, str]
+    engine: str
+    ray_address: str | None
+    keep_volumes: bool
+
+    def spec(self, ct: str, scale: str, method: str) -> JobSpec:
+        """The job of a method on a case.
+
+        Raises:
+            JobError: it is not allowed.
+        """
+        prior = self.priors[ct]
+        return JobSpec(
+            input="-",
+            output="-",
+            scale=scale,
+            preset=self.preset,
+            device=self.device,
+            prior=prior if prior in known_priors() else os.path.abspath(prior),
+            seed=self.seed,
+            settings={**self.settings, **(METHODS[method].settings or {})},
+        )
+
+
+def evaluate(request: Request, store: Store, private: Path, results: Path, progress: Progress) -> dict[str, Any]:
+    """Evaluate.
+
+    Args:
+        request: what.
+        store: outcomes of earlier evaluations, and of this one as they come.
+        private: folder for the cases, which the caller removes.
+        results: folder for results.csv, results.json, table.md and figure-CASE.png.
+        progress: told of a stage for every case.
+
+    Returns:
+        What results.json says.
+
+    Raises:
+        JobError: something cannot be read, done or written.
+    """
+    wanted = [(m, request.spec(ct, s, m)) for ct in request.cts for s in request.scales for m in request.methods]
+    needed = dict.fromkeys(spec.prior for method, spec in wanted if _asks_prior(method, spec))
+    priors = {prior: look_at_prior(prior) for prior in needed}
+    progress.plan({"prepare": READ_SECONDS * len(request.cts), **_planned(request), "write": 1.0 + len(wanted) / 10})
+    cases = _prepare(request, private, progress)
+    tasks = {case.name: _tasks(request, case, priors) for case in cases}
+    outcomes: dict[tuple[str, str], Outcome] = {}
+    missing: list[Task] = []
+    for task in (task for of_case in tasks.values() for task in of_case):
+        found = store.find(task)
+        if found is None:
+            missing.append(task)
+        else:
+            outcomes[task.case, task.method] = found
+    if outcomes:
+        progress.note(f"{len(outcomes)} of {len(outcomes) + len(missing)} results are there already.")
+
+    paths = {case.name: case.path for case in cases}
+    if request.engine == "ray":
+        coming = run_on_ray(missing, paths, request.ray_address, progress.check)
+    else:
+        coming = run_local(missing, paths, progress.check)
+    with contextlib.closing(coming):
+        for name, of_case in itertools.groupby(missing, key=lambda task: task.case):
+            left = list(of_case)
+            progress.stage(name, len(left))
+            for task in left:
+                outcome = outcomes[name, task.method] = next(coming)
+                store.put(task, outcome, paths[name])
+                progress.advance()
+
+    progress.stage("write", len(cases) + 1)
+    rows = [_row(case, task, outcomes[case.name, task.method], priors) for case in cases for task in tasks[case.name]]
+    for case in cases:
+        reference = load_volume(case.path, "reference")
+        planes = {method: outcomes[case.name, method].plane for method in request.methods}
+        path = results / f"figure-{case.name}.png"
+        case_figure(figure_plane(reference, reference), planes, reference.spacing, path, title=case.name)
+        progress.advance()
+    report = {
+        "note": NOT_FOR_DIAGNOSIS,
+        "versions": machine.versions(),
+        "platform": platform.platform(),
+        "recipe": asdict(request.recipe),
+        "preset": request.preset,
+        "settings": dict(request.settings),
+        "seed": request.seed,
+        "engine": request.engine,
+        "methods": {name: METHODS[name].help for name in request.methods},
+        "rows": rows,
+    }
+    (results / "results.json").write_text(json.dumps(report, indent=2) + "\n", encoding="utf-8")
+    (results / "table.md").write_text(format_tables(report), encoding="utf-8")
+    write_csv(rows, results / "results.csv")
+    progress.advance()
+    return report
+
+
+def _prepare(request: Request, private: Path, progress: Progress) -> list[Case]:
+    """Every CT is read before anything long begins, so that one that cannot be is said at once."""
+    progress.stage("prepare", len(request.cts))
+    cases = []
+    for ct, path in request.cts.items():
+        volume = read_volume(path)
+        progress.check()
+        reference = request.recipe.reference(volume)
+        del volume
+        for scale in request.scales:
+            factors = request.spec(ct, scale, "cubic").refinement(reference.spacing)
+            whole, scan = request.recipe.scan(ct, reference, factors)
+            cases.append(save_case(ct, scale, whole, scan, blur=request.recipe.blur, folder=private))
+        progress.advance()
+    return cases
+
+
+def _planned(request: Request) -> dict[str, float]:
+    """About the seconds of every case's stage, from the crop: nothing has been read yet."""
+    seconds = {}
+    spacing = (request.recipe.iso_mm or 1.0,) * 3
+    for ct in request.cts:
+        for scale in request.scales:
+            total = 0.0
+            for method in request.methods:
+                spec = request.spec(ct, scale, method)
+                factors = spec.refinement([1.0, 1.0, 1.0])
+                shape = [max(n // s, 1) for n, s in zip(request.recipe.crop, factors, strict=True)]
+                coarse = [d * s for d, s in zip(spacing, factors, strict=True)]
+                whole = METHODS[method].settings is not None
+                total += CHILD_SECONDS
+                total += sum(stage_seconds(spec.parameters, shape, factors, coarse).values()) if whole else 0
+            seconds[case_name(ct, scale)] = total
+    return seconds
+
+
+def _tasks(request: Request, case: Case, priors: Mapping[str, KnownPrior]) -> list[Task]:
+    tasks = []
+    for method in request.methods:
+        spec = request.spec(case.ct, case.scale, method)
+        prior = priors[spec.prior].sha256 if _asks_prior(method, spec) else None
+        key = task_key(case, method, spec, noise_hu=request.recipe.noise_hu, prior_sha256=prior)
+        tasks.append(Task(case.name, method, spec, case.blur, request.keep_volumes, key))
+    return tasks
+
+
+def _asks_prior(method: str, spec: JobSpec) -> bool:
+    return METHODS[method].settings is not None and spec.parameters.uses_prior
+
+
+def _row(case: Case, task: Task, outcome: Outcome, priors: Mapping[str, KnownPrior]) -> dict[str, Any]:
+    used = _asks_prior(task.method, task.spec)
+    report = outcome.report
+    return {
+        "case": case.name,
+        "ct": case.ct,
+        "scale": case.scale,
+        "method": task.method,
+        "prior": prior_name(task.spec.prior) if used else None,
+        "prior_sha256": priors[task.spec.prior].sha256 if used else None,
+        "seen": used and case.ct in priors[task.spec.prior].trained_on,
+        **report["scores"],
+        "seconds": report["seconds"],
+        "peak_mb": report["peak_mb"],
+        "gpu_peak_mb": report["gpu_peak_mb"],
+    }

@@ -1,0 +1,69 @@
+"""How an evaluated CT becomes a reference and a scan of it."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+import scipy.ndimage as ndi
+
+from CTSuperResolutionLib.job.errors import JobError
+from CTSuperResolutionLib.simulation import CLIP_HU, degrade
+from CTSuperResolutionLib.volume.checks import MIN_SIDE
+from CTSuperResolutionLib.volume.volume import Volume
+
+MULTIPLE = 8  # sides are cut to it, so that 2, 4 and 8 are compared on the same voxels
+
+
+@dataclass(frozen=True)
+class Recipe:
+    """What is done to a CT before anything is super-resolved.
+
+    Attributes:
+        iso_mm: spacing of the reference; 0 keeps the CT's grid.
+        crop: most voxels of the reference along (z, y, x), around the middle.
+        blur: σ of the scan's Gaussian blur, in voxels of the reference.
+        noise_hu: standard deviation of the noise in the scan.
+        seed: of that noise.
+    """
+
+    iso_mm: float
+    crop: tuple[int, int, int]
+    blur: float
+    noise_hu: float
+    seed: int
+
+    def reference(self, ct: Volume) -> Volume:
+        """The truth of a case: HU clipped, isotropic (linear, after a light blur where it coarsens), the middle of it.
+
+        Samples are taken from the first to the last voxel centre, as scipy's zoom does: the spacing is ``iso_mm`` up
+        to a voxel over the whole length.
+        """
+        hu = np.clip(ct.array, *CLIP_HU)
+        spacing, steps = np.array(ct.spacing), np.ones(3)
+        if self.iso_mm:
+            hu = ndi.gaussian_filter(hu, [0 if s >= self.iso_mm else 0.3 * self.iso_mm / s for s in spacing])
+            hu = ndi.zoom(hu, spacing / self.iso_mm, order=1)
+            steps = (np.array(ct.shape) - 1) / np.maximum(np.array(hu.shape) - 1, 1)  # CT voxels to a sample
+            spacing = np.full(3, self.iso_mm)
+        starts = [max(0, n // 2 - k // 2) for n, k in zip(hu.shape, self.crop, strict=True)]
+        stops = [min(n, n // 2 + k // 2) for n, k in zip(hu.shape, self.crop, strict=True)]
+        parts = (slice(a, a + (b - a) // MULTIPLE * MULTIPLE) for a, b in zip(starts, stops, strict=True))
+        array = np.ascontiguousarray(hu[tuple(parts)], dtype=np.float32)
+        return Volume(array, tuple(map(float, spacing)), ct.point(starts * steps), ct.direction)
+
+    def scan(self, name: str, reference: Volume, factors: tuple[int, int, int]) -> tuple[Volume, Volume]:
+        """The reference, cut at its ends to whole coarse voxels, and what a scanner would have seen of it.
+
+        Raises:
+            JobError: too little is left; says so of the CT called ``name``.
+        """
+        if any(n < MIN_SIDE * s for n, s in zip(reference.shape, factors, strict=True)):
+            there = " x ".join(map(str, reference.shape))
+            needed = " x ".join(str(MIN_SIDE * s) for s in factors)
+            raise JobError(
+                f"The CT {name} is too small: its reference has {there} voxels (z, y, x) and this scale needs "
+                f"{needed}; choose a lower --scale, a larger --crop, a finer --iso, or leave the CT out."
+            )
+        whole = reference.crop(tuple(slice(0, n // s * s) for n, s in zip(reference.shape, factors, strict=True)))
+        return whole, degrade(whole, factors, blur=self.blur, noise_hu=self.noise_hu, seed=self.seed)

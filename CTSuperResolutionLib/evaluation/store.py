@@ -1,0 +1,83 @@
+"""Outcomes on disk, so that an evaluation that was stopped goes on where it was."""
+
+from __future__ import annotations
+
+import contextlib
+import io
+import json
+import os
+from pathlib import Path
+
+import numpy as np
+
+from CTSuperResolutionLib.evaluation.cases import load_volume
+from CTSuperResolutionLib.evaluation.task import Outcome, Task
+from CTSuperResolutionLib.job.errors import JobError
+from CTSuperResolutionLib.results import NOT_FOR_DIAGNOSIS
+from CTSuperResolutionLib.volume.writing import write_volume
+
+
+class Store:
+    """Outcomes in a folder: CASE/METHOD.json and .npy, with .nrrd where the volume is kept.
+
+    Args:
+        folder: made when something is put into it.
+    """
+
+    def __init__(self, folder: Path) -> None:
+        self._folder = folder
+
+    def find(self, task: Task) -> Outcome | None:
+        """The outcome of the task; None where there is none, or one of another key."""
+        file = self._file(task)
+        try:
+            found = json.loads(file("json").read_text(encoding="utf-8"))
+            if found.pop("key") != task.key or (task.keep_volume and not file("nrrd").is_file()):
+                return None
+            return Outcome(found, np.load(file("npy")))
+        except (OSError, ValueError, KeyError, AttributeError):
+            return None
+
+    def put(self, task: Task, outcome: Outcome, reference: Path) -> None:
+        """Keep an outcome, in place of an older one.
+
+        Args:
+            task: what was done.
+            outcome: what it came to.
+            reference: the saved case, for the grid of a volume.
+
+        Raises:
+            JobError: it cannot be written.
+        """
+        file = self._file(task)
+        plane = io.BytesIO()
+        np.save(plane, outcome.plane)
+        report = json.dumps({"key": task.key, **outcome.report}, indent=2) + "\n"
+        try:
+            file("json").parent.mkdir(parents=True, exist_ok=True)
+            # What it says of the files beside it would be wrong while they are replaced. The new one comes last.
+            file("json").unlink(missing_ok=True)
+            file("nrrd").unlink(missing_ok=True)
+            if outcome.volume is not None:
+                result = load_volume(reference, "reference").with_array(outcome.volume)
+                write_volume(result, file("nrrd"), metadata={"CTSR_note": NOT_FOR_DIAGNOSIS})
+            _write_whole(file("npy"), plane.getvalue())
+            _write_whole(file("json"), report.encode())
+        except OSError as error:
+            raise JobError(
+                f"{error.filename or self._folder} cannot be written ({error.strerror}); free some space or choose "
+                "another folder."
+            ) from None
+
+    def _file(self, task: Task):  # noqa: ANN202 - from an ending to a path
+        return lambda ending: self._folder / task.case / f"{task.method}.{ending}"
+
+
+def _write_whole(path: Path, content: bytes) -> None:
+    part = path.with_name(f".{path.name}.part")
+    try:
+        part.write_bytes(content)
+        os.replace(part, path)
+    finally:
+        with contextlib.suppress(OSError):
+            part.unlink()

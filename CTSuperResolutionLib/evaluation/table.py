@@ -1,0 +1,121 @@
+"""Rows of scores as tables: Markdown for a README, CSV for everything else."""
+
+from __future__ import annotations
+
+import csv
+from collections.abc import Iterable, Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+Row = Mapping[str, Any]
+
+SEEN = "†"
+NOTHING = "–"
+
+# Heading, names of the scores below it (joined by " / "), decimals, factor.
+COLUMNS: tuple[tuple[str, tuple[str, ...], int, float], ...] = (
+    ("SSIM 3D", ("ssim_3d",), 4, 1),
+    ("SSIM axial / coronal / sagittal", ("ssim_axial", "ssim_coronal", "ssim_sagittal"), 4, 1),
+    (
+        "slice step error HU, axial / coronal / sagittal",
+        ("slice_step_axial_hu", "slice_step_coronal_hu", "slice_step_sagittal_hu"),
+        1,
+        1,
+    ),
+    ("edge rise mm", ("edge_rise_mm",), 2, 1),
+    ("edges lost %", ("edges_lost",), 0, 100),
+    ("soft tissue bias / noise HU", ("bias_soft_tissue_hu", "noise_soft_tissue_hu"), 1, 1),
+    ("lung bias / noise HU", ("bias_lung_hu", "noise_lung_hu"), 1, 1),
+    ("bone bias / noise HU", ("bias_bone_hu", "noise_bone_hu"), 1, 1),
+    ("consistency HU rms", ("consistency_rms_hu",), 2, 1),
+    ("seconds", ("seconds",), 1, 1),
+    ("peak MB", ("peak_mb",), 0, 1),
+)
+
+
+def format_tables(report: Mapping[str, Any]) -> str:
+    """The Markdown of a report: PSNR and SSIM by case, the other scores averaged over cases, and how to read them."""
+    rows = report["rows"]
+    methods, cases = (list(dict.fromkeys(row[name] for row in rows)) for name in ("method", "case"))
+    parts = [_by_case(rows, methods, cases), _averaged(rows, methods), _notes(report, rows)]
+    return "\n".join(parts)
+
+
+def write_csv(rows: Sequence[Row], path: Path) -> None:
+    """One line for every method on every case, with all scores; what could not be measured is left empty."""
+    with path.open("w", newline="", encoding="utf-8") as file:
+        writer = csv.DictWriter(file, fieldnames=list(rows[0]), lineterminator="\n")
+        writer.writeheader()
+        writer.writerows(rows)
+
+
+def _by_case(rows: Sequence[Row], methods: Sequence[str], cases: Sequence[str]) -> str:
+    found = {(row["method"], row["case"]): row for row in rows}
+    lines = []
+    for method in methods:
+        of_method = [found[method, case] for case in cases]
+        cells = [_pair(row["psnr_db"], row["ssim"]) + (f" {SEEN}" if row["seen"] else "") for row in of_method]
+        lines.append([method, *cells, _pair(*(_mean(row[s] for row in of_method) for s in ("psnr_db", "ssim")))])
+    if "cubic" in methods:
+        for method in (method for method in methods if method != "cubic"):
+            gains = [
+                [found[method, case][score] - found["cubic", case][score] for score in ("psnr_db", "ssim")]
+                for case in cases
+            ]
+            means = map(_mean, zip(*gains, strict=True))
+            cells = [_pair(*gain, sign="+") for gain in [*gains, means]]
+            lines.append([f"gain over cubic: {method}", *cells])
+    return "PSNR dB / SSIM\n\n" + _markdown(["method", *cases, "mean"], lines)
+
+
+def _averaged(rows: Sequence[Row], methods: Sequence[str]) -> str:
+    lines = []
+    for method in methods:
+        of_method = [row for row in rows if row["method"] == method]
+        cells = []
+        for _, names, decimals, factor in COLUMNS:
+            means = [_mean(row[name] for row in of_method) for name in names]
+            cells.append(" / ".join(NOTHING if m is None else f"{factor * m:.{decimals}f}" for m in means))
+        lines.append([method, *cells])
+    return "Means over cases\n\n" + _markdown(["method", *(heading for heading, *_ in COLUMNS)], lines)
+
+
+def _notes(report: Mapping[str, Any], rows: Sequence[Row]) -> str:
+    recipe = report["recipe"]
+    grid = f"{recipe['iso_mm']:g} mm isotropic" if recipe["iso_mm"] else "the CT's own grid"
+    noise = f", noise {recipe['noise_hu']:g} HU" if recipe["noise_hu"] else ""
+    settings = "".join(f", {name}={value}" for name, value in report["settings"].items())
+    lines = [
+        f"References: {grid}, at most {' x '.join(map(str, recipe['crop']))} voxels (z, y, x). Scans: Gaussian blur of "
+        f"{recipe['blur']:g} voxels of the reference, Lanczos-5 sampling{noise}. Preset {report['preset']}{settings}, "
+        f"seed {report['seed']}, CTSuperResolution {report['versions']['CTSuperResolution']}.",
+        "PSNR and SSIM on [0, 1] over [-512, 3071] HU, SSIM of axial slices.",
+    ]
+    sharp = _mean(row["edge_rise_reference_mm"] for row in rows)
+    if sharp is not None:
+        lines.append(f"Edge rise (10-90 %) of the references: {sharp:.2f} mm. Lost: less than half the contrast left.")
+    used: dict[str, set[str]] = {}
+    for row in rows:
+        if row["prior"]:
+            used.setdefault(f"{row['prior']} ({row['prior_sha256'][:8]})", set()).add(row["ct"])
+    for prior, cts in used.items():
+        lines.append(f"Prior {prior}: {'all CTs' if len(used) == 1 else ', '.join(sorted(cts))}.")
+    if any(row["seen"] for row in rows):
+        lines.append(f"{SEEN} seen: the prior was trained on this CT, so the row says nothing of new ones.")
+    return "\n".join(f"- {line}" for line in lines) + "\n"
+
+
+def _pair(psnr_db: float, ssim: float, sign: str = "") -> str:
+    return f"{psnr_db:{sign}.2f} / {ssim:{sign}.4f}"
+
+
+def _mean(values: Iterable[float | None]) -> float | None:
+    known = [value for value in values if value is not None]
+    return float(np.mean(known)) if known else None
+
+
+def _markdown(heading: Sequence[str], lines: Sequence[Sequence[str]]) -> str:
+    rule = ["---", *["---:"] * (len(heading) - 1)]
+    return "".join(f"| {' | '.join(line)} |\n" for line in (heading, rule, *lines))

@@ -1,0 +1,148 @@
+"""CTs in a folder, cases, stored outcomes, maps of priors, and the part that figures show."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import replace
+
+import numpy as np
+import pytest
+import SimpleITK as sitk
+from PIL import Image
+
+from CTSuperResolutionLib.diffusion.prior import new_network, save_prior
+from CTSuperResolutionLib.evaluation.cases import find_cts, load_volume, save_case
+from CTSuperResolutionLib.evaluation.figure import case_figure
+from CTSuperResolutionLib.evaluation.priors import look_at_prior, read_priors_map
+from CTSuperResolutionLib.evaluation.store import Store
+from CTSuperResolutionLib.evaluation.task import Outcome, Task, task_key
+from CTSuperResolutionLib.evaluation.view import figure_plane
+from CTSuperResolutionLib.job.errors import JobError
+from CTSuperResolutionLib.job.spec import JobSpec
+
+
+def test_cts_are_found_by_their_names(tmp_path):
+    for name in ("b.NRRD", "a.nii.gz", "c.v2.mha", ".hidden.nrrd", "table.csv", "noextension"):
+        (tmp_path / name).touch()
+    (tmp_path / "folder.nrrd").mkdir()
+    assert list(find_cts(tmp_path)) == ["a", "b", "c.v2"]
+    assert find_cts(tmp_path / "a.nii.gz") == {"a": tmp_path / "a.nii.gz"}
+    (tmp_path / "a.nii").touch()
+    with pytest.raises(JobError, match=r"a\.nii and a\.nii\.gz have one name"):
+        find_cts(tmp_path)
+
+
+def test_no_cts(tmp_path):
+    (tmp_path / "table.csv").touch()
+    with pytest.raises(JobError, match="There is no CT in"):
+        find_cts(tmp_path)
+    with pytest.raises(JobError, match="no folder or file"):
+        find_cts(tmp_path / "elsewhere")
+
+
+@pytest.fixture
+def case(volume, tmp_path):
+    rng = np.random.default_rng(0)
+    fine, coarse = volume(rng.normal(0, 99, (16, 16, 16))), volume(rng.normal(0, 99, (16, 8, 8)), (1.0, 2.0, 2.0))
+    return save_case("knee", "1,2,2", fine, coarse, blur=1.0, folder=tmp_path), fine, coarse
+
+
+def test_a_case_keeps_its_volumes(case):
+    saved, fine, coarse = case
+    assert saved.name == "knee-1x2x2" and saved.shape == (16, 8, 8)
+    for name, volume in (("reference", fine), ("scan", coarse)):
+        found = load_volume(saved.path, name)
+        assert np.array_equal(found.array, volume.array)
+        assert (found.spacing, found.origin, found.direction) == (volume.spacing, volume.origin, volume.direction)
+
+
+def test_a_key_changes_with_all_that_matters(case, volume, tmp_path):
+    saved, fine, coarse = case
+    spec = JobSpec("-", "-", scale="1,2,2")
+    others = volume(fine.array + 1e-3)
+    keys = [
+        task_key(saved, "cubic", spec, noise_hu=0, prior_sha256=None),
+        task_key(saved, "trilinear", spec, noise_hu=0, prior_sha256=None),
+        task_key(saved, "cubic", replace(spec, seed=1), noise_hu=0, prior_sha256=None),
+        task_key(saved, "cubic", replace(spec, settings={"views": 9}), noise_hu=0, prior_sha256=None),
+        task_key(saved, "cubic", spec, noise_hu=5, prior_sha256=None),
+        task_key(saved, "cubic", spec, noise_hu=0, prior_sha256="ab"),
+        task_key(replace(saved, blur=2.0), "cubic", spec, noise_hu=0, prior_sha256=None),
+    ]
+    again = save_case("knee", "1,2,2", others, coarse, blur=1.0, folder=tmp_path)
+    keys.append(task_key(again, "cubic", spec, noise_hu=0, prior_sha256=None))
+    assert len(set(keys)) == len(keys)
+    same = save_case("leg", "1,2,2", fine, coarse, blur=1.0, folder=tmp_path)
+    assert task_key(same, "cubic", spec, noise_hu=0, prior_sha256=None) == keys[0]
+
+
+def test_outcomes_are_found_again(case, tmp_path):
+    path, array = case[0].path, case[1].array
+    store = Store(tmp_path / "cases")
+    task = Task("knee-4", "views-ddnm+", JobSpec("-", "-"), 1.0, False, "one")
+    outcome = Outcome({"scores": {"psnr_db": 31.5, "bias_lung_hu": None}, "seconds": 2.0}, np.eye(3, dtype=np.int16))
+    assert store.find(task) is None
+    store.put(task, outcome, path)
+    found = store.find(task)
+    assert found.report == outcome.report and np.array_equal(found.plane, outcome.plane)
+    assert store.find(replace(task, key="two")) is None
+    assert store.find(replace(task, keep_volume=True)) is None  # the volume was not kept
+    store.put(task, replace(outcome, volume=array), path)
+    assert store.find(replace(task, keep_volume=True)) is not None
+    names = {path.name for path in (tmp_path / "cases" / "knee-4").iterdir()}
+    assert names == {"views-ddnm+.json", "views-ddnm+.npy", "views-ddnm+.nrrd"}
+    kept = sitk.ReadImage(str(tmp_path / "cases" / "knee-4" / "views-ddnm+.nrrd"))
+    assert np.abs(sitk.GetArrayFromImage(kept) - array).max() <= 0.5
+    (tmp_path / "cases" / "knee-4" / "views-ddnm+.json").write_text('{"key": "on')
+    assert store.find(task) is None
+
+
+def test_a_store_that_cannot_be_written(tmp_path):
+    (tmp_path / "cases").write_text("in the way")
+    task = Task("knee-4", "cubic", JobSpec("-", "-"), 1.0, False, "one")
+    with pytest.raises(JobError, match="cannot be written"):
+        Store(tmp_path / "cases").put(task, Outcome({}, np.zeros((2, 2), dtype=np.int16)), tmp_path / "no.npz")
+
+
+def test_what_is_known_of_a_prior(tmp_path):
+    for name, card in (("with", {"ct": ["knee", "leg"]}), ("without", {})):
+        save_prior(new_network((8, 8)), tmp_path / name, card=card)
+    assert look_at_prior(str(tmp_path / "with")).trained_on == {"knee", "leg"}
+    assert look_at_prior(str(tmp_path / "without")).trained_on == frozenset()
+    assert len(look_at_prior(str(tmp_path / "with")).sha256) == 64
+
+
+def test_a_map_of_priors(tmp_path):
+    path = tmp_path / "map.json"
+    path.write_text(json.dumps({"knee": "shipped", "leg": "priors/leg", "arm": "priors/arm"}))
+    assert read_priors_map(path, ["leg", "knee"]) == {"leg": str(tmp_path / "priors" / "leg"), "knee": "shipped"}
+    with pytest.raises(JobError, match="names none for the CT 'foot'"):
+        read_priors_map(path, ["knee", "foot"])
+    for text, says in (("{", "is not JSON"), ("[]", "not a JSON object"), ('{"knee": 3}', "not a JSON object")):
+        path.write_text(text)
+        with pytest.raises(JobError, match=says):
+            read_priors_map(path, ["knee"])
+    with pytest.raises(JobError, match="cannot be read"):
+        read_priors_map(tmp_path / "none.json", ["knee"])
+
+
+def test_figures_show_where_the_edges_are(volume):
+    reference = np.zeros((200, 9, 180))
+    reference[150, :, 30:60] = 1000  # a line in the middle slice, in one of its corners
+    reference[20, 0, :] = 3000  # not in the middle slice
+    marked = volume(np.where(reference == 1000, 7, 0))
+    part = figure_plane(marked, volume(reference))
+    assert part.shape == (96, 96) and (part == 7).sum() == 30
+    small = figure_plane(volume(np.ones((10, 9, 12))), volume(reference[145:155, :, 25:37]))
+    assert small.shape == (10, 12)
+
+
+def test_the_figure_shows_part_and_error(tmp_path):
+    """An error shows as red or blue below its method; the reference and a perfect result have none."""
+    reference = np.zeros((40, 40))
+    results = {"perfect": reference, "high": reference + 250, "low": reference - 250}
+    case_figure(reference, results, (1.0, 1.0, 1.0), tmp_path / "f.png", title="knee-4, $x_1$")
+    pixels = np.asarray(Image.open(tmp_path / "f.png").convert("RGB")).astype(int)
+    row = pixels[int(0.75 * len(pixels)), :, 0] - pixels[int(0.75 * len(pixels)), :, 2]
+    columns = [row[25 + 200 * k + 90] for k in range(4)]
+    assert columns[0] == 0 and abs(columns[1]) < 10 and columns[2] > 60 and columns[3] < -60

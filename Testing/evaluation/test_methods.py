@@ -1,0 +1,61 @@
+"""The table of methods, and the baselines in it."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+import scipy.ndimage as ndi
+import torch
+
+from CTSuperResolutionLib.consistency import disagreement
+from CTSuperResolutionLib.degradation import make_degradation
+from CTSuperResolutionLib.evaluation.baselines import baseline
+from CTSuperResolutionLib.evaluation.methods import DEFAULT_METHODS, METHODS, parse_methods
+from CTSuperResolutionLib.job.errors import JobError
+from CTSuperResolutionLib.job.parameters import PRESET_NAMES, PRESETS, Parameters
+from CTSuperResolutionLib.job.spec import JobSpec
+from CTSuperResolutionLib.simulation import degrade
+
+SPEC = JobSpec("-", "-", scale="1,4,4")
+
+
+@pytest.mark.parametrize("preset", PRESET_NAMES)
+def test_every_method_is_a_job_and_no_two_are_one(preset):
+    """But for views-ddnm+, which is what a preset does that keeps all that the prior draws."""
+    numbers = {n: Parameters.of(preset, m.settings) for n, m in METHODS.items() if m.settings is not None}
+    assert numbers["nab-gs"] == PRESETS[preset]
+    assert not any(numbers[name].uses_prior for name in ("no-prior", "views-bilinear", "views-cubic"))
+    del numbers["views-ddnm+"]
+    assert len(set(numbers.values())) == len(numbers)
+
+
+def test_names():
+    assert set(DEFAULT_METHODS) <= set(METHODS)
+    assert parse_methods(" grid,cubic,,grid") == ("grid", "cubic")
+    with pytest.raises(JobError, match="nearest is 'cubic'"):
+        parse_methods("trilinear,cubik")
+    with pytest.raises(JobError, match="names no method"):
+        parse_methods(" , ")
+
+
+@pytest.mark.parametrize(("name", "order", "mode"), [("trilinear", 1, "nearest"), ("cubic", 3, "reflect")])
+def test_interpolation_is_scipy_s_at_voxel_centres(volume, name, order, mode):
+    scan = volume(np.random.default_rng(0).normal(0, 400, (9, 10, 11)), (3.0, 4.0, 4.0))
+    at = [np.arange(9), (np.arange(40) + 0.5) / 4 - 0.5, (np.arange(44) + 0.5) / 4 - 0.5]
+    expected = ndi.map_coordinates(scan.array.astype(float), np.meshgrid(*at, indexing="ij"), order=order, mode=mode)
+    found = baseline(name, scan, SPEC)
+    assert found.spacing == (3.0, 1.0, 1.0)
+    assert np.abs(found.array - expected).max() < 0.01
+
+
+def test_consistent_gives_the_scan_back_and_is_nearer_to_the_truth(volume):
+    truth = volume(ndi.gaussian_filter(np.random.default_rng(0).normal(0, 2000, (12, 64, 64)), 1.5))
+    scan = degrade(truth, (1, 4, 4))
+    degradation = make_degradation(truth.shape, (1, 4, 4))
+    off, wrong = {}, {}
+    for name in ("cubic", "consistent"):
+        fine = baseline(name, scan, SPEC).array
+        off[name] = disagreement(torch.from_numpy(fine), torch.from_numpy(scan.array), degradation)["rms_hu"]
+        wrong[name] = np.square(fine - truth.array).mean()
+    assert off["consistent"] < 0.2 * off["cubic"]
+    assert wrong["consistent"] < 0.9 * wrong["cubic"]
