@@ -2,7 +2,7 @@
 
 Goes on from where it was stopped when DIR holds a checkpoint. DIR gets the prior, training.json and samples.png, anew
 at every report. CTs are degraded, and give slices and projections; to report figures on one of them, leave it out.
-`accelerate launch -m CTSuperResolutionLib.cli.start train-prior …` uses several GPUs.
+`accelerate launch -m CTSuperResolutionLib train-prior …` uses several GPUs.
 """
 
 from __future__ import annotations

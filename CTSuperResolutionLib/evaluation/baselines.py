@@ -7,6 +7,7 @@ import torch
 from CTSuperResolutionLib.consistency import agree_with_scan
 from CTSuperResolutionLib.degradation import assumed_blur, make_degradation
 from CTSuperResolutionLib.job.spec import JobSpec
+from CTSuperResolutionLib.noise import scan_noise
 from CTSuperResolutionLib.upsampling import upsample
 from CTSuperResolutionLib.volume.volume import Volume
 
@@ -15,8 +16,8 @@ def baseline(name: str, scan: Volume, spec: JobSpec) -> Volume:
     """Upsample a scan.
 
     Args:
-        name: "trilinear", "cubic" or "consistent" (cubic, then the first step of the pipeline: what the blur and
-            damping of ``spec`` say of the scan).
+        name: "trilinear", "cubic" or "consistent" (cubic, then the first step of the pipeline: what the blur of
+            ``spec``, its damping and the scan's noise say of the scan).
         scan: HU, (z, y, x).
         spec: its scale and parameters are looked at.
     """
@@ -31,6 +32,6 @@ def baseline(name: str, scan: Volume, spec: JobSpec) -> Volume:
         fine = upsample(coarse, factors)
     if name == "consistent":
         degradation = make_degradation(fine.shape, factors, kernel=p.kernel, blur=assumed_blur(p.blur, factors))
-        trusted = degradation.trusted(coarse, fine, p.damping)
+        trusted = degradation.trusted(coarse, fine, scan_noise(scan.array).damping(p.damping))
         fine = agree_with_scan(fine, trusted, degradation, rounds=p.consistency_rounds)
     return scan.with_array(fine.numpy(), factors)

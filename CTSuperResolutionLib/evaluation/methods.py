@@ -22,7 +22,6 @@ class Method:
     settings: Mapping[str, Value] | None
 
 
-# What the "views-" methods compare is all that the restorer draws, not the preset's share of it.
 METHODS: dict[str, Method] = {
     "trilinear": Method("trilinear interpolation", None),
     "cubic": Method("cubic B-spline interpolation", None),
@@ -37,8 +36,8 @@ METHODS: dict[str, Method] = {
     "fdk": Method("one filtered backprojection of the restored views", {"base": "none", "carrier": "fdk"}),
     "views-bilinear": Method("views upsampled linearly, without the prior", {"restorer": "bilinear"}),
     "views-cubic": Method("views upsampled by cubic splines, without the prior", {"restorer": "cubic"}),
-    "views-ddnm": Method("views all as DDNM draws them", {"restorer": "ddnm", "null_space": 1}),
-    "views-ddnm+": Method("views all as DDNM+ draws them", {"restorer": "ddnm+", "null_space": 1}),
+    "views-ddnm": Method("views by DDNM instead of DDNM+", {"restorer": "ddnm"}),
+    "views-alone": Method("views that never meet: the prior sees neither volume nor slices", {"meetings": 0}),
 }
 DEFAULT_METHODS = ("trilinear", "cubic", "consistent", "no-prior", "nab-gs")
 

@@ -34,13 +34,29 @@ COLUMNS: tuple[tuple[str, tuple[str, ...], int, float], ...] = (
     ("peak MB", ("peak_mb",), 0, 1),
 )
 
+# Of those columns, what can be better or worse; a bias counts by its size.
+HIGHER_IS_BETTER = ("psnr_db", "ssim", *(name for heading, names, *_ in COLUMNS if "SSIM" in heading for name in names))
+LOWER_IS_BETTER = tuple(
+    name
+    for heading, names, *_ in COLUMNS
+    if "SSIM" not in heading and heading not in ("seconds", "peak MB")
+    for name in names
+)
+
 
 def format_tables(report: Mapping[str, Any]) -> str:
-    """The Markdown of a report: PSNR and SSIM by case, the other scores averaged over cases, and how to read them."""
+    """The Markdown of a report.
+
+    For every scale PSNR and SSIM by case, and the other scores averaged over cases; at the end how to read them, and
+    where a method is worse than cubic.
+    """
     rows = report["rows"]
-    methods, cases = (list(dict.fromkeys(row[name] for row in rows)) for name in ("method", "case"))
-    parts = [_by_case(rows, methods, cases), _averaged(rows, methods), _notes(report, rows)]
-    return "\n".join(parts)
+    parts = []
+    for scale, of_scale in _grouped(rows, "scale").items():
+        title = f"{scale}×" if scale.isdecimal() else scale
+        methods, cases = (list(_grouped(of_scale, name)) for name in ("method", "case"))
+        parts += [_by_case(title, of_scale, methods, cases), _averaged(title, of_scale, methods)]
+    return "\n".join([*parts, _notes(report, rows)])
 
 
 def write_csv(rows: Sequence[Row], path: Path) -> None:
@@ -51,7 +67,7 @@ def write_csv(rows: Sequence[Row], path: Path) -> None:
         writer.writerows(rows)
 
 
-def _by_case(rows: Sequence[Row], methods: Sequence[str], cases: Sequence[str]) -> str:
+def _by_case(title: str, rows: Sequence[Row], methods: Sequence[str], cases: Sequence[str]) -> str:
     found = {(row["method"], row["case"]): row for row in rows}
     lines = []
     for method in methods:
@@ -67,10 +83,10 @@ def _by_case(rows: Sequence[Row], methods: Sequence[str], cases: Sequence[str]) 
             means = map(_mean, zip(*gains, strict=True))
             cells = [_pair(*gain, sign="+") for gain in [*gains, means]]
             lines.append([f"gain over cubic: {method}", *cells])
-    return "PSNR dB / SSIM\n\n" + _markdown(["method", *cases, "mean"], lines)
+    return f"{title}: PSNR dB / SSIM\n\n" + _markdown(["method", *cases, "mean"], lines)
 
 
-def _averaged(rows: Sequence[Row], methods: Sequence[str]) -> str:
+def _averaged(title: str, rows: Sequence[Row], methods: Sequence[str]) -> str:
     lines = []
     for method in methods:
         of_method = [row for row in rows if row["method"] == method]
@@ -79,7 +95,7 @@ def _averaged(rows: Sequence[Row], methods: Sequence[str]) -> str:
             means = [_mean(row[name] for row in of_method) for name in names]
             cells.append(" / ".join(NOTHING if m is None else f"{factor * m:.{decimals}f}" for m in means))
         lines.append([method, *cells])
-    return "Means over cases\n\n" + _markdown(["method", *(heading for heading, *_ in COLUMNS)], lines)
+    return f"{title}: means over cases\n\n" + _markdown(["method", *(heading for heading, *_ in COLUMNS)], lines)
 
 
 def _notes(report: Mapping[str, Any], rows: Sequence[Row]) -> str:
@@ -104,7 +120,34 @@ def _notes(report: Mapping[str, Any], rows: Sequence[Row]) -> str:
         lines.append(f"Prior {prior}: {'all CTs' if len(used) == 1 else ', '.join(sorted(cts))}.")
     if any(row["seen"] for row in rows):
         lines.append(f"{SEEN} seen: the prior was trained on this CT, so the row says nothing of new ones.")
+    lines += _worse_than_cubic(rows)
     return "\n".join(f"- {line}" for line in lines) + "\n"
+
+
+def _worse_than_cubic(rows: Sequence[Row]) -> list[str]:
+    """A line for every method: the scores in which it is behind cubic, and on which cases."""
+    cubic = {row["case"]: row for row in rows if row["method"] == "cubic"}
+    lines = []
+    for method, of_method in _grouped(rows, "method").items():
+        if not cubic or method == "cubic":
+            continue
+        behind: dict[str, list[str]] = {}
+        for row in of_method:
+            for score in (*HIGHER_IS_BETTER, *LOWER_IS_BETTER):
+                ours, theirs = row[score], cubic[row["case"]][score]
+                sign = 1 if score in HIGHER_IS_BETTER else -1
+                if ours is not None and theirs is not None and sign * abs(ours) < sign * abs(theirs):
+                    behind.setdefault(score, []).append(row["case"])
+        found = "; ".join(f"{score} ({', '.join(cases)})" for score, cases in behind.items()) or "nothing"
+        lines.append(f"Worse than cubic: {method}: {found}.")
+    return lines
+
+
+def _grouped(rows: Sequence[Row], name: str) -> dict[str, list[Row]]:
+    groups: dict[str, list[Row]] = {}
+    for row in rows:
+        groups.setdefault(row[name], []).append(row)
+    return groups
 
 
 def _pair(psnr_db: float, ssim: float, sign: str = "") -> str:

@@ -79,7 +79,7 @@ def test_a_key_changes_with_all_that_matters(case, volume, tmp_path):
 def test_outcomes_are_found_again(case, tmp_path):
     path, array = case[0].path, case[1].array
     store = Store(tmp_path / "cases")
-    task = Task("knee-4", "views-ddnm+", JobSpec("-", "-"), 1.0, False, "one")
+    task = Task("knee-4", "views-ddnm", JobSpec("-", "-"), 1.0, False, "one")
     outcome = Outcome({"scores": {"psnr_db": 31.5, "bias_lung_hu": None}, "seconds": 2.0}, np.eye(3, dtype=np.int16))
     assert store.find(task) is None
     store.put(task, outcome, path)
@@ -90,10 +90,10 @@ def test_outcomes_are_found_again(case, tmp_path):
     store.put(task, replace(outcome, volume=array), path)
     assert store.find(replace(task, keep_volume=True)) is not None
     names = {path.name for path in (tmp_path / "cases" / "knee-4").iterdir()}
-    assert names == {"views-ddnm+.json", "views-ddnm+.npy", "views-ddnm+.nrrd"}
-    kept = sitk.ReadImage(str(tmp_path / "cases" / "knee-4" / "views-ddnm+.nrrd"))
+    assert names == {"views-ddnm.json", "views-ddnm+.npy", "views-ddnm+.nrrd"}
+    kept = sitk.ReadImage(str(tmp_path / "cases" / "knee-4" / "views-ddnm.nrrd"))
     assert np.abs(sitk.GetArrayFromImage(kept) - array).max() <= 0.5
-    (tmp_path / "cases" / "knee-4" / "views-ddnm+.json").write_text('{"key": "on')
+    (tmp_path / "cases" / "knee-4" / "views-ddnm.json").write_text('{"key": "on')
     assert store.find(task) is None
 
 

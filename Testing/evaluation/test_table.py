@@ -50,6 +50,8 @@ def test_the_tables_say_what_the_rows_do(report):
     assert "† seen: the prior was trained on this CT" in text
     assert "Prior small (01234567): knee." in text and "Prior other (01234567): leg." in text
     assert "views=9" in text
+    # A bias of -12 is larger than one of 1; what was not measured is no worse.
+    assert "Worse than cubic: nab-gs: ssim (leg-4); bias_lung_hu (leg-4)." in text
     # Every table of Markdown has as many cells in every line as in its heading.
     tables = [line for line in lines if line.startswith("|")]
     second = tables.index(next(line for line in tables if "SSIM 3D" in line))
@@ -60,6 +62,14 @@ def test_the_tables_say_what_the_rows_do(report):
     found = dict(zip(heading, cells, strict=True))
     assert found["edge rise mm"] == "3.00" and found["lung bias / noise HU"] == "-12.0 / 1.0"
     assert found["edges lost %"] == "100"
+
+
+def test_every_scale_has_its_own_means(report):
+    others = [dict(row, case=row["case"][:-1] + "8", scale="8", psnr_db=row["psnr_db"] - 5) for row in report["rows"]]
+    lines = format_tables(report | {"rows": report["rows"] + others}).splitlines()
+    assert "4×: PSNR dB / SSIM" in lines and "8×: PSNR dB / SSIM" in lines
+    assert "| method | knee-8 | leg-8 | mean |" in lines
+    assert "| cubic | 25.00 / 0.9000 | 15.00 / 0.8000 | 20.00 / 0.8500 |" in lines
 
 
 def test_what_was_not_measured_or_not_run(report):
