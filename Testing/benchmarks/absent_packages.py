@@ -13,7 +13,8 @@ from typing import Any, NoReturn
 class AbsentPackages(importlib.abc.MetaPathFinder, importlib.abc.Loader):
     """Stands in for packages that are not installed, within a ``with`` block in which modules are imported.
 
-    Whatever is taken from such a package can be named, but not used. Only the library's own modules are answered:
+    Whatever is taken from such a package can be named, inherited from and used as a decorator within the block, but
+    not used after it. Only the library's own modules are answered:
     others ask in order to find out whether a package is there.
 
     Args:
@@ -31,10 +32,12 @@ class AbsentPackages(importlib.abc.MetaPathFinder, importlib.abc.Loader):
 
     def __enter__(self) -> AbsentPackages:
         sys.meta_path.insert(0, self)
+        _Unusable.decorates = True
         return self
 
     def __exit__(self, kind: type | None, error: BaseException | None, trace: TracebackType | None) -> None:
         sys.meta_path.remove(self)
+        _Unusable.decorates = False
         for name in [name for name, module in sys.modules.items() if isinstance(module, _Absent)]:
             del sys.modules[name]
 
@@ -69,7 +72,11 @@ class _Absent(ModuleType):
 class _Unusable(type):
     """What a class or function of a missing package is: raises at its first use."""
 
-    def __call__(cls, *_: object, **__: object) -> NoReturn:
+    decorates = False
+
+    def __call__(cls, *arguments: object, **options: object) -> Any:
+        if _Unusable.decorates and len(arguments) == 1 and callable(arguments[0]) and not options:
+            return arguments[0]
         raise ModuleNotFoundError(f"{cls.package} is not installed", name=cls.package)
 
     def __getattr__(cls, name: str) -> NoReturn:
