@@ -10,9 +10,11 @@ from CTSuperResolutionLib.job.parameters import Parameters
 from CTSuperResolutionLib.job.spec import JobSpec
 from CTSuperResolutionLib.turn import Turn
 
-BASE_BYTES = 1_050_000_000  # Python with torch, diffusers and SimpleITK loaded, the prior and its activations
-VOLUME_COPIES = 10  # float32 volumes of the output's size alive at once, at the peak
-VIEW_COPIES = 8  # float32 stacks of views alive at once
+BASE_BYTES = 750_000_000  # Python with torch, diffusers and SimpleITK loaded, a compact prior and its activations
+# float32 volumes of the output's size, and stacks of views, that are alive at once at the two peaks:
+AGREEING = (11, 3)  # while a volume is made to agree with the scan
+FITTING = (4, 8)  # while Gaussians or voxels are fitted to the views
+SAMPLE_VOLUMES = 5  # more, where several samples are added up
 VOXELS_A_GAUSSIAN = 64  # a small region starts with fewer Gaussians than its preset says: these have enough to do
 GRID_STEPS = 3  # of least squares, where voxels carry the residual
 BYTES_A_GAUSSIAN = 4_000  # windows, gradients and optimizer state of one Gaussian in the torch twin
@@ -22,10 +24,13 @@ def estimate_memory(spec: JobSpec, shape: Sequence[int], factors: Sequence[int],
     """Bytes of main memory that a job on a scan of that shape and spacing in mm, (z, y, x), takes at its peak."""
     p = spec.parameters
     voxels = math.prod(shape) * math.prod(factors)
-    volumes = VOLUME_COPIES * 4 * voxels
-    views = VIEW_COPIES * 4 * p.views * _detector_pixels(shape, factors, spacing)
-    gaussians = gaussian_counts(p, voxels)[1] if p.carrier == "gaussians" else 0
-    return int(BASE_BYTES + volumes + views + BYTES_A_GAUSSIAN * gaussians)
+    pixels = p.views * _detector_pixels(shape, factors, spacing)
+    agreeing, fitting = (4 * (volumes * voxels + stacks * pixels) for volumes, stacks in (AGREEING, FITTING))
+    if p.uses_prior and p.samples > 1:
+        agreeing += 4 * SAMPLE_VOLUMES * voxels
+    if p.carrier == "gaussians":
+        fitting += BYTES_A_GAUSSIAN * gaussian_counts(p, voxels)[1]
+    return int(BASE_BYTES + max(agreeing, fitting))
 
 
 def gaussian_counts(p: Parameters, voxels: int) -> tuple[int, int]:
@@ -52,17 +57,30 @@ def stage_seconds(
     an_iteration = 0.004 + 1e-7 * gaussians + p.views_per_step * a_view
     return {
         "upsample": 0.5 + 4e-7 * voxels,
-        "project": 3e-9 * p.views * voxels,
-        **({"restore": 6 + p.views * _network_calls(p) * 3e-6 * pixels} if p.uses_prior else {}),
-        "fit": 6e-9 * p.views * voxels * least_squares_steps(p) + (p.iterations * an_iteration if gaussians else 0),
+        "project": _projection_seconds(p, voxels),
+        **({"restore": _restoration_seconds(p, voxels, pixels)} if p.uses_prior else {}),
+        "fit": 2 * _projection_seconds(p, voxels) * least_squares_steps(p)
+        + (p.iterations * an_iteration if gaussians else 0),
         "assemble": 5e-6 * gaussians + 2e-7 * voxels,
     }
 
 
-def _network_calls(p: Parameters) -> int:
-    """How often the prior is asked about one view."""
+def _projection_seconds(p: Parameters, voxels: int) -> float:
+    """Of all views of a volume; backprojecting them takes as long."""
+    return 3e-9 * p.views * voxels
+
+
+def _restoration_seconds(p: Parameters, voxels: int, pixels: float) -> float:
+    """Looks of a compact network at views and slices, and what views that meet take beside them.
+
+    A meeting is a step of least squares, another projection, and twice the volume's agreement with the scan.
+    """
     adaptive = p.adaptive_frontal > 0 or p.adaptive_lateral > 0
-    return p.samples * announced_calls(p.ddim_steps, p.time_travel, adaptive=adaptive)
+    calls = announced_calls(p.ddim_steps, p.time_travel, adaptive=adaptive)
+    seen = (p.meetings + 1) * calls * p.views * pixels + 3 * p.meetings * voxels
+    meeting = 3 * _projection_seconds(p, voxels) + 2 * p.consistency_rounds * 1.5e-8 * voxels
+    reconstruction = 2 * _projection_seconds(p, voxels) if p.samples > 1 else 0
+    return p.samples * (1e-6 * seen + p.meetings * meeting + reconstruction)
 
 
 def _detector_pixels(shape: Sequence[int], factors: Sequence[int], spacing: Sequence[float]) -> float:

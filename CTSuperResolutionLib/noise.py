@@ -40,7 +40,8 @@ def scan_noise(scan: np.ndarray) -> ScanNoise:
         scan: HU, (z, y, x).
 
     Returns:
-        No noise where a scan has fewer than three slices, rows or columns, or nothing but air.
+        No noise where a scan has fewer than three slices, rows or columns, nothing but air, or one value in most of
+        the body.
     """
     if min(scan.shape) < 3:
         return ScanNoise(0.0, 0.0)
@@ -48,9 +49,10 @@ def scan_noise(scan: np.ndarray) -> ScanNoise:
     for axis in range(scan.ndim):
         differences = ndi.correlate1d(differences, [1, -2, 1], axis) / 6**0.5
     local = np.maximum(ndi.uniform_filter(differences**2, 3), 0)
-    # Padding has one value everywhere, which says nothing about noise.
-    inside = local[(scan > INSIDE_HU) & (local > 1e-4)]
-    if not inside.size:
+    # Padding has one value everywhere, which says nothing about noise; nor does a neighbourhood that is partly so.
+    body = scan > INSIDE_HU
+    inside = local[body & ~ndi.maximum_filter(local <= 1e-4, 5)]
+    if 2 * inside.size <= np.count_nonzero(body):
         return ScanNoise(0.0, 0.0)
     noise = QUIETEST_IS_LOW * float(np.quantile(inside, QUIETEST)) ** 0.5
     return ScanNoise(noise, max(float(inside.mean()) - noise**2, 0.0) ** 0.5)

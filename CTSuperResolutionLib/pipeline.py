@@ -73,7 +73,8 @@ def super_resolve(scan: Volume, spec: JobSpec, *, progress: Progress | None = No
     blur = assumed_blur(p.blur, scale)
     degradation = make_degradation(cubic.shape, scale, kernel=p.kernel, blur=blur)
     noise = scan_noise(scan.array)
-    trusted = degradation.trusted(coarse, cubic, noise.damping(p.damping))
+    damping = noise.damping(p.damping)
+    trusted = degradation.trusted(coarse, cubic, damping)
 
     def agree(unit: torch.Tensor) -> torch.Tensor:
         """A volume on the [0, 1] scale brought to HU, and to agreement with the scan."""
@@ -143,6 +144,7 @@ def super_resolve(scan: Volume, spec: JobSpec, *, progress: Progress | None = No
         "scale": list(factors),
         "device": str(device),
         "prior": {"name": prior_name(spec.prior), "sha256": prior.sha256} if prior else None,
+        "noise": {"hu": round(noise.noise, 1), "damping": round(damping, 3)},
         **carried.report,
         "consistency": {
             "sr": disagreement(fine, coarse, degradation),

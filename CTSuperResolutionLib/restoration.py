@@ -109,7 +109,9 @@ class _Restoration:
 
     def reconstruct(self, views: torch.Tensor, volume: torch.Tensor, volume_views: torch.Tensor) -> torch.Tensor:
         """The volume that restored views give, (z, y, x)."""
-        return volume + least_squares(views - volume_views, volume.shape, self._spacing, self._geometry)
+        return volume + least_squares(
+            views - volume_views, volume.shape, self._spacing, self._geometry, progress=self._progress
+        )
 
     def _restored(self, measured: torch.Tensor, views: torch.Tensor, settings: SamplerSettings) -> torch.Tensor:
         drawn = restore(measured, views, self._degradation, self._prior, settings, progress=self._progress)
@@ -143,4 +145,5 @@ def restoration_steps(p: Parameters, geometry: ScanGeometry, shape: tuple[int, i
     """How often :func:`restore_views` advances its progress."""
     settings = sampler_settings(p, geometry, torch.device("cpu"), seed=0, sample=0)
     sampling = sampler_steps(settings, p.views)
-    return p.samples * (sampling + p.meetings * (sampling + meeting_steps(p.views, shape) + p.views))
+    reconstruction = 2 * p.views if p.samples > 1 else 0
+    return p.samples * (sampling + p.meetings * (sampling + meeting_steps(p.views, shape) + p.views) + reconstruction)

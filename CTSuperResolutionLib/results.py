@@ -29,7 +29,8 @@ if TYPE_CHECKING:
 
 NOT_FOR_DIAGNOSIS = "Made by CTSuperResolution for research; not for diagnosis."
 SUMMARY = "result.json"  # put in place last: where it is, the rest is
-RESULTS = ("sr.nrrd", "cubic.nrrd", "compare.png", SUMMARY)
+UNCERTAINTY = "uncertainty.nrrd"  # where there were several samples
+RESULTS = ("sr.nrrd", "cubic.nrrd", UNCERTAINTY, "compare.png", SUMMARY)
 PREFIX = ".ctsr-"
 
 # Waits for the end of the process that writes to its stdin. One that ended well says so; after a crash or kill, the
@@ -64,6 +65,7 @@ class OutputFolder:
         self.path = Path(path)
         self.staging = self.path
         self._created: list[Path] = []  # innermost first
+        self._obsolete: list[str] = []
         self._janitor: subprocess.Popen | None = None
 
     def __enter__(self) -> OutputFolder:
@@ -108,6 +110,10 @@ class OutputFolder:
         """Where to write the result of that name."""
         return self.staging / name
 
+    def drop(self, name: str) -> None:
+        """Take an older file of that name away when the new ones are put in place."""
+        self._obsolete.append(name)
+
     def require_space(self, needed: int) -> None:
         """Check, before long work, that the results will find room.
 
@@ -124,6 +130,8 @@ class OutputFolder:
     def publish(self) -> dict[str, Path]:
         """Put all files of the staging folder in place, over older ones of their names, and return where they are.
 
+        Older files that were to be dropped go.
+
         Raises:
             JobError: one could not be put in place; then the older ones are as they were.
         """
@@ -131,13 +139,14 @@ class OutputFolder:
         older = Path(tempfile.mkdtemp(prefix="older-", dir=self.staging))
         done: list[str] = []
         try:
-            for name in names:
+            for name in (*self._obsolete, *names):
                 if (self.path / name).is_dir():  # made since the work began; all in it would go
                     raise IsADirectoryError(errno.EISDIR, os.strerror(errno.EISDIR))
                 done.append(name)
                 with contextlib.suppress(FileNotFoundError):
                     os.replace(self.path / name, older / name)
-                os.replace(self.staging / name, self.path / name)
+                if name in names:
+                    os.replace(self.staging / name, self.path / name)
         except OSError as error:
             self._roll_back(done, older)
             raise JobError(
@@ -183,7 +192,9 @@ def write_results(
     *,
     extra: dict[str, Any],
 ) -> dict[str, Any]:
-    """Write sr.nrrd, cubic.nrrd, compare.png and result.json into the staging folder.
+    """Write sr.nrrd, cubic.nrrd, compare.png and result.json into the staging folder, and uncertainty.nrrd if known.
+
+    What an earlier run left and this one does not make is dropped from the folder.
 
     Args:
         folder: where to.
@@ -199,24 +210,42 @@ def write_results(
     from CTSuperResolutionLib.figure import compare_figure
     from CTSuperResolutionLib.volume.writing import write_volume
 
-    progress.stage("write", 3)
+    # An uncertainty is mostly of a few HU: not rounded to whole ones.
+    volumes = [("sr", result.sr, True), ("cubic", result.cubic, True)]
+    if result.uncertainty is not None:
+        volumes.append((Path(UNCERTAINTY).stem, result.uncertainty, False))
+    progress.stage("write", len(volumes) + 1)
     report = _report(scan, result, spec) | extra
     note = {"CTSR_note": NOT_FOR_DIAGNOSIS, "CTSR_job": json.dumps(report["job"])}
-    for name, volume in (("sr", result.sr), ("cubic", result.cubic)):
-        write_volume(volume, folder.file(f"{name}.nrrd"), metadata={**note, "CTSR_volume": name})
+    for name, volume, integer in volumes:
+        write_volume(volume, folder.file(f"{name}.nrrd"), integer=integer, metadata={**note, "CTSR_volume": name})
         progress.advance()
     title = f"CT super-resolution, {' x '.join(map(str, report['scale']))} (z, y, x), preset {spec.preset}"
     caption = f"Prior {report['job']['prior']}, seed {spec.seed}, CTSuperResolution {__version__}."
     compare_figure(scan, result.cubic, result.sr, folder.file("compare.png"), title=title, caption=caption)
     progress.advance()
+    files = [*sorted(entry.name for entry in folder.staging.iterdir()), SUMMARY]
+    for name in _earlier_files(folder.path):
+        if name not in files:
+            folder.drop(name)
     stages = progress.stages()
     report |= {
+        "files": files,
         "stages": stages,
         "seconds": round(sum(stage["seconds"] for stage in stages.values()), 3),
         "peak_mb": max((stage["peak_mb"] for stage in stages.values()), default=None),
     }
     folder.file(SUMMARY).write_text(json.dumps(report, indent=2, ensure_ascii=False) + "\n", encoding="utf-8")
     return report
+
+
+def _earlier_files(folder: Path) -> list[str]:
+    """Names of the results that an earlier run left in a folder, as far as its result.json lists them."""
+    try:
+        listed = json.loads((folder / SUMMARY).read_text(encoding="utf-8"))["files"]
+        return [name for name in RESULTS if name in listed]
+    except (OSError, ValueError, KeyError, TypeError):
+        return []
 
 
 def _report(scan: Volume, result: Result, spec: JobSpec) -> dict[str, Any]:

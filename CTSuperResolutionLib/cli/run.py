@@ -1,7 +1,8 @@
 """ctsr run: super-resolve a CT.
 
 INPUT is a NRRD, MHA or NIfTI file or a DICOM folder. OUT_DIR gets sr.nrrd, cubic.nrrd (the cubic upsampling on the
-same grid), result.json and compare.png, all of them or none.
+same grid), result.json and compare.png, all of them or none; with --set samples=2 or more also uncertainty.nrrd, the
+standard deviation over the prior's samples in HU.
 """
 
 from __future__ import annotations

@@ -72,10 +72,11 @@ def execute(options: argparse.Namespace, progress: Reporter) -> dict[str, Any]:
     try:
         _make(out, created)
         from CTSuperResolutionLib import machine
-        from CTSuperResolutionLib.diffusion.training import TrainingPlan, train_prior
+        from CTSuperResolutionLib.diffusion.training import TrainingPlan, make_accelerator, train_prior
         from CTSuperResolutionLib.diffusion.training_data import TrainingImages, find_cts
 
-        device = machine.choose_device(options.device)
+        # First of all, because it may not be installed and CTs take minutes.
+        accelerator = make_accelerator(machine.choose_device(options.device))
         plan = TrainingPlan(**{name: value for name, value in chosen.items() if name not in IMAGES})
         images = TrainingImages(
             radiographs=[Path(folder) for folder in options.folders],
@@ -85,7 +86,7 @@ def execute(options: argparse.Namespace, progress: Reporter) -> dict[str, Any]:
         progress.stage("prepare", len(images))
         training, held_out, card = images.load(plan.seed, progress)
         losses = train_prior(
-            training, held_out, out, plan, card=card, device=device, on_step=_Steps(progress, plan.minutes)
+            training, held_out, out, plan, card=card, accelerator=accelerator, on_step=_Steps(progress, plan.minutes)
         )
     except OSError as error:
         place = Path(str(error.filename or out))
@@ -134,7 +135,7 @@ class _Steps:
 
     def __init__(self, progress: Reporter, minutes: float | None) -> None:
         self._progress = progress
-        self._seconds = None if minutes is None else round(60 * minutes)
+        self._seconds = None if minutes is None else max(1, round(60 * minutes))
         self._started = time.monotonic()
         self._done: int | None = None
         self._noted = 0.0

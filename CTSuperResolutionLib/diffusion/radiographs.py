@@ -55,7 +55,7 @@ class Radiographs:
         return len(self._images)
 
     def draw(self, rng: np.random.Generator, crop: int) -> Example:
-        """A random example of crop x crop pixels; an image too small for its margin is mirrored there."""
+        """A random example of crop x crop pixels; an image smaller than that and its margins is enlarged."""
         factor = FACTORS[rng.integers(len(FACTORS))]
         side = -(-(crop + 2 * MARGIN) // factor) * factor
         truth = self._crop(rng, side)
@@ -107,5 +107,5 @@ def _read_grey(path: Path) -> np.ndarray:
                 values = np.asarray(image, dtype=np.float64)
                 return (255 * _unit(values)).astype(np.uint8)
             return np.array(image.convert("L"))
-    except OSError:
+    except Exception:  # Pillow's readers each raise their own kinds
         return np.empty((0, 0), np.uint8)

@@ -9,6 +9,7 @@ import time
 from collections.abc import Callable, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import numpy as np
 import torch
@@ -18,9 +19,13 @@ from diffusers.training_utils import EMAModel
 from CTSuperResolutionLib.diffusion.denoising import noisy_batch
 from CTSuperResolutionLib.diffusion.examples import Example, Source
 from CTSuperResolutionLib.diffusion.network import ResidualDenoiser
-from CTSuperResolutionLib.diffusion.prior import new_scheduler, save_prior
+from CTSuperResolutionLib.diffusion.noise_schedule import new_scheduler
+from CTSuperResolutionLib.diffusion.prior import save_prior
 from CTSuperResolutionLib.diffusion.training_samples import write_samples
 from CTSuperResolutionLib.job.errors import JobError
+
+if TYPE_CHECKING:
+    from accelerate import Accelerator  # an extra of the package
 
 VALIDATION_STEPS = (0, 5, 20, 50, 100, 200, 400, 700, 950)
 VALIDATION_EXAMPLES = 64
@@ -48,14 +53,13 @@ def train_prior(
     plan: TrainingPlan,
     *,
     card: dict[str, object],
-    device: torch.device | str = "cpu",
+    accelerator: Accelerator,
     on_step: Callable[[int, int, float], None] = lambda step, steps, loss: None,
 ) -> dict[str, float]:
     """Train a compact prior and write it to a folder, with a checkpoint to go on from.
 
     Training that was stopped goes on from ``out/checkpoint.pt``: ``minutes`` counts this call alone, ``steps`` all.
-    Started by ``accelerate launch`` it runs on every GPU given, each with a batch of its own; in bfloat16 where the
-    device is a GPU that has it.
+    Started by ``accelerate launch`` it runs on every GPU given, each with a batch of its own.
 
     Args:
         examples, held_out: what to train on, and what to validate on.
@@ -63,7 +67,7 @@ def train_prior(
             ``training.json`` (recipe and validation loss by noise level), written anew at every report.
         plan: length and recipe.
         card: what the data were, for ``training.json``.
-        device: torch device, where accelerate was not told otherwise.
+        accelerator: see :func:`make_accelerator`.
         on_step: called after each step with (step, steps, loss); may raise to stop, and the checkpoint then stands.
 
     Returns:
@@ -71,9 +75,8 @@ def train_prior(
         no answer at all. At t = 0 that is one minus the share of the missing energy which it restores.
 
     Raises:
-        JobError: accelerate is not installed, or a checkpoint cannot be read.
+        JobError: a checkpoint cannot be read.
     """
-    accelerator = _accelerator(torch.device(device))
     out, device = Path(out), accelerator.device
     out.mkdir(parents=True, exist_ok=True)
     torch.manual_seed(plan.seed)
@@ -111,12 +114,15 @@ def train_prior(
                 log.write(json.dumps({"step": step, "minutes": minutes, **by_step}) + "\n")
         ema.restore(averaged.parameters())
         save(step)
+        accelerator.wait_for_everyone()  # a process that ends tidies the folder
         return by_step
 
     while step < plan.steps:
         done = (step - first) / (plan.steps - first)
         if plan.minutes is not None:
-            done = max(done, (time.monotonic() - started) / (60 * plan.minutes))
+            # One clock for all processes: they have to end at the same step.
+            passed = accelerator.reduce(torch.tensor(time.monotonic() - started, device=device), "mean")
+            done = max(done, float(passed) / (60 * plan.minutes))
             if done >= 1:
                 break
         for group in optimizer.param_groups:
@@ -163,7 +169,13 @@ def validate(network: ModelMixin, examples: Sequence[Example], alphas: torch.Ten
     return losses
 
 
-def _accelerator(device: torch.device):  # noqa: ANN202
+def make_accelerator(device: torch.device | str) -> Accelerator:
+    """What training runs on: a device, where ``accelerate launch`` says nothing else; a GPU in bfloat16 if it can.
+
+    Raises:
+        JobError: accelerate is not installed.
+    """
+    device = torch.device(device)
     try:
         from accelerate import Accelerator
     except ImportError:

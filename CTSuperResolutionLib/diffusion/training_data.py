@@ -53,8 +53,14 @@ class TrainingImages:
         Progress advances by one for each CT, folder and volume of bodies.
 
         Raises:
-            JobError: a file that is not a CT, or too small; a folder without radiographs; nothing at all.
+            JobError: a file that is not a CT, or too small; a folder without radiographs; nothing to validate on, which
+            radiographs and random bodies are.
         """
+        if not (self.radiographs and self.radiograph_share) and not (self.bodies >= 4 and self.body_share):
+            raise JobError(
+                "There is too little to train on and to validate on; name folders of radiographs, or raise --bodies to "
+                "4 or more, with a share above 0."
+            )
         rng = np.random.default_rng(seed)
         training: list[tuple[float, Source]] = []
         held_out: list[tuple[float, Source]] = []
@@ -71,7 +77,8 @@ class TrainingImages:
             kept, others = Radiographs(folder, **options), Radiographs(folder, **options, validation=True)
             training.append((self.radiograph_share / len(self.radiographs), kept))
             held_out.append((self.radiograph_share / len(self.radiographs), others))
-            counts[Path(folder).name] = len(kept)
+            name = Path(folder).name  # two folders may share it
+            counts[name] = counts.get(name, 0) + len(kept)
             progress.advance()
         if self.bodies:
             made = []
@@ -85,10 +92,6 @@ class TrainingImages:
             training.append((self.body_share, DegradedCt(made[spared:], projections=self.projections)))
             if spared:
                 held_out.append((self.body_share, DegradedCt(made[:spared], projections=self.projections)))
-        if not training or not held_out:
-            raise JobError(
-                "There is too little to train on; name folders of radiographs, or raise --bodies to 4 or more."
-            )
         shares = {"radiographs": self.radiograph_share, "ct": self.ct_share, "bodies": self.body_share}
         card |= {"radiographs": counts, "bodies": self.bodies, "shares": shares, "projections": self.projections}
         return Mixture(training), Mixture(held_out), card
@@ -103,7 +106,7 @@ def find_cts(places: Sequence[Path], left_out: Sequence[str]) -> list[Path]:
     """The CT files among files and in folders, but those whose stem is left out.
 
     Raises:
-        JobError: a place that is not there, or a name to leave out that is not among them.
+        JobError: a place that is not there or holds no CT, or a name to leave out that is not among them.
     """
     found: list[Path] = []
     for place in places:
@@ -112,6 +115,8 @@ def find_cts(places: Sequence[Path], left_out: Sequence[str]) -> list[Path]:
         inside = (
             sorted(p for p in place.iterdir() if p.name.lower().endswith(CT_SUFFIXES)) if place.is_dir() else [place]
         )
+        if not inside:
+            raise JobError(f"There is no CT in {place}; name a folder with files of {', '.join(CT_SUFFIXES)}.")
         found += inside
     stems = {stem(path) for path in found}
     if missing := sorted(set(left_out) - stems):

@@ -96,7 +96,7 @@ class Parameters:
         help="Standard deviation of the scanner's Gaussian blur; an axis gets at most a quarter of its factor.")
     damping: float = _number(
         "scanner", 0.1, 0.1, 0.1, low=0.001, high=1,
-        help="Noise in the scan relative to its content: sharpening stops at a gain of 1/(2 damping).")
+        help="Least damping of the sharpening, raised where the scan is noisier: it stops at a gain of 1/(2 damping).")
     kernel: str = _choice(
         "scanner", "lanczos", "lanczos", "lanczos", choices=("lanczos", "mean"),
         help="How the scan samples the fine grid: a Lanczos-5 sinc after the blur, or the paper's mean over blocks.")

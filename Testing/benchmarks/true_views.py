@@ -1,9 +1,10 @@
 #!/usr/bin/env python3
 """What the fit makes of perfect views: python Testing/benchmarks/true_views.py LR HR [--set …] [--set …+…]
 
-Runs the pipeline with the projections of the HR reference in place of what the prior draws, once for every --set, and
-prints the seconds of the fit and the scores of the result. Settings that go together are joined by a plus, as in
---set start=edges+iterations=600. It says what the Gaussian field can carry, whatever the prior is worth.
+Runs the pipeline with the projections of the HR reference in place of what the prior restores, once for every --set,
+and prints the seconds of the fit and the scores of the result. Settings that go together are joined by a plus, as in
+--set start=edges+iterations=600. It says what the Gaussian field, or another carrier, can carry, whatever the prior is
+worth.
 """
 
 from __future__ import annotations
@@ -11,14 +12,18 @@ from __future__ import annotations
 import argparse
 import time
 from pathlib import Path
+from typing import Any
+from unittest.mock import patch
 
 import torch
 
 from CTSuperResolutionLib import pipeline
-from CTSuperResolutionLib.diffusion.ddnm import Restored
 from CTSuperResolutionLib.evaluation.metrics import psnr, ssim
+from CTSuperResolutionLib.geometry import ScanGeometry
 from CTSuperResolutionLib.job.events import Progress
 from CTSuperResolutionLib.job.spec import JobSpec, parse_settings
+from CTSuperResolutionLib.projection import project
+from CTSuperResolutionLib.restoration import RestoredViews
 from CTSuperResolutionLib.volume.intensity import to_unit
 from CTSuperResolutionLib.volume.reading import read_volume
 from CTSuperResolutionLib.volume.volume import Volume
@@ -37,25 +42,23 @@ class FitClock(Progress):
 
 
 def super_resolve_with(truth: Volume, scan: Volume, spec: JobSpec, clock: FitClock) -> pipeline.Result:
-    """The pipeline, its projections seen and its restored views replaced by those of the truth."""
-    turn, bounds = (
-        pipeline.Turn.of(spec.factors(scan.spacing, scan.shape)),
-        (spec.parameters.hu_low, spec.parameters.hu_high),
-    )
-    project, restore, places = pipeline.project, pipeline.restore, []
+    """The pipeline, its restored views replaced by those of the truth."""
+    turn = pipeline.Turn.of(spec.factors(scan.spacing, scan.shape))
+    bounds = (spec.parameters.hu_low, spec.parameters.hu_high)
+    true_volume = to_unit(torch.from_numpy(turn.volume(truth.array)), bounds)
 
-    def watched(volume: torch.Tensor, *place: object, **options: object) -> torch.Tensor:
-        places.append(place)
-        return project(volume, *place, **options)
+    def true_views(
+        volume: torch.Tensor,
+        volume_views: torch.Tensor,
+        spacing: tuple[float, float, float],
+        geometry: ScanGeometry,
+        *_: Any,
+        **__: Any,
+    ) -> RestoredViews:
+        return RestoredViews(project(true_volume, spacing, geometry), volume, volume_views, uncertainty=None)
 
-    def true_views(*_: object, **__: object) -> Restored:
-        return Restored(project(to_unit(torch.from_numpy(turn.volume(truth.array)), bounds), *places[-1]), None)
-
-    pipeline.project, pipeline.restore = watched, true_views
-    try:
+    with patch.object(pipeline, "restore_views", true_views):
         return pipeline.super_resolve(scan, spec, progress=clock)
-    finally:
-        pipeline.project, pipeline.restore = project, restore
 
 
 def main() -> None:

@@ -13,8 +13,6 @@ import scipy.ndimage as ndi
 import SimpleITK as sitk
 from PIL import Image
 
-from CTSuperResolutionLib.diffusion.prior import new_network
-
 Ctsr = Callable[..., object]
 
 
@@ -24,6 +22,7 @@ def test_help_lists_every_parameter_with_its_defaults(ctsr_here: Ctsr, capfd: py
     text = capfd.readouterr().out
     assert ended.value.code == 0
     assert "24, 60, 100" in text and "lambda_tv" in text and "lanczos|mean" in text
+    assert "uncertainty.nrrd" in text
 
 
 def test_demo_makes_and_scores_a_phantom(
@@ -140,11 +139,11 @@ def radiographs(tmp_path: Path) -> Path:
     folder.mkdir()
     rng = np.random.default_rng(0)
     for k in range(8):
-        Image.fromarray(rng.integers(0, 255, (48, 40), dtype=np.uint8)).save(folder / f"{k}.png")
+        Image.fromarray(rng.integers(0, 255, (80, 72), dtype=np.uint8)).save(folder / f"{k}.png")
     return folder
 
 
-TINY = ["--batch", "1", "--crop", "32", "--validation-fraction", "0.25", "--device", "cpu"]
+TINY = ["--batch", "1", "--crop", "32", "--validation-fraction", "0.25", "--bodies", "0", "--device", "cpu"]
 
 
 def test_train_prior_and_go_on(
@@ -152,7 +151,7 @@ def test_train_prior_and_go_on(
 ) -> None:
     from CTSuperResolutionLib.diffusion import training
 
-    monkeypatch.setattr(training, "new_network", lambda: new_network((8, 8)))
+    monkeypatch.setattr(training, "VALIDATION_EXAMPLES", 2)
     monkeypatch.setattr(training, "VALIDATION_STEPS", (20, 400))
     out = tmp_path / "prior"
     for steps in (2, 3):

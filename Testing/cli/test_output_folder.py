@@ -59,10 +59,24 @@ def test_older_results_are_replaced_and_other_files_kept(tmp_path: Path) -> None
     assert everything_in(tmp_path) == {"sr.nrrd": b"new", "notes.txt": b"mine"}
 
 
+def test_dropped_files_go_when_the_new_ones_come(tmp_path: Path) -> None:
+    for name in ("sr.nrrd", "uncertainty.nrrd"):
+        (tmp_path / name).write_bytes(b"old")
+    with OutputFolder(tmp_path) as folder:
+        folder.drop("uncertainty.nrrd")
+    assert everything_in(tmp_path) == {"sr.nrrd": b"old", "uncertainty.nrrd": b"old"}
+    with OutputFolder(tmp_path) as folder:
+        folder.file("sr.nrrd").write_bytes(b"new")
+        folder.drop("uncertainty.nrrd")
+        folder.drop("never there.nrrd")
+        assert set(folder.publish()) == {"sr.nrrd"}
+    assert everything_in(tmp_path) == {"sr.nrrd": b"new"}
+
+
 def test_file_that_cannot_be_replaced_brings_the_older_ones_back(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    for name in ("cubic.nrrd", "sr.nrrd"):
+    for name in ("cubic.nrrd", "sr.nrrd", "uncertainty.nrrd"):
         (tmp_path / name).write_bytes(b"old")
     replace = os.replace
 
@@ -75,8 +89,9 @@ def test_file_that_cannot_be_replaced_brings_the_older_ones_back(
     with pytest.raises(JobError, match=r"sr\.nrrd cannot be replaced \(in use\)"), OutputFolder(tmp_path) as folder:
         for name in ("cubic.nrrd", "sr.nrrd", "zzz.png"):
             folder.file(name).write_bytes(b"new")
+        folder.drop("uncertainty.nrrd")
         folder.publish()
-    assert everything_in(tmp_path) == {"cubic.nrrd": b"old", "sr.nrrd": b"old"}
+    assert everything_in(tmp_path) == {name: b"old" for name in ("cubic.nrrd", "sr.nrrd", "uncertainty.nrrd")}
 
 
 @pytest.mark.parametrize("below", [".", "deeper/still"])

@@ -20,6 +20,7 @@ import SimpleITK as sitk
 from CTSuperResolutionLib.job.spec import JobSpec
 
 RESULTS = {"sr.nrrd", "cubic.nrrd", "compare.png", "result.json"}
+UNCERTAINTY = "uncertainty.nrrd"
 LIMIT = 2.0
 Ctsr = Callable[..., object]
 Start = Callable[..., subprocess.Popen]
@@ -54,6 +55,8 @@ def test_report_tells_where_the_result_comes_from(done: tuple, prior: Path) -> N
     assert "not for diagnosis" in report["note"]
     assert report["parameters"]["views"] == 6 and report["seed"] == 0
     assert len(report["prior"]["sha256"]) == 64
+    assert set(report["files"]) == RESULTS
+    assert report["noise"]["damping"] >= report["parameters"]["damping"]
     assert {"torch", "CTSuperResolution"} <= report["versions"].keys()
     assert {"load", "restore", "fit", "write"} <= report["stages"].keys()
     assert all(stage["seconds"] >= 0 and stage["peak_mb"] > 0 for stage in report["stages"].values())
@@ -93,6 +96,32 @@ def test_same_seed_same_files(done: tuple, ctsr: Ctsr, scan: Path, prior: Path, 
     assert "restore" in ended.err and "\r" not in ended.err
     for name in RESULTS - {"result.json"}:
         assert (first / name).read_bytes() == (tmp_path / "out" / name).read_bytes(), name
+
+
+def test_several_samples_come_with_their_spread_and_a_later_run_takes_it_away(
+    ctsr: Ctsr, ctsr_here: Ctsr, scan: Path, quick: Sequence[str], tmp_path: Path
+) -> None:
+    several = ["--set", "samples=2", "--set", "start_step=10"]
+    ended = ctsr("run", scan, tmp_path, *quick, *several, "--events", "json")
+    assert ended.code == 0, ended.err
+    assert {path.name for path in tmp_path.iterdir()} == RESULTS | {UNCERTAINTY} == set(ended.events[-1]["files"])
+    assert set(json.loads((tmp_path / "result.json").read_text(encoding="utf-8"))["files"]) == RESULTS | {UNCERTAINTY}
+    spread, sr = (sitk.ReadImage(str(tmp_path / name)) for name in (UNCERTAINTY, "sr.nrrd"))
+    assert spread.GetPixelID() == sitk.sitkFloat32 and "not for diagnosis" in spread.GetMetaData("CTSR_note")
+    for of in ("GetSize", "GetSpacing", "GetOrigin", "GetDirection"):
+        assert getattr(spread, of)() == getattr(sr, of)()
+    assert sitk.GetArrayFromImage(spread).min() >= 0 and sitk.GetArrayFromImage(spread).max() > 0
+    assert ctsr_here("run", scan, tmp_path, *quick).code == 0
+    assert {path.name for path in tmp_path.iterdir()} == RESULTS
+
+
+def test_an_uncertainty_of_another_origin_stays(
+    ctsr_here: Ctsr, scan: Path, quick: Sequence[str], tmp_path: Path
+) -> None:
+    (tmp_path / UNCERTAINTY).write_bytes(b"mine")
+    for _ in range(2):
+        assert ctsr_here("run", scan, tmp_path, *quick).code == 0
+        assert (tmp_path / UNCERTAINTY).read_bytes() == b"mine"
 
 
 BAD = {

@@ -11,7 +11,7 @@ import torch.nn.functional as F
 
 from CTSuperResolutionLib.degradation import make_degradation
 from CTSuperResolutionLib.diffusion.ddnm import SamplerSettings, restore, sampler_steps
-from CTSuperResolutionLib.diffusion.prior import new_scheduler
+from CTSuperResolutionLib.diffusion.noise_schedule import new_scheduler
 from CTSuperResolutionLib.job.errors import Cancelled, JobError
 
 ALPHAS = new_scheduler().alphas_cumprod.double()
@@ -44,7 +44,7 @@ def views(count: int, seed: int = 0) -> torch.Tensor:
 
 def settings(**changes) -> SamplerSettings:
     table = {"steps": 5, "start_step": 300, "eta": 0.5, "sigma_y": 0.0, "time_travel": 1, "thresholds": ()}
-    return SamplerSettings(**table | {"samples": 1, "batch": 8, "seed": 0} | changes)
+    return SamplerSettings(**table | {"batch": 8, "seed": 0} | changes)
 
 
 class Counter:
@@ -116,7 +116,7 @@ def test_without_noise_the_measured_part_is_exact(kernel, steps, start_step, eta
     start = degradation.pseudo_inverse(coarse)
     start[:, 0, 0] = 1.0
     chosen = settings(steps=steps, start_step=start_step, eta=eta)
-    restored = restore(coarse, start, degradation, linear_denoiser(0.4), chosen).views
+    restored = restore(coarse, start, degradation, linear_denoiser(0.4), chosen)
     torch.testing.assert_close(degradation.apply(restored), coarse, atol=1e-9, rtol=0)
 
 
@@ -124,7 +124,7 @@ def test_an_untouched_axis_is_kept_whole():
     degradation = make_degradation(SHAPE, (4, 1))
     coarse = degradation.apply(views(2))
     start = degradation.pseudo_inverse(coarse)
-    restored = restore(coarse, start, degradation, linear_denoiser(0.1), settings()).views
+    restored = restore(coarse, start, degradation, linear_denoiser(0.1), settings())
     torch.testing.assert_close(degradation.apply(restored), coarse, atol=1e-9, rtol=0)
 
 
@@ -139,7 +139,7 @@ def test_null_space_samples_have_the_spread_that_theory_says(steps, eta, repeats
     middle[:, 0, 0] = 1.0
     coarse = torch.full((24, 4, 6), 0.5, dtype=torch.float64)
     chosen = settings(steps=steps, start_step=999, eta=eta, batch=24, time_travel=repeats)
-    restored = restore(coarse, middle, degradation, gaussian_prior(deviation), chosen).views
+    restored = restore(coarse, middle, degradation, gaussian_prior(deviation), chosen)
     unseen = 2 * (restored - degradation.pseudo_inverse(degradation.apply(restored)))
     there_and_back = [0, *(k for p in range(1, steps) for k in [p, *([p - 1, p] * (repeats - 1))]), steps]
     theory = spread_of_samples(deviation, steps, eta, there_and_back)
@@ -161,7 +161,7 @@ def test_expected_noise_is_not_copied_into_the_result():
     errors = {}
     for assumed in (0.0, sigma_y):
         chosen = settings(steps=100, start_step=999, sigma_y=assumed)
-        restored = restore(noisy, start, degradation, prior, chosen).views
+        restored = restore(noisy, start, degradation, prior, chosen)
         errors[assumed] = (degradation.apply(restored) - clean).std().item()
     assert errors[0.0] == pytest.approx((noisy - clean).std().item(), rel=1e-6)
     assert errors[sigma_y] < 0.5 * errors[0.0]
@@ -174,7 +174,7 @@ def test_mean_pooling_gives_the_papers_own_formulas(eta, sigma_y):
     degradation, prior = make_degradation(SHAPE, SCALE, kernel="mean"), linear_denoiser(0.4)
     start = views(3)
     coarse = block_means(views(3, seed=5))
-    restored = restore(coarse, start, degradation, prior, settings(eta=eta, sigma_y=sigma_y)).views
+    restored = restore(coarse, start, degradation, prior, settings(eta=eta, sigma_y=sigma_y))
     expected = by_the_formulas(coarse, start, prior, eta=eta, sigma_y=sigma_y)
     torch.testing.assert_close(restored, expected, atol=1e-9, rtol=0)
 
@@ -195,22 +195,20 @@ def test_step_zero_asks_once_about_the_views_themselves():
     prior, asked = recorded(linear_denoiser(0.4))
     coarse = degradation.apply(truth)
     chosen = settings(steps=1, start_step=0)
-    restored = restore(coarse, truth, degradation, prior, chosen).views
+    restored = restore(coarse, truth, degradation, prior, chosen)
     assert asked == [(0, 2)]
     x, alpha = 2 * truth - 1, float(ALPHAS[0])
     noise = prior.predict_noise(math.sqrt(alpha) * x[:, None], 0)[:, 0]
     expected = (x - math.sqrt((1 - alpha) / alpha) * noise).clamp(-1, 1.1) / 2 + 0.5
     torch.testing.assert_close(restored, degradation.consistent(expected, coarse), atol=1e-9, rtol=0)
-    assert torch.equal(
-        restored, restore(coarse, truth, degradation, prior, settings(steps=1, start_step=0, seed=9)).views
-    )
+    assert torch.equal(restored, restore(coarse, truth, degradation, prior, settings(steps=1, start_step=0, seed=9)))
 
 
 def test_time_travel_asks_again_about_the_times_before():
     degradation, truth = make_degradation(SHAPE, SCALE), views(2)
     prior, asked = recorded(linear_denoiser(0.4))
     coarse = degradation.apply(truth)
-    restored = restore(coarse, truth, degradation, prior, settings(steps=4, time_travel=3)).views
+    restored = restore(coarse, truth, degradation, prior, settings(steps=4, time_travel=3))
     assert [t for t, _ in asked] == [300, 300, 300, 200, 200, 200, 100, 100, 100, 0]
     torch.testing.assert_close(degradation.apply(restored), coarse, atol=1e-9, rtol=0)
 
@@ -222,14 +220,13 @@ def test_an_adaptive_start_is_each_views_own():
     prior, asked = recorded(linear_denoiser(0.4))
     thresholds = (1e-6, 1e6, 1e6)
     results = [
-        restore(coarse, truth, degradation, prior, settings(thresholds=thresholds, batch=batch)).views
-        for batch in (3, 1)
+        restore(coarse, truth, degradation, prior, settings(thresholds=thresholds, batch=batch)) for batch in (3, 1)
     ]
     torch.testing.assert_close(results[0], results[1], atol=1e-12, rtol=0)
     scan = [(300, 3), (225, 1), (150, 1), (75, 1)]
     runs = [(300, 2), (225, 2), (150, 2), (75, 2), (0, 2), (0, 1)]
     assert asked[:10] == scan + runs
-    everywhere = restore(coarse, truth, degradation, prior, settings()).views
+    everywhere = restore(coarse, truth, degradation, prior, settings())
     torch.testing.assert_close(results[0][1:], everywhere[1:], atol=1e-12, rtol=0)
     assert (results[0][0] - everywhere[0]).abs().max() > 1e-3
 
@@ -260,15 +257,31 @@ def test_adaptive_starts_are_where_eq_2_says(batch):
     assert images == {300: 5 + 1, 225: 4 + 3, 150: 2 + 4, 75: 1 + 5, 0: 5}
 
 
-def test_samples_give_their_mean_and_spread():
+@pytest.mark.parametrize("sample", [0, 1, 2])
+def test_every_sample_has_noise_of_its_own(sample):
     degradation, start = make_degradation(SHAPE, SCALE, kernel="mean"), 70 * views(2)
     coarse, prior = block_means(70 * views(2, seed=5)), linear_denoiser(0.4)
-    found = restore(coarse, start, degradation, prior, settings(samples=3, seed=4))
-    each = [by_the_formulas(coarse / 70, start / 70, prior, eta=0.5, sigma_y=0.0, sample=k, seed=4) for k in range(3)]
-    stacked = 70 * np.stack([sample.numpy() for sample in each])
-    np.testing.assert_allclose(found.views.numpy(), stacked.mean(0), atol=1e-7)
-    np.testing.assert_allclose(found.spread.numpy(), stacked.std(0, ddof=1), atol=1e-7)
-    assert restore(coarse, start, degradation, prior, settings()).spread is None
+    found = restore(coarse, start, degradation, prior, settings(sample=sample, seed=4))
+    expected = 70 * by_the_formulas(coarse / 70, start / 70, prior, eta=0.5, sigma_y=0.0, sample=sample, seed=4)
+    torch.testing.assert_close(found, expected, atol=1e-7, rtol=0)
+    assert torch.equal(found, restore(coarse, start, degradation, prior, settings(sample=sample, seed=4)))
+
+
+def test_samples_and_views_are_independent():
+    """From pure noise what differs between two samples is uncorrelated, as it is between two views of one sample."""
+    degradation, prior = make_degradation(SHAPE, SCALE, kernel="mean"), gaussian_prior(0.15)
+    coarse = torch.full((16, 4, 6), 0.5, dtype=torch.float64)
+    start = torch.full((16, *SHAPE), 0.5, dtype=torch.float64)
+    start[:, 0, 0] = 1.0
+    samples = [
+        restore(coarse, start, degradation, prior, settings(start_step=999, steps=20, batch=16, sample=k)).flatten(1)
+        for k in range(3)
+    ]
+    correlation = np.corrcoef(np.concatenate([sample.numpy() for sample in samples]))
+    between = correlation[~np.eye(len(correlation), dtype=bool)]
+    # 360 of the 384 directions are free; a correlation of that many has deviation 1/√360.
+    assert np.abs(between).max() < 5 / math.sqrt(360)
+    assert between.std() == pytest.approx(1 / math.sqrt(360), rel=0.2)
 
 
 @pytest.mark.parametrize("batch", [3, 7])
@@ -276,7 +289,7 @@ def test_a_view_does_not_depend_on_its_batch(batch):
     degradation, truth = make_degradation(SHAPE, SCALE), views(7)
     coarse = degradation.apply(truth)
     one, more = (
-        restore(coarse, truth, degradation, linear_denoiser(0.3), settings(batch=size, sigma_y=0.01)).views
+        restore(coarse, truth, degradation, linear_denoiser(0.3), settings(batch=size, sigma_y=0.01))
         for size in (1, batch)
     )
     torch.testing.assert_close(one, more, atol=1e-12, rtol=0)
@@ -285,9 +298,7 @@ def test_a_view_does_not_depend_on_its_batch(batch):
 def test_another_seed_gives_another_view():
     degradation, truth = make_degradation(SHAPE, SCALE), views(2)
     coarse = degradation.apply(truth)
-    one, other = (
-        restore(coarse, truth, degradation, linear_denoiser(0.3), settings(seed=seed)).views for seed in (0, 1)
-    )
+    one, other = (restore(coarse, truth, degradation, linear_denoiser(0.3), settings(seed=seed)) for seed in (0, 1))
     assert (other - one).abs().max() > 1e-3
 
 
@@ -302,7 +313,7 @@ def limited(prior, most: int) -> SimpleNamespace:
     return SimpleNamespace(alphas_cumprod=ALPHAS, predict_noise=predict_noise)
 
 
-CHANGES = [{}, {"time_travel": 2}, {"samples": 2}, {"thresholds": (1e-6, 1e6, 0.05, 1e6, 1e-6), "time_travel": 3}]
+CHANGES = [{}, {"time_travel": 2}, {"sample": 2}, {"thresholds": (1e-6, 1e6, 0.05, 1e6, 1e-6), "time_travel": 3}]
 
 
 @pytest.mark.parametrize("changes", CHANGES)
@@ -310,9 +321,9 @@ CHANGES = [{}, {"time_travel": 2}, {"samples": 2}, {"thresholds": (1e-6, 1e6, 0.
 def test_running_out_of_memory_changes_neither_views_nor_progress(changes, most):
     degradation, truth, counter = make_degradation(SHAPE, SCALE), views(5), Counter()
     coarse, chosen = degradation.apply(truth), settings(batch=5, **changes)
-    plenty = restore(coarse, truth, degradation, linear_denoiser(0.3), chosen).views
+    plenty = restore(coarse, truth, degradation, linear_denoiser(0.3), chosen)
     prior = limited(linear_denoiser(0.3), most)
-    scarce = restore(coarse, truth, degradation, prior, chosen, progress=counter).views
+    scarce = restore(coarse, truth, degradation, prior, chosen, progress=counter)
     torch.testing.assert_close(scarce, plenty, atol=1e-12, rtol=0)
     assert counter.done == sampler_steps(chosen, 5) > 0
 
@@ -338,8 +349,7 @@ def test_a_cancelled_job_stops_after_the_network_call_under_way():
 def test_the_unit_of_the_views_does_not_matter():
     degradation, truth = make_degradation(SHAPE, SCALE), views(2)
     plain, scaled = (
-        restore(degradation.apply(unit * truth), unit * truth, degradation, linear_denoiser(0.2), settings(samples=2))
+        restore(degradation.apply(unit * truth), unit * truth, degradation, linear_denoiser(0.2), settings(sample=1))
         for unit in (1, 70)
     )
-    torch.testing.assert_close(scaled.views, plain.views * 70)
-    torch.testing.assert_close(scaled.spread, plain.spread * 70)
+    torch.testing.assert_close(scaled, plain * 70)

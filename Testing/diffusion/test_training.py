@@ -1,96 +1,298 @@
-"""Training for real, on small pictures: it learns, goes on where it stopped, and draws its folders equally."""
+"""Training for real, on small images: it learns, writes what it says, and goes on where it stopped."""
 
+import hashlib
+import itertools
 import json
+import math
+import os
+import socket
+import subprocess
+import sys
+from pathlib import Path
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
 import torch
+from diffusers.models.unets.unet_2d import UNet2DOutput
 from PIL import Image
 
-from CTSuperResolutionLib.diffusion import training
-from CTSuperResolutionLib.diffusion.prior import Prior, new_network
-from CTSuperResolutionLib.diffusion.radiographs import RadiographCrops
-from CTSuperResolutionLib.diffusion.training import TrainingPlan, train_prior
+from CTSuperResolutionLib.cli.main import main
+from CTSuperResolutionLib.diffusion import training, training_data
+from CTSuperResolutionLib.diffusion.examples import Example
+from CTSuperResolutionLib.diffusion.folder import WEIGHTS
+from CTSuperResolutionLib.diffusion.network import ResidualDenoiser
+from CTSuperResolutionLib.diffusion.noise_schedule import new_scheduler
+from CTSuperResolutionLib.diffusion.prior import Prior
+from CTSuperResolutionLib.diffusion.training import TrainingPlan, make_accelerator, train_prior, validate
 from CTSuperResolutionLib.job.errors import JobError
+from CTSuperResolutionLib.volume.volume import Volume
+from CTSuperResolutionLib.volume.writing import write_volume
 
-PLAN = TrainingPlan(steps=100, batch=4, crop=32, learning_rate=2e-3, ema_decay=0.9, validation_fraction=0.25)
-
-
-@pytest.fixture
-def folders(tmp_path):
-    """Two folders of smooth pictures, one dark with 40 of them, one bright with 8."""
-    rng = np.random.default_rng(0)
-    for name, count, level in (("dark", 40, 40), ("bright", 8, 200)):
-        (tmp_path / name).mkdir()
-        for k in range(count):
-            coarse = rng.normal(level, 10, (4, 5)).clip(0, 255).astype(np.uint8)
-            Image.fromarray(coarse).resize((60, 48), Image.Resampling.BICUBIC).save(tmp_path / name / f"{k:02d}.png")
-    return [tmp_path / "dark", tmp_path / "bright"]
+ROOT = Path(__file__).resolve().parents[2]
+ALPHAS = new_scheduler().alphas_cumprod
 
 
 @pytest.fixture(autouse=True)
-def small_network(monkeypatch):
-    monkeypatch.setattr(training, "new_network", lambda: new_network((8, 16)))
+def less_work(monkeypatch):
+    monkeypatch.setattr(training, "VALIDATION_EXAMPLES", 8)
+    monkeypatch.setattr(training, "VALIDATION_STEPS", (0, 400))
+    monkeypatch.setattr(training_data, "BODIES_SHAPE", (32, 32, 32))
+    monkeypatch.setattr(training_data, "BODIES_DEGRADATIONS", ((1.0, (4, 4, 4), 1.0),))
 
 
-def test_folders_are_drawn_equally_and_crops_are_in_range(folders):
-    crops = RadiographCrops(folders, crop=32).batch(300, torch.Generator().manual_seed(0))
-    assert crops.shape == (300, 1, 32, 32)
-    assert crops.min() >= -1 and crops.max() <= 1
-    contrast = crops.flatten(1).mean(1)
-    bright = (contrast > 0.0).float().mean().item()
-    assert 0.2 < bright < 0.65  # gain and offset mix the two a little; drawn by file, it would be one in six
+class Blurred:
+    """Noise of a few pixels that the start has lost half of, plus what a fifth more contrast adds."""
+
+    def draw(self, rng: np.random.Generator, crop: int) -> Example:
+        truth = rng.standard_normal((crop, crop), dtype=np.float32) * np.float32(0.2)
+        start = (truth + np.roll(truth, 1, 1)) / 2
+        return Example(start, truth, 0.02)
 
 
-def test_held_out_pictures_are_not_trained_on(folders):
-    kept = RadiographCrops(folders, crop=32, validation_fraction=0.25)
-    held_out = RadiographCrops(folders, crop=32, validation_fraction=0.25, validation=True)
-    assert (len(kept), len(held_out)) == (36, 12)
-    images = [{tuple(i.flatten().tolist()) for group in c._images for i in group} for c in (kept, held_out)]
-    assert not images[0] & images[1]
+def train(out: Path, steps: int, *, ct: tuple[str, ...] = (), **changes) -> list[int]:
+    """Train on pictures alone; which steps were done."""
+    done = []
+    options = {"batch": 1, "crop": 16} | {name: changes.pop(name) for name in ("minutes", "batch") if name in changes}
+    train_prior(
+        Blurred(), Blurred(), out, TrainingPlan(steps=steps, **options), card={"ct": list(ct)},
+        accelerator=make_accelerator("cpu"), **{"on_step": lambda step, *_: done.append(step)} | changes,
+    )  # fmt: skip
+    return done
+
+
+def sha256(path: Path) -> str:
+    return hashlib.sha256(path.read_bytes()).hexdigest()
 
 
 @pytest.mark.slow
-def test_it_learns_and_goes_on_where_it_stopped(folders, tmp_path):
+def test_it_learns_what_a_start_lacks(tmp_path):
+    """Of the mean of two neighbours a 14 x 14 neighbourhood tells most; a network that knows nothing scores 1."""
+    plan = TrainingPlan(steps=200, batch=8, crop=24, ema_decay=0.9)
     losses = []
-    train_prior(folders, tmp_path / "out", PLAN, on_step=lambda step, steps, loss: losses.append(loss))
-    assert np.mean(losses[-5:]) < 0.8 * np.mean(losses[:3])
-    assert {p.name for p in (tmp_path / "out").iterdir()} >= {"samples.png", "training.json", "log.jsonl"}
-    card = json.loads((tmp_path / "out" / "training.json").read_text())
-    assert card["steps_done"] == 100 and card["training_images"] == 36
-    assert card["validation_loss"]["400"] < 1.0  # predicting no noise at all scores 1
-    assert Prior.load(tmp_path / "out").predict_noise(torch.zeros(1, 1, 32, 32), 5).isfinite().all()
-
-    seen = []
-    longer = TrainingPlan(**{**vars(PLAN), "steps": 104})
-    train_prior(folders, tmp_path / "out", longer, on_step=lambda step, steps, loss: seen.append((step, loss)))
-    assert [step for step, _ in seen] == [101, 102, 103, 104]
-    assert np.mean([loss for _, loss in seen]) < 0.8 * np.mean(losses[:3])
+    found = train_prior(
+        Blurred(), Blurred(), tmp_path, plan, card={"ct": []}, accelerator=make_accelerator("cpu"),
+        on_step=lambda step, steps, loss: losses.append(loss),
+    )  # fmt: skip
+    assert found["0"] < 0.6 and found["400"] < 0.3
+    assert np.mean(losses[-20:]) < 0.6 * np.mean(losses[:5])
 
 
-def test_stopped_training_can_go_on(folders, tmp_path):
-    class Stop(Exception):
-        pass
+def test_the_folder_holds_the_prior_that_was_validated(tmp_path):
+    """What training.json and log.jsonl say is what the weights read back give, on the same held-out examples."""
+    train(tmp_path, 25, batch=4)
+    names = {"config.json", "scheduler_config.json", WEIGHTS, "training.json", "log.jsonl", "samples.png"}
+    assert {p.name for p in tmp_path.iterdir()} == names | {"checkpoint.pt"}
+    card = json.loads((tmp_path / "training.json").read_text())
+    prior = Prior.load(tmp_path)
+    rng = np.random.default_rng(7)
+    again = validate(prior.network, [Blurred().draw(rng, 16) for _ in range(8)], ALPHAS)
+    assert card["validation_loss"] == pytest.approx(again, abs=1e-3)
+    assert again["400"] < 0.9  # not what it began with
+    assert (card["steps_done"], card["ct"], card["plan"]["batch"]) == (25, [], 4)
+    assert card["parameters"] == sum(math.prod(v.shape) for v in prior.network.state_dict().values())
+    (line,) = (tmp_path / "log.jsonl").read_text().splitlines()
+    assert json.loads(line).items() >= {"step": 25, **card["validation_loss"]}.items()
+    with Image.open(tmp_path / "samples.png") as picture:
+        assert picture.size == (7 * 16, 6 * 16)
 
+
+@pytest.mark.parametrize(("share", "expected"), [(0.0, 1.0), (0.5, 0.25), (1.0, 0.0), (2.0, 1.0)])
+def test_the_validation_loss_is_the_share_that_is_left(share, expected):
+    """With starts of 5/4 of the truth the whole answer at t = 0 is a fifth of what is shown, over √(1 − ᾱ)."""
+
+    class Fifth(torch.nn.Module):
+        def __init__(self) -> None:
+            super().__init__()
+            self.share = torch.nn.Parameter(torch.tensor(share))
+
+        def forward(self, shown: torch.Tensor, steps: torch.Tensor) -> UNet2DOutput:
+            sigma = (1 - ALPHAS[steps]).sqrt()[:, None, None, None]
+            return UNet2DOutput(sample=self.share * torch.where(sigma < 0.1, 0.2, 1.0) * shown / sigma)
+
+    truth = np.random.default_rng(0).standard_normal((200, 8, 8)).astype(np.float32)
+    found = validate(Fifth(), [Example(1.25 * x, x, 1.0) for x in truth], ALPHAS)
+    assert found["0"] == pytest.approx(expected, abs=1e-4)
+    alpha = float(ALPHAS[400])  # there what is shown, over σ, is the noise and the truth
+    of_truth = share**2 * alpha / (1 - alpha) * np.mean(truth**2)
+    assert found["400"] == pytest.approx(expected + of_truth, rel=0.02)
+
+
+def test_it_goes_on_where_it_stopped_and_remembers_every_ct(tmp_path):
+    assert train(tmp_path, 3, ct=("b", "a")) == [1, 2, 3]
+    assert train(tmp_path, 5, ct=("c", "a")) == [4, 5]
+    assert json.loads((tmp_path / "training.json").read_text())["ct"] == ["a", "b", "c"]
+    before = sha256(tmp_path / WEIGHTS)
+    assert train(tmp_path, 5) == []  # nothing left to do: the same weights again
+    assert sha256(tmp_path / WEIGHTS) == before
+    card = json.loads((tmp_path / "training.json").read_text())
+    assert (card["ct"], card["steps_done"]) == (["a", "b", "c"], 5)
+    assert [json.loads(line)["step"] for line in (tmp_path / "log.jsonl").read_text().splitlines()] == [3, 5, 5]
+
+
+@pytest.mark.parametrize("reason", [KeyboardInterrupt, JobError])
+def test_stopped_training_can_go_on(tmp_path, reason):
     def stop(step: int, steps: int, loss: float) -> None:
         if step == 3:
-            raise Stop
+            raise reason
 
-    with pytest.raises(Stop):
-        train_prior(folders, tmp_path / "out", PLAN, on_step=stop)
-    steps = []
-    shorter = TrainingPlan(**{**vars(PLAN), "steps": 5})
-    train_prior(folders, tmp_path / "out", shorter, on_step=lambda step, *_: steps.append(step))
-    assert steps == [4, 5]
-
-
-def test_a_damaged_checkpoint_is_said(folders, tmp_path):
-    (tmp_path / "checkpoint.pt").write_bytes(b"not a checkpoint")
-    with pytest.raises(JobError, match="delete it"):
-        train_prior(folders, tmp_path, PLAN)
+    with pytest.raises(reason):
+        train(tmp_path, 100, ct=("seen",), on_step=stop)
+    assert {p.name for p in tmp_path.iterdir()} == {"checkpoint.pt"}
+    assert train(tmp_path, 5) == [4, 5]
+    assert json.loads((tmp_path / "training.json").read_text())["ct"] == ["seen"]
 
 
-def test_a_folder_without_pictures_is_said(tmp_path):
-    (tmp_path / "notes.txt").write_text("nothing to see")
-    with pytest.raises(JobError, match="No image of at least 32 x 32"):
-        train_prior([tmp_path], tmp_path / "out", PLAN)
+def test_minutes_end_it(tmp_path, monkeypatch):
+    """By a clock that a step advances by six seconds: ten steps and no more."""
+    clock = itertools.count(0.0, 6.0)
+    monkeypatch.setattr(training, "time", SimpleNamespace(monotonic=lambda: next(clock)))
+    assert train(tmp_path, 1_000_000, minutes=1) == list(range(1, 10))  # the tenth look at the clock ends it
+    assert json.loads((tmp_path / "training.json").read_text())["minutes"] == pytest.approx(1.1)
+
+
+class Malicious:
+    """As a pickle it makes a folder when it is loaded."""
+
+    def __init__(self, place: Path) -> None:
+        self.place = place
+
+    def __reduce__(self):
+        return os.mkdir, (str(self.place),)
+
+
+@pytest.mark.parametrize("kind", ["text", "cut", "another network", "pickle"])
+def test_a_damaged_checkpoint_is_one_sentence(tmp_path, kind):
+    checkpoint = tmp_path / "out" / "checkpoint.pt"
+    train(checkpoint.parent, 1)
+    if kind == "text":
+        checkpoint.write_bytes(b"not a checkpoint")
+    elif kind == "cut":
+        checkpoint.write_bytes(checkpoint.read_bytes()[:-5000])
+    elif kind == "another network":
+        state = torch.load(checkpoint, weights_only=True)
+        torch.save({**state, "network": ResidualDenoiser(channels=8).state_dict()}, checkpoint)
+    else:
+        torch.save({"network": Malicious(tmp_path / "taken")}, checkpoint)
+    before = sha256(checkpoint)
+    with pytest.raises(JobError, match=r"^The checkpoint .*checkpoint\.pt cannot be read; delete it .*\.$"):
+        train(checkpoint.parent, 2)
+    assert sha256(checkpoint) == before and not (tmp_path / "taken").exists()
+
+
+def make_images(folder: Path) -> tuple[Path, Path]:
+    """A folder of radiographs and one of two CTs, "one" and "two"."""
+    rng = np.random.default_rng(0)
+    (folder / "x-rays").mkdir()
+    for k in range(4):
+        Image.fromarray(rng.integers(0, 255, (70, 80), dtype=np.uint8)).save(folder / "x-rays" / f"{k}.png")
+    (folder / "ct").mkdir()
+    for name in ("one", "two"):
+        array = rng.uniform(-900, 900, (34, 34, 34)).astype(np.float32)
+        write_volume(
+            Volume(array, (1.0, 1.0, 1.0), (0.0, 0.0, 0.0), (1, 0, 0, 0, 1, 0, 0, 0, 1)), folder / "ct" / f"{name}.nrrd"
+        )
+    return folder / "x-rays", folder / "ct"
+
+
+def command(*arguments: object) -> list[str]:
+    small = ("--batch", 1, "--crop", 32, "--validation-fraction", 0.5, "--device", "cpu", "--events", "json")
+    return [str(argument) for argument in ("train-prior", *arguments, *small)]
+
+
+def test_the_command_trains_on_all_kinds_and_goes_on(tmp_path, capfd):
+    xrays, cts = make_images(tmp_path)
+    out = tmp_path / "new" / "prior"
+    start = (xrays, "--out", out, "--ct", cts, "--bodies", 4)
+    for left_out, steps, done in (("one", 2, 2), ("two", 3, 1)):
+        assert main(command(*start, "--leave-out", left_out, "--steps", steps)) == 0
+        told = [json.loads(line) for line in capfd.readouterr().out.splitlines()]
+        stages = {event["stage"]: (event["step"], event["steps"]) for event in told if event["event"] == "progress"}
+        assert stages == {"prepare": (6, 6), "train": (done, done)}  # a CT, a folder and four volumes of bodies
+        assert told[-1]["folder"] == str(out) and set(told[-1]["validation_loss"]) == {"0", "400"}
+    card = json.loads((out / "training.json").read_text())
+    assert card["ct"] == ["one", "two"]
+    assert (card["steps_done"], card["radiographs"], card["bodies"]) == (3, {"x-rays": 2}, 4)
+    assert Prior.load(out).predict_noise(torch.zeros(1, 1, 33, 20), 5).isfinite().all()
+
+
+@pytest.fixture
+def xrays(tmp_path):
+    return make_images(tmp_path)[0]
+
+
+def test_a_very_short_time_is_a_short_time(xrays, tmp_path, capfd):
+    assert main(command(xrays, "--out", tmp_path / "out", "--bodies", 0, "--minutes", 0.004)) == 0
+    told = [json.loads(line) for line in capfd.readouterr().out.splitlines()]
+    announced = [event["remaining_s"] for event in told if event.get("stage") == "train"]
+    assert announced and max(announced) < 60
+
+
+@pytest.mark.parametrize(
+    ("given", "message"),
+    [
+        (["--ct-share", "0", "--body-share", "0", "--radiograph-share", "0"], "too little to train on"),
+        (["--ct", "nowhere"], "There is no nowhere"),
+        (["--leave-out", "one"], "no CT 'one' to leave out; there are none"),
+    ],
+)
+def test_what_cannot_be_trained_on_is_one_sentence_and_leaves_nothing(xrays, tmp_path, capfd, given, message):
+    assert main(command(xrays, "--out", tmp_path / "new" / "prior", *given)) == 2
+    error = json.loads(capfd.readouterr().out.splitlines()[-1])
+    assert error["kind"] == "input" and message in error["message"]
+    assert not (tmp_path / "new").exists()
+
+
+def test_without_accelerate_it_says_what_to_install_before_it_prepares(xrays, tmp_path, capfd, monkeypatch):
+    monkeypatch.setitem(sys.modules, "accelerate", None)  # as if it was not there
+    prepared = []
+    monkeypatch.setattr(training_data.TrainingImages, "load", lambda self, *_: prepared.append(self))
+    assert main(command(xrays, "--out", tmp_path / "new" / "prior")) == 2
+    error = json.loads(capfd.readouterr().out.splitlines()[-1])
+    assert error["message"] == "Training needs accelerate; install it with pip install 'ctsuperresolution[train]'."
+    assert not prepared and not (tmp_path / "new").exists()
+
+
+@pytest.fixture
+def unused_port() -> int:
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return probe.getsockname()[1]
+
+
+WORKER = """
+import itertools, os, sys, types
+from CTSuperResolutionLib.cli.main import main
+from CTSuperResolutionLib.diffusion import training
+clock = itertools.count(0.0, 5.0 * (1 + int(os.environ["RANK"])))
+training.time = types.SimpleNamespace(monotonic=lambda: next(clock))
+sys.exit(main(sys.argv[1:]))
+"""
+
+
+@pytest.mark.slow
+@pytest.mark.skipif(sys.platform == "win32", reason="accelerate starts no CPU processes on Windows")
+def test_two_processes_train_one_prior_and_end_together(xrays, tmp_path, unused_port):
+    """Though the second one's clock is twice as fast: on average a step takes 7.5 s, so the eighth look ends it."""
+    out = tmp_path / "new" / "prior"
+    shared = {"MASTER_ADDR": "127.0.0.1", "MASTER_PORT": str(unused_port), "WORLD_SIZE": "2", "LOCAL_WORLD_SIZE": "2"}
+    shared |= {"PYTHONPATH": str(ROOT), "OMP_NUM_THREADS": "1"}
+    arguments = command(xrays, "--out", out, "--bodies", 0, "--minutes", 1)
+    workers = [
+        subprocess.Popen(
+            [sys.executable, "-c", WORKER, *arguments],
+            stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.PIPE,
+            env={**os.environ, **shared, "RANK": rank, "LOCAL_RANK": rank},
+        )
+        for rank in ("0", "1")
+    ]  # fmt: skip
+    try:
+        ended = [worker.communicate(timeout=120) for worker in workers]
+    finally:
+        for worker in workers:
+            worker.kill()
+    assert [worker.returncode for worker in workers] == [0, 0], ended
+    first, second = (json.loads(out.splitlines()[-1]) for out, _ in ended)
+    assert first["validation_loss"] == second["validation_loss"]  # the same network in both
+    assert json.loads((out / "training.json").read_text())["steps_done"] == 7
+    assert len((out / "log.jsonl").read_text().splitlines()) == 1

@@ -1,0 +1,137 @@
+"""Restored views: the prior's share of them, several samples, and the steps announced."""
+
+from __future__ import annotations
+
+from types import SimpleNamespace
+
+import numpy as np
+import pytest
+import scipy.ndimage as ndi
+import torch
+
+from CTSuperResolutionLib.degradation import make_degradation
+from CTSuperResolutionLib.diffusion.ddnm import restore
+from CTSuperResolutionLib.diffusion.noise_schedule import new_scheduler
+from CTSuperResolutionLib.geometry import parallel_beam
+from CTSuperResolutionLib.job.events import Progress
+from CTSuperResolutionLib.job.parameters import Parameters
+from CTSuperResolutionLib.projection import project
+from CTSuperResolutionLib.projection.least_squares import least_squares
+from CTSuperResolutionLib.restoration import restoration_steps, restore_views, sampler_settings
+
+SHAPE, SPACING, SCALE = (8, 12, 20), (2.0, 2.0, 2.0), (2, 2)
+VIEWS = 6
+GEOMETRY = parallel_beam(views=VIEWS, volume_shape=(4, 6, 10), spacing=(4.0, 4.0, 4.0)).refined(*SCALE)
+DEGRADATION = make_degradation(GEOMETRY.detector_shape, SCALE)
+# Any network will do: this one mixes a pixel with others.
+PRIOR = SimpleNamespace(
+    alphas_cumprod=new_scheduler().alphas_cumprod,
+    predict_noise=lambda x, t: 3 * x.roll(3, -1) - 2 * x.flip(-2),
+)
+
+
+class Counter(Progress):
+    done = 0
+
+    def advance(self, steps: int = 1) -> None:
+        self.done += steps
+
+
+@pytest.fixture(scope="module")
+def volume() -> torch.Tensor:
+    """(z, y, x), in [0, 1]."""
+    return torch.from_numpy(ndi.gaussian_filter(np.random.default_rng(0).random(SHAPE), 0.8).astype(np.float32))
+
+
+def parameters(**settings) -> Parameters:
+    return Parameters.of("preview", {"views": VIEWS, **settings})
+
+
+def restored(volume, p, *, seed=0, progress=None):
+    views = project(volume, SPACING, GEOMETRY)
+    return restore_views(
+        volume,
+        views,
+        SPACING,
+        GEOMETRY,
+        DEGRADATION,
+        PRIOR,
+        p,
+        seed=seed,
+        agree=lambda unit: unit,
+        progress=progress or Progress(),
+    )
+
+
+def drawn(volume, p, sample: int) -> torch.Tensor:
+    """What the sampler makes of the volume's views."""
+    views = project(volume, SPACING, GEOMETRY)
+    settings = sampler_settings(p, GEOMETRY, volume.device, seed=0, sample=sample)
+    return restore(DEGRADATION.apply(views), views, DEGRADATION, PRIOR, settings)
+
+
+@pytest.mark.parametrize("share", [1.0, 0.3])
+def test_a_single_look_is_the_samplers_own(volume, share):
+    p = parameters(meetings=0, null_space=share)
+    found, views = restored(volume, p), project(volume, SPACING, GEOMETRY)
+    assert found.uncertainty is None
+    torch.testing.assert_close(found.views, views + share * (drawn(volume, p, 0) - views))
+    assert not torch.allclose(found.views, views)
+    assert torch.equal(found.volume, volume) and torch.equal(found.volume_views, views)
+
+
+@pytest.mark.parametrize("meetings", [0, 2])
+def test_without_a_share_of_the_prior_nothing_changes(volume, meetings):
+    found, views = restored(volume, parameters(meetings=meetings, null_space=0)), project(volume, SPACING, GEOMETRY)
+    torch.testing.assert_close(found.views, views)
+    torch.testing.assert_close(found.volume, volume)
+    torch.testing.assert_close(found.volume_views, views)
+
+
+def test_whatever_the_meetings_the_detector_sees_what_it_saw(volume):
+    """The measured part of the views is that of the sharpened volume; of the volume that they met in it need not be."""
+    p = parameters(meetings=2, sigma_y=0)
+    found, views = restored(volume, p), project(volume, SPACING, GEOMETRY)
+    seen = DEGRADATION.apply(views)
+    torch.testing.assert_close(DEGRADATION.apply(found.views), seen, atol=1e-3 * float(seen.max()), rtol=0)
+    assert (found.volume - volume).abs().max() > 0.01
+    torch.testing.assert_close(found.volume_views, project(found.volume, SPACING, GEOMETRY))
+
+
+@pytest.mark.parametrize("samples", [2, 3])
+def test_mean_and_spread_of_samples_are_those_of_single_draws(volume, samples):
+    p = parameters(meetings=0, samples=samples, start_step=100, ddim_steps=3)
+    views = project(volume, SPACING, GEOMETRY)
+    draws = [drawn(volume, p, sample) for sample in range(samples)]
+    volumes = [volume + least_squares(draw - views, SHAPE, SPACING, GEOMETRY) for draw in draws]
+    found = restored(volume, p)
+    expected = np.std(np.stack(volumes), axis=0, ddof=1)
+    assert expected.mean() > 1e-3
+    np.testing.assert_allclose(found.views, np.mean(np.stack(draws), axis=0), rtol=1e-4, atol=1e-4)
+    np.testing.assert_allclose(found.uncertainty, expected, rtol=1e-3, atol=1e-6)
+
+
+def test_samples_of_meetings_differ_by_their_seed_alone(volume):
+    p = parameters(meetings=1, samples=2, start_step=10)
+    first, again, other = (restored(volume, p, seed=seed) for seed in (0, 0, 1))
+    assert torch.equal(first.views, again.views) and torch.equal(first.uncertainty, again.uncertainty)
+    assert not torch.equal(first.views, other.views)
+    assert first.uncertainty.shape == SHAPE and float(first.uncertainty.min()) > 0
+
+
+@pytest.mark.parametrize(
+    "settings",
+    [
+        {"meetings": 0},
+        {"meetings": 2},
+        {"meetings": 1, "samples": 3, "start_step": 10},
+        {"meetings": 1, "start_step": 100, "ddim_steps": 4, "time_travel": 3},
+        {"meetings": 1, "start_step": 900, "ddim_steps": 5, "adaptive_frontal": 5, "adaptive_lateral": 60},
+        {"samples": 2, "start_step": 500, "ddim_steps": 3, "adaptive_frontal": 1, "time_travel": 2},
+    ],
+    ids=lambda settings: " ".join(f"{name}={value}" for name, value in settings.items()),
+)
+def test_progress_advances_as_announced(volume, settings):
+    p, counter = parameters(**settings), Counter()
+    restored(volume, p, progress=counter)
+    assert counter.done == restoration_steps(p, GEOMETRY, SHAPE)
