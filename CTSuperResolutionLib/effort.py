@@ -26,7 +26,7 @@ def estimate_memory(spec: JobSpec, shape: Sequence[int], factors: Sequence[int],
     voxels = math.prod(shape) * math.prod(factors)
     pixels = p.views * _detector_pixels(shape, factors, spacing)
     agreeing, fitting = (4 * (volumes * voxels + stacks * pixels) for volumes, stacks in (AGREEING, FITTING))
-    if p.uses_prior and p.samples > 1:
+    if p.has_uncertainty:
         agreeing += 4 * SAMPLE_VOLUMES * voxels
     if p.carrier == "gaussians":
         fitting += BYTES_A_GAUSSIAN * gaussian_counts(p, voxels)[1]
@@ -71,16 +71,15 @@ def _projection_seconds(p: Parameters, voxels: int) -> float:
 
 
 def _restoration_seconds(p: Parameters, voxels: int, pixels: float) -> float:
-    """Looks of a compact network at views and slices, and what views that meet take beside them.
-
-    A meeting is a step of least squares, another projection, and twice the volume's agreement with the scan.
-    """
+    """Looks of a compact network at views and slices, and what is done to the volume after that."""
     adaptive = p.adaptive_frontal > 0 or p.adaptive_lateral > 0
-    calls = announced_calls(p.ddim_steps, p.time_travel, adaptive=adaptive)
-    seen = (p.meetings + 1) * calls * p.views * pixels + 3 * p.meetings * voxels
-    meeting = 3 * _projection_seconds(p, voxels) + 2 * p.consistency_rounds * 1.5e-8 * voxels
+    looks = announced_calls(p.ddim_steps, p.time_travel, adaptive=adaptive) * p.views * pixels
+    slices = 0.0
+    if p.slice_gain:
+        looks += 3 * voxels
+        slices = _projection_seconds(p, voxels) + p.consistency_rounds * 1.5e-8 * voxels
     reconstruction = 2 * _projection_seconds(p, voxels) if p.samples > 1 else 0
-    return p.samples * (1e-6 * seen + p.meetings * meeting + reconstruction)
+    return p.samples * (1e-6 * looks + slices + reconstruction)
 
 
 def _detector_pixels(shape: Sequence[int], factors: Sequence[int], spacing: Sequence[float]) -> float:

@@ -95,7 +95,7 @@ def needs_on(device: str, available: int, spec: JobSpec, shape: Sequence[int], s
         output_shape=output,
         output_spacing=tuple(d / s for d, s in zip(spacing, factors, strict=True)),
         memory=estimate_memory(spec, inside, factors, spacing),
-        disk=2 * 2 * voxels + PICTURE_BYTES,
+        disk=(8 if spec.parameters.has_uncertainty else 4) * voxels + PICTURE_BYTES,
         device=device,
         available=available,
         fits=_fits(spec, inside, factors, spacing, available),

@@ -113,7 +113,7 @@ def super_resolve(scan: Volume, spec: JobSpec, *, progress: Progress | None = No
             progress=progress,
         )
         restored_views, uncertainty = restored.views, restored.uncertainty
-        if p.base == "consistent":
+        if p.base == "restored":
             base_unit, base_views = restored.volume, restored.volume_views
         sharpened_unit = restored.volume
     elif p.restorer in VIEW_UPSAMPLING:

@@ -17,9 +17,9 @@ from CTSuperResolutionLib.diffusion.prior import Prior
 from CTSuperResolutionLib.geometry import ScanGeometry
 from CTSuperResolutionLib.job.events import Progress
 from CTSuperResolutionLib.job.parameters import Parameters
-from CTSuperResolutionLib.meeting import meet, meeting_steps
 from CTSuperResolutionLib.projection import project
 from CTSuperResolutionLib.projection.least_squares import least_squares
+from CTSuperResolutionLib.slices import restore_slices
 
 
 @dataclass(frozen=True, eq=False)
@@ -28,8 +28,8 @@ class RestoredViews:
 
     Attributes:
         views: restored, (views, v, u), value x mm.
-        volume: the sharpened volume with what the views of all meetings agreed on, (z, y, x), in [0, 1].
-        volume_views: its projections: what the views were before they were restored for the last time.
+        volume: the sharpened volume with what the prior saw in its slices, (z, y, x), in [0, 1].
+        volume_views: its projections: what the views were before they were restored.
         uncertainty: standard deviation over the samples of the volume that each one's views give, (z, y, x), in
             [0, 1] (n − 1 in the denominator); None for a single sample.
     """
@@ -53,7 +53,10 @@ def restore_views(
     agree: Callable[[torch.Tensor], torch.Tensor],
     progress: Progress,
 ) -> RestoredViews:
-    """Restore the views of a volume; as often as asked let them meet in the volume, project it, and restore again.
+    """Restore the slices of a volume, and then its views.
+
+    Views that are drawn one by one invent details of their own, which the volume averages away. What the slices gave
+    is in the volume before it is projected, so all views agree on it.
 
     Args:
         volume: sharpened, (z, y, x), in [0, 1]. volume_views: its projections, (views, v, u), value x mm.
@@ -89,23 +92,19 @@ class _Restoration:
         """One sample: restored views, the volume they were taken from, and its projections."""
         settings = sampler_settings(self._p, self._geometry, volume.device, seed=self._seed, sample=sample)
         measured = self._degradation.apply(volume_views)
-        views = self._restored(measured, volume_views, settings)
-        for meeting in range(self._p.meetings):
-            volume = meet(
-                views,
-                volume_views,
-                volume,
-                self._spacing,
-                self._geometry,
-                restore_slices=lambda slices, axis, first, meeting=meeting: self._slices(
-                    slices, (sample, meeting, axis, first)
-                ),
-                agree=self._agree,
-                progress=self._progress,
+        if self._p.slice_gain:
+            volume = self._agree(
+                restore_slices(
+                    volume,
+                    lambda slices, axis, first: self._looked_at(slices, (self._seed, sample, axis, first)),
+                    self._p.slice_gain,
+                    self._progress.advance,
+                )
             )
             volume_views = project(volume, self._spacing, self._geometry, progress=self._progress)
-            views = self._restored(measured, volume_views, settings)
-        return views, volume, volume_views
+        drawn = restore(measured, volume_views, self._degradation, self._prior, settings, progress=self._progress)
+        # Part of what a weak prior draws is wrong; Wiener's factor, correlation over energy, says what to keep.
+        return torch.lerp(volume_views, drawn, self._p.null_space), volume, volume_views
 
     def reconstruct(self, views: torch.Tensor, volume: torch.Tensor, volume_views: torch.Tensor) -> torch.Tensor:
         """The volume that restored views give, (z, y, x)."""
@@ -113,15 +112,10 @@ class _Restoration:
             views - volume_views, volume.shape, self._spacing, self._geometry, progress=self._progress
         )
 
-    def _restored(self, measured: torch.Tensor, views: torch.Tensor, settings: SamplerSettings) -> torch.Tensor:
-        drawn = restore(measured, views, self._degradation, self._prior, settings, progress=self._progress)
-        # Part of what a weak prior draws is wrong; Wiener's factor, correlation over energy, says what to keep.
-        return torch.lerp(views, drawn, self._p.null_space)
-
-    def _slices(self, slices: torch.Tensor, stream: tuple[int, ...]) -> torch.Tensor:
+    def _looked_at(self, slices: torch.Tensor, stream: tuple[int, ...]) -> torch.Tensor:
         network = Batches(self._prior, batch_size(slices.shape[1:], slices.device), Progress())
-        noise = NoiseStreams([(self._seed, *stream, k) for k in range(len(slices))], slices[0])
-        return torch.lerp(slices, guess_clean(slices, network, self._p.start_step, noise), self._p.null_space)
+        noise = NoiseStreams([(*stream, k) for k in range(len(slices))], slices[0])
+        return guess_clean(slices, network, self._p.start_step, noise)
 
 
 def sampler_settings(
@@ -145,5 +139,6 @@ def restoration_steps(p: Parameters, geometry: ScanGeometry, shape: tuple[int, i
     """How often :func:`restore_views` advances its progress."""
     settings = sampler_settings(p, geometry, torch.device("cpu"), seed=0, sample=0)
     sampling = sampler_steps(settings, p.views)
+    slices = sum(shape) + p.views if p.slice_gain else 0
     reconstruction = 2 * p.views if p.samples > 1 else 0
-    return p.samples * (sampling + p.meetings * (sampling + meeting_steps(p.views, shape) + p.views) + reconstruction)
+    return p.samples * (slices + sampling + reconstruction)

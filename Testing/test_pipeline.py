@@ -104,7 +104,7 @@ def test_samples_have_a_spread_that_one_seed_gives_again(truth):
     assert super_resolve(scan, job("4", start_step=10)).uncertainty is None
 
 
-@pytest.mark.parametrize("share", [0.01, 0.3, 1.0], ids=["views", "meeting", "uncertainty"])
+@pytest.mark.parametrize("share", [0.01, 0.3, 1.0], ids=["at once", "slices", "uncertainty"])
 def test_restoring_can_be_cancelled_all_the_way(truth, share):
     class Cancelling(Progress):
         now, left = "", 0.0
@@ -291,15 +291,15 @@ def test_needs_grow_with_the_work():
     assert fits[0] > fits[1] > 0
 
 
-def test_needs_know_of_meetings_and_samples():
+def test_needs_know_of_slices_and_samples():
     place = (20, 30, 30), (4, 4, 4), (1, 1, 1)
 
     def restoring(**settings):
         return stage_seconds(job("4", start_step=10, **settings).parameters, *place)["restore"]
 
-    alone, met, often = (restoring(meetings=n) for n in (0, 1, 2))
-    assert 0 < alone < met - alone == pytest.approx(often - met)  # a meeting has the views' look, and much beside it
-    assert restoring(meetings=1, samples=4) > 4 * met
+    views, both = restoring(slice_gain=0), restoring(slice_gain=1)
+    assert 0 < views < both == restoring(slice_gain=2)
+    assert restoring(samples=4) > 4 * both
     one, several = (estimate_memory(job("4", start_step=10, samples=n), *place) for n in (1, 4))
     assert several > one
 

@@ -72,7 +72,7 @@ def drawn(volume, p, sample: int) -> torch.Tensor:
 
 @pytest.mark.parametrize("share", [1.0, 0.3])
 def test_a_single_look_is_the_samplers_own(volume, share):
-    p = parameters(meetings=0, null_space=share)
+    p = parameters(slice_gain=0, null_space=share)
     found, views = restored(volume, p), project(volume, SPACING, GEOMETRY)
     assert found.uncertainty is None
     torch.testing.assert_close(found.views, views + share * (drawn(volume, p, 0) - views))
@@ -80,27 +80,26 @@ def test_a_single_look_is_the_samplers_own(volume, share):
     assert torch.equal(found.volume, volume) and torch.equal(found.volume_views, views)
 
 
-@pytest.mark.parametrize("meetings", [0, 2])
-def test_without_a_share_of_the_prior_nothing_changes(volume, meetings):
-    found, views = restored(volume, parameters(meetings=meetings, null_space=0)), project(volume, SPACING, GEOMETRY)
-    torch.testing.assert_close(found.views, views)
-    torch.testing.assert_close(found.volume, volume)
-    torch.testing.assert_close(found.volume_views, views)
-
-
-def test_whatever_the_meetings_the_detector_sees_what_it_saw(volume):
-    """The measured part of the views is that of the sharpened volume; of the volume that they met in it need not be."""
-    p = parameters(meetings=2, sigma_y=0)
+def test_the_slices_come_first_and_the_views_are_those_of_what_they_gave(volume):
+    """The measured part of the views stays that of the sharpened volume."""
+    p = parameters(slice_gain=1.5, null_space=1, sigma_y=0)
     found, views = restored(volume, p), project(volume, SPACING, GEOMETRY)
+    alpha = float(PRIOR.alphas_cumprod[0])
+    x = alpha**0.5 * (2 * volume - 1)
+    looked = []
+    for axis in range(3):
+        slices = x.movedim(axis, 0)[:, None]
+        clean = (slices - (1 - alpha) ** 0.5 * PRIOR.predict_noise(slices, 0)) / alpha**0.5
+        looked.append((clean[:, 0].movedim(0, axis) + 1) / 2)
+    torch.testing.assert_close(found.volume, volume + 1.5 * (sum(looked) / 3 - volume), atol=1e-5, rtol=1e-5)
+    torch.testing.assert_close(found.volume_views, project(found.volume, SPACING, GEOMETRY))
     seen = DEGRADATION.apply(views)
     torch.testing.assert_close(DEGRADATION.apply(found.views), seen, atol=1e-3 * float(seen.max()), rtol=0)
-    assert (found.volume - volume).abs().max() > 0.01
-    torch.testing.assert_close(found.volume_views, project(found.volume, SPACING, GEOMETRY))
 
 
 @pytest.mark.parametrize("samples", [2, 3])
 def test_mean_and_spread_of_samples_are_those_of_single_draws(volume, samples):
-    p = parameters(meetings=0, samples=samples, start_step=100, ddim_steps=3)
+    p = parameters(slice_gain=0, null_space=1, samples=samples, start_step=100, ddim_steps=3)
     views = project(volume, SPACING, GEOMETRY)
     draws = [drawn(volume, p, sample) for sample in range(samples)]
     volumes = [volume + least_squares(draw - views, SHAPE, SPACING, GEOMETRY) for draw in draws]
@@ -111,8 +110,8 @@ def test_mean_and_spread_of_samples_are_those_of_single_draws(volume, samples):
     np.testing.assert_allclose(found.uncertainty, expected, rtol=1e-3, atol=1e-6)
 
 
-def test_samples_of_meetings_differ_by_their_seed_alone(volume):
-    p = parameters(meetings=1, samples=2, start_step=10)
+def test_samples_with_slices_differ_by_their_seed_alone(volume):
+    p = parameters(slice_gain=1.5, samples=2, start_step=10)
     first, again, other = (restored(volume, p, seed=seed) for seed in (0, 0, 1))
     assert torch.equal(first.views, again.views) and torch.equal(first.uncertainty, again.uncertainty)
     assert not torch.equal(first.views, other.views)
@@ -122,11 +121,11 @@ def test_samples_of_meetings_differ_by_their_seed_alone(volume):
 @pytest.mark.parametrize(
     "settings",
     [
-        {"meetings": 0},
-        {"meetings": 2},
-        {"meetings": 1, "samples": 3, "start_step": 10},
-        {"meetings": 1, "start_step": 100, "ddim_steps": 4, "time_travel": 3},
-        {"meetings": 1, "start_step": 900, "ddim_steps": 5, "adaptive_frontal": 5, "adaptive_lateral": 60},
+        {"slice_gain": 0},
+        {"slice_gain": 1.5},
+        {"slice_gain": 1.5, "samples": 3, "start_step": 10},
+        {"slice_gain": 1.5, "start_step": 100, "ddim_steps": 4, "time_travel": 3},
+        {"slice_gain": 1.5, "start_step": 900, "ddim_steps": 5, "adaptive_frontal": 5, "adaptive_lateral": 60},
         {"samples": 2, "start_step": 500, "ddim_steps": 3, "adaptive_frontal": 1, "time_travel": 2},
     ],
     ids=lambda settings: " ".join(f"{name}={value}" for name, value in settings.items()),

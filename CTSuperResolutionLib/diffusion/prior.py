@@ -57,7 +57,9 @@ class Prior:
                 )
         try:
             kind = NETWORKS[json.loads((folder / CONFIG).read_text(encoding="utf-8"))["_class_name"]]
-            network = kind.from_pretrained(folder, use_safetensors=True, low_cpu_mem_usage=False)
+            network = kind.from_pretrained(
+                folder, use_safetensors=True, low_cpu_mem_usage=False, torch_dtype=torch.float32
+            )
             alphas = DDIMScheduler.from_pretrained(folder).alphas_cumprod
             digest = sha256_of(weights)
         except Exception as error:  # diffusers, safetensors and json each raise their own kinds
@@ -69,7 +71,7 @@ class Prior:
             raise JobError(f"The prior {place} works neither on grey nor on colour images; choose another one.")
         if not all(values.isfinite().all() for values in network.parameters()):
             raise JobError(f"The prior {place} has weights that are not numbers; download or train it again.")
-        network = network.to(device=device, dtype=torch.float32).eval().requires_grad_(False)
+        network = network.to(device).eval().requires_grad_(False)
         return cls(network, alphas.to(device), digest)
 
     @property
@@ -99,26 +101,13 @@ def _image_channels(network: ResidualDenoiser | UNet2DModel) -> tuple[int, int]:
     return (network.config.in_channels, network.config.out_channels) if isinstance(network, UNet2DModel) else (1, 1)
 
 
-def new_network(channels: tuple[int, ...] = (32, 64, 96, 128)) -> UNet2DModel:
-    """A compact fully convolutional UNet: no attention, so any image size from 32 pixels up."""
-    return UNet2DModel(
-        in_channels=1,
-        out_channels=1,
-        layers_per_block=1,
-        block_out_channels=channels,
-        norm_num_groups=8,
-        down_block_types=("DownBlock2D",) * len(channels),
-        up_block_types=("UpBlock2D",) * len(channels),
-        add_attention=False,
-    )
-
-
 def save_prior(network: ResidualDenoiser | UNet2DModel, folder: Path, *, card: dict[str, object]) -> None:
     """Write weights (half precision), both configurations and ``training.json`` into a folder."""
     folder = Path(folder)
     folder.mkdir(parents=True, exist_ok=True)
-    half = type(network).from_config(network.config).to(torch.float16)
+    half = type(network).from_config(network.config)
     half.load_state_dict(network.state_dict())
+    torch.nn.Module.half(half)  # diffusers' own conversion warns of layers that these networks do not have
     half.save_pretrained(folder, safe_serialization=True)
     new_scheduler().save_config(folder)
     (folder / "training.json").write_text(json.dumps(card, indent=2) + "\n")

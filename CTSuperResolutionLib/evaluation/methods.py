@@ -22,22 +22,25 @@ class Method:
     settings: Mapping[str, Value] | None
 
 
+VIEWS_ALONE: Mapping[str, Value] = {"slice_gain": 0, "null_space": 1}
 METHODS: dict[str, Method] = {
     "trilinear": Method("trilinear interpolation", None),
     "cubic": Method("cubic B-spline interpolation", None),
     "consistent": Method("cubic, made to agree with the scan under the known blur", None),
     "no-prior": Method("the whole method with the prior left out", {"null_space": 0}),
     "nab-gs": Method("the whole method as the preset has it", {}),
-    "nab-gs-softplus": Method("with softplus for the density activation", {"activation": "softplus"}),
-    "nab-gs-relu": Method("with ReLU for the density activation", {"activation": "relu"}),
-    "nab-gs-sine": Method("with a sine for the density activation", {"activation": "sine"}),
-    "r2-gs": Method("Gaussians of positive density as the whole volume", {"activation": "softplus", "base": "none"}),
-    "grid": Method("least squares on voxels in place of the Gaussians", {"carrier": "grid"}),
+    # What carries the prior's whole contribution into the volume, and not only what its last look at views adds.
+    "carry-prelu": Method("all that the prior adds carried by NAB-GS", {"base": "consistent"}),
+    "carry-relu": Method("by Gaussians with ReLU", {"base": "consistent", "activation": "relu"}),
+    "carry-softplus": Method("by Gaussians with softplus", {"base": "consistent", "activation": "softplus"}),
+    "carry-sine": Method("by Gaussians with a sine", {"base": "consistent", "activation": "sine"}),
+    "carry-grid": Method("by least squares on voxels", {"base": "consistent", "carrier": "grid"}),
+    "r2-gs": Method("Gaussians of positive density as the whole volume", {"base": "none", "activation": "softplus"}),
     "fdk": Method("one filtered backprojection of the restored views", {"base": "none", "carrier": "fdk"}),
     "views-bilinear": Method("views upsampled linearly, without the prior", {"restorer": "bilinear"}),
     "views-cubic": Method("views upsampled by cubic splines, without the prior", {"restorer": "cubic"}),
-    "views-ddnm": Method("views by DDNM instead of DDNM+", {"restorer": "ddnm"}),
-    "views-alone": Method("views that never meet: the prior sees neither volume nor slices", {"meetings": 0}),
+    "views-ddnm": Method("views by DDNM, in the same way", {**VIEWS_ALONE, "restorer": "ddnm"}),
+    "views-ddnm+": Method("views by DDNM+, one by one, without the prior's look at slices", VIEWS_ALONE),
 }
 DEFAULT_METHODS = ("trilinear", "cubic", "consistent", "no-prior", "nab-gs")
 

@@ -127,9 +127,9 @@ class Parameters:
     sigma_y: float = _number(
         "prior", 0.001, 0.001, 0.001, low=0, high=1, unit="of full scale",
         help="Noise that the sampler expects in the scan's own projections.")
-    meetings: int = _number(
-        "prior", 1, 2, 0, low=0, high=20,
-        help="How often the views meet in the volume, where slices are restored as well; 0 leaves each view alone.")
+    slice_gain: float = _number(
+        "prior", 1.5, 1.5, 0.0, low=0, high=3,
+        help="How much of what the prior sees in the volume's slices goes into the volume before it is projected.")
     samples: int = _number(
         "prior", 1, 1, 1, low=1, high=1000,
         help="Samples drawn of every view; their mean is used, and their spread is written as an uncertainty map.")
@@ -137,8 +137,8 @@ class Parameters:
         "prior", "ddnm+", "ddnm+", "ddnm+", choices=("ddnm+", "ddnm", "cubic", "bilinear", "none"),
         help="What super-resolves the views: the prior by DDNM+ or DDNM, plain interpolation, or nothing.")
     null_space: float = _number(
-        "prior", 1.0, 1.0, 1.0, low=0, high=1,
-        help="Share of what the prior adds to the views that is kept; 0 leaves the prior out.")
+        "prior", 0.1, 0.1, 1.0, low=0, high=1,
+        help="Share of what the prior adds to the views that is kept; 0 leaves the prior out, slices included.")
     gaussians: int = _number(
         "gaussians", 8_000, 30_000, 50_000, low=100, high=5_000_000,
         help="Gaussians that the field starts with.")
@@ -170,8 +170,8 @@ class Parameters:
         "gaussians", "gaussians", "gaussians", "gaussians", choices=("gaussians", "grid", "fdk"),
         help="What takes the views into the volume: Gaussians, least squares on voxels, or filtered backprojection.")
     base: str = _choice(
-        "gaussians", "consistent", "consistent", "cubic", choices=("consistent", "cubic", "none"),
-        help="What the views add to: the upsampled volume made consistent with the scan, the paper's cubic, or none.")
+        "gaussians", "restored", "restored", "cubic", choices=("restored", "consistent", "cubic", "none"),
+        help="What the Gaussians add to: the volume with its slices restored, only made consistent, cubic, or nothing.")
     activation: str = _choice(
         "gaussians", "prelu", "prelu", "prelu", choices=("prelu", "softplus", "relu", "sine"),
         help="From raw to drawn densities; softplus and relu have no negative ones.")
@@ -193,6 +193,11 @@ class Parameters:
     def uses_prior(self) -> bool:
         """Whether the diffusion prior is asked at all."""
         return self.restorer in ("ddnm+", "ddnm") and self.null_space > 0
+
+    @property
+    def has_uncertainty(self) -> bool:
+        """Whether several samples are drawn, and their spread is a result."""
+        return self.uses_prior and self.samples > 1
 
     @classmethod
     def of(cls, preset: str, settings: Mapping[str, Value] = MappingProxyType({})) -> Parameters:

@@ -4,8 +4,9 @@
 Restores views of the LR scan and compares what the prior adds to those of the sharpened volume with what the HR
 reference's views have beyond them, both without the part that the detector measures, A†A: correlation, energy (norm
 relative to the truth's) and Wiener's share, correlation / energy, which is the best one to keep. Once for every view
-restored alone and once for the views after all meetings; over everything, by quarters of the half turn, and by bands
-of the detector's frequencies, 1 being its Nyquist frequency along an axis and the last band the corners beyond.
+restored alone and once for the views of the volume whose slices were restored before; over everything, by quarters of
+the half turn, and by bands of the detector's frequencies, 1 being its Nyquist frequency along an axis and the last
+band the corners beyond.
 """
 
 from __future__ import annotations
@@ -64,7 +65,7 @@ def table(sums: np.ndarray) -> dict[str, dict[str, float]]:
 
 
 def compare(scan: Volume, truth: Volume, spec: JobSpec) -> dict[str, dict[str, dict[str, float]]]:
-    """The tables of views restored alone and of views that met."""
+    """The tables of views restored alone, and of those whose volume had its slices restored."""
     bounds = (spec.parameters.hu_low, spec.parameters.hu_high)
     turn = pipeline.Turn.of(spec.factors(scan.spacing, scan.shape))
     true_volume = to_unit(torch.from_numpy(turn.volume(truth.array)), bounds)
@@ -78,17 +79,17 @@ def compare(scan: Volume, truth: Volume, spec: JobSpec) -> dict[str, dict[str, d
 
         def restored(p: Parameters) -> RestoredViews:
             found = restore_views(volume, volume_views, spacing, geometry, degradation, prior, p, **options)
-            tables[p.meetings] = table(products(unseen(found.views - volume_views), missing, geometry))
+            tables[p.slice_gain] = table(products(unseen(found.views - volume_views), missing, geometry))
             return found
 
         missing = unseen(project(true_volume, spacing, geometry) - volume_views)
-        if p.meetings:
-            restored(replace(p, meetings=0))
+        if p.slice_gain:
+            restored(replace(p, slice_gain=0, null_space=1))
         return restored(p)
 
     with patch.object(pipeline, "restore_views", watched):
         pipeline.super_resolve(scan, spec)
-    return {"each view alone" if not n else f"after {n} meetings": found for n, found in tables.items()}
+    return {"slices first" if gain else "each view alone": found for gain, found in tables.items()}
 
 
 def main() -> None:

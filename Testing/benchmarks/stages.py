@@ -2,8 +2,8 @@
 """What every stage of the method gives on one case: python Testing/benchmarks/stages.py LR HR [--scale 4] [--preset …]
 
 Scores the volume after each stage against the HR reference, PSNR and SSIM as the paper counts them: the cubic
-upsampling, that made to agree with the scan, the volume in which the restored views met, and the result; last the
-result with the prior left out.
+upsampling, that made to agree with the scan, that with its slices restored, and the result; last the result with
+the prior left out.
 """
 
 from __future__ import annotations
@@ -32,17 +32,17 @@ def stages(scan: Volume, spec: JobSpec) -> dict[str, Volume]:
         restored.append(restore_views(*arguments, **options))
         return restored[0]
 
-    def met(*_: Any, **__: Any) -> RestoredViews:
+    def slices_alone(*_: Any, **__: Any) -> RestoredViews:
         return replace(restored[0], views=restored[0].volume_views)
 
     with patch.object(pipeline, "restore_views", watched):
         result = pipeline.super_resolve(scan, spec)
-    with patch.object(pipeline, "restore_views", met):  # there is nothing left to carry
+    with patch.object(pipeline, "restore_views", slices_alone):  # there is nothing left to carry
         base = pipeline.super_resolve(scan, changed(spec, carrier="fdk"))
     return {
         "cubic": result.cubic,
         "+ consistency": baseline("consistent", scan, spec),
-        "+ meetings": base.sr,
+        "+ slices": base.sr,
         "+ NAB-GS": result.sr,
         "all, null_space=0": pipeline.super_resolve(scan, changed(spec, null_space=0)).sr,
     }

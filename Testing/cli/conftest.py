@@ -114,11 +114,12 @@ def prior(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """The folder of an untrained, very small prior."""
     import torch
 
-    from CTSuperResolutionLib.diffusion.prior import new_network, save_prior
+    from CTSuperResolutionLib.diffusion.network import ResidualDenoiser
+    from CTSuperResolutionLib.diffusion.prior import save_prior
 
     torch.manual_seed(0)
     folder = tmp_path_factory.mktemp("prior") / "small"
-    save_prior(new_network((8, 8)), folder, card={})
+    save_prior(ResidualDenoiser(channels=8, blocks=1), folder, card={})
     return folder
 
 

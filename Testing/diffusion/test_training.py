@@ -16,6 +16,7 @@ import pytest
 import torch
 from diffusers.models.unets.unet_2d import UNet2DOutput
 from PIL import Image
+from safetensors.torch import load_file
 
 from CTSuperResolutionLib.cli.main import main
 from CTSuperResolutionLib.diffusion import training, training_data
@@ -53,7 +54,9 @@ class Blurred:
 def train(out: Path, steps: int, *, ct: tuple[str, ...] = (), **changes) -> list[int]:
     """Train on pictures alone; which steps were done."""
     done = []
-    options = {"batch": 1, "crop": 16} | {name: changes.pop(name) for name in ("minutes", "batch") if name in changes}
+    options = {"batch": 1, "crop": 16} | {
+        name: changes.pop(name) for name in ("minutes", "batch", "report_every") if name in changes
+    }
     train_prior(
         Blurred(), Blurred(), out, TrainingPlan(steps=steps, **options), card={"ct": list(ct)},
         accelerator=make_accelerator("cpu"), **{"on_step": lambda step, *_: done.append(step)} | changes,
@@ -95,6 +98,19 @@ def test_the_folder_holds_the_prior_that_was_validated(tmp_path):
     assert json.loads(line).items() >= {"step": 25, **card["validation_loss"]}.items()
     with Image.open(tmp_path / "samples.png") as picture:
         assert picture.size == (7 * 16, 6 * 16)
+
+
+def test_reports_leave_training_as_it_is_and_write_the_averaged_weights(tmp_path):
+    train(tmp_path / "often", 12, batch=2, report_every=5)
+    train(tmp_path / "once", 12, batch=2)
+    weights = load_file(tmp_path / "once" / WEIGHTS)
+    for name, values in load_file(tmp_path / "often" / WEIGHTS).items():
+        assert torch.equal(values, weights[name])
+    state = torch.load(tmp_path / "once" / "checkpoint.pt", weights_only=True)
+    averaged = dict(zip(dict(ResidualDenoiser().named_parameters()), state["ema"]["shadow_params"], strict=True))
+    for name, values in weights.items():
+        assert torch.equal(values, averaged[name].half())
+    assert (weights["conv_out.weight"] != state["network"]["conv_out.weight"].half()).float().mean() > 0.5
 
 
 @pytest.mark.parametrize(("share", "expected"), [(0.0, 1.0), (0.5, 0.25), (1.0, 0.0), (2.0, 1.0)])
@@ -261,9 +277,13 @@ def unused_port() -> int:
 
 
 WORKER = """
-import itertools, os, sys, types
+import itertools, os, sys, time, types
 from CTSuperResolutionLib.cli.main import main
 from CTSuperResolutionLib.diffusion import training
+write = training.write_samples
+training.write_samples = lambda *given: (time.sleep(1), write(*given))
+while os.environ["RANK"] == "0" and not os.path.isdir(sys.argv[sys.argv.index("--out") + 1]):
+    time.sleep(0.05)
 clock = itertools.count(0.0, 5.0 * (1 + int(os.environ["RANK"])))
 training.time = types.SimpleNamespace(monotonic=lambda: next(clock))
 sys.exit(main(sys.argv[1:]))
@@ -273,7 +293,10 @@ sys.exit(main(sys.argv[1:]))
 @pytest.mark.slow
 @pytest.mark.skipif(sys.platform == "win32", reason="accelerate starts no CPU processes on Windows")
 def test_two_processes_train_one_prior_and_end_together(xrays, tmp_path, unused_port):
-    """Though the second one's clock is twice as fast: on average a step takes 7.5 s, so the eighth look ends it."""
+    """Though the second one's clock is twice as fast: on average a step takes 7.5 s, so the eighth look ends it.
+
+    The second one makes the folder, and has nothing to write when the first one writes slowly.
+    """
     out = tmp_path / "new" / "prior"
     shared = {"MASTER_ADDR": "127.0.0.1", "MASTER_PORT": str(unused_port), "WORLD_SIZE": "2", "LOCAL_WORLD_SIZE": "2"}
     shared |= {"PYTHONPATH": str(ROOT), "OMP_NUM_THREADS": "1"}

@@ -18,7 +18,8 @@ import pytest
 import SimpleITK as sitk
 
 from CTSuperResolutionLib.cli.main import main
-from CTSuperResolutionLib.diffusion.prior import new_network, save_prior
+from CTSuperResolutionLib.diffusion.network import ResidualDenoiser
+from CTSuperResolutionLib.diffusion.prior import save_prior
 from CTSuperResolutionLib.results import PREFIX
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -46,7 +47,7 @@ def evaluate(capfd, monkeypatch, tmp_path):
 @pytest.fixture
 def prior(tmp_path):
     """The folder of an untrained, very small prior that has seen the chest."""
-    save_prior(new_network((8, 8)), tmp_path / "small", card={"ct": ["chest"]})
+    save_prior(ResidualDenoiser(channels=8, blocks=1), tmp_path / "small", card={"ct": ["chest"]})
     return tmp_path / "small"
 
 

@@ -10,7 +10,8 @@ import pytest
 import SimpleITK as sitk
 from PIL import Image
 
-from CTSuperResolutionLib.diffusion.prior import new_network, save_prior
+from CTSuperResolutionLib.diffusion.network import ResidualDenoiser
+from CTSuperResolutionLib.diffusion.prior import save_prior
 from CTSuperResolutionLib.evaluation.cases import find_cts, load_volume, save_case
 from CTSuperResolutionLib.evaluation.figure import case_figure
 from CTSuperResolutionLib.evaluation.priors import look_at_prior, read_priors_map
@@ -90,7 +91,7 @@ def test_outcomes_are_found_again(case, tmp_path):
     store.put(task, replace(outcome, volume=array), path)
     assert store.find(replace(task, keep_volume=True)) is not None
     names = {path.name for path in (tmp_path / "cases" / "knee-4").iterdir()}
-    assert names == {"views-ddnm.json", "views-ddnm+.npy", "views-ddnm+.nrrd"}
+    assert names == {"views-ddnm.json", "views-ddnm.npy", "views-ddnm.nrrd"}
     kept = sitk.ReadImage(str(tmp_path / "cases" / "knee-4" / "views-ddnm.nrrd"))
     assert np.abs(sitk.GetArrayFromImage(kept) - array).max() <= 0.5
     (tmp_path / "cases" / "knee-4" / "views-ddnm.json").write_text('{"key": "on')
@@ -106,7 +107,7 @@ def test_a_store_that_cannot_be_written(tmp_path):
 
 def test_what_is_known_of_a_prior(tmp_path):
     for name, card in (("with", {"ct": ["knee", "leg"]}), ("without", {})):
-        save_prior(new_network((8, 8)), tmp_path / name, card=card)
+        save_prior(ResidualDenoiser(channels=8, blocks=1), tmp_path / name, card=card)
     assert look_at_prior(str(tmp_path / "with")).trained_on == {"knee", "leg"}
     assert look_at_prior(str(tmp_path / "without")).trained_on == frozenset()
     assert len(look_at_prior(str(tmp_path / "with")).sha256) == 64

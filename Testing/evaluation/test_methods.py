@@ -21,18 +21,18 @@ SPEC = JobSpec("-", "-", scale="1,4,4")
 
 @pytest.mark.parametrize("preset", PRESET_NAMES)
 def test_every_method_is_a_job_and_no_two_are_one(preset):
-    """But for views-alone, which is what a preset does that has no meetings."""
+    """But for views-ddnm+, which is what a preset does that looks at views alone."""
     numbers = {n: Parameters.of(preset, m.settings) for n, m in METHODS.items() if m.settings is not None}
     assert numbers["nab-gs"] == PRESETS[preset]
     assert not any(numbers[name].uses_prior for name in ("no-prior", "views-bilinear", "views-cubic"))
     same = {name for name, n in numbers.items() if name != "nab-gs" and n == numbers["nab-gs"]}
-    assert same == ({"views-alone"} if not PRESETS[preset].meetings else set())
+    assert same == ({"views-ddnm+"} if not PRESETS[preset].slice_gain else set())
     assert len(set(numbers.values())) == len(numbers) - len(same)
 
 
 def test_names():
     assert set(DEFAULT_METHODS) <= set(METHODS)
-    assert parse_methods(" grid,cubic,,grid") == ("grid", "cubic")
+    assert parse_methods(" r2-gs,cubic,,r2-gs") == ("r2-gs", "cubic")
     with pytest.raises(JobError, match="nearest is 'cubic'"):
         parse_methods("trilinear,cubik")
     with pytest.raises(JobError, match="names no method"):
