@@ -58,12 +58,13 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 def execute(options: argparse.Namespace, progress: Reporter) -> dict[str, Any]:
     """Run the command."""
     values = _checked(options)
-    from CTSuperResolutionLib.evaluation.cases import case_name, find_cts
+    from CTSuperResolutionLib.evaluation.cases import case_name
     from CTSuperResolutionLib.evaluation.engines import ENGINES, find_ray
     from CTSuperResolutionLib.evaluation.evaluate import Request, evaluate
     from CTSuperResolutionLib.evaluation.priors import read_priors_map
     from CTSuperResolutionLib.evaluation.protocol import Recipe
     from CTSuperResolutionLib.evaluation.store import Store
+    from CTSuperResolutionLib.volume.ct_files import find_cts
 
     if options.engine not in ENGINES:
         raise unknown("engine", options.engine, ENGINES)

@@ -73,14 +73,14 @@ def execute(options: argparse.Namespace, progress: Reporter) -> dict[str, Any]:
         _make(out, created)
         from CTSuperResolutionLib import machine
         from CTSuperResolutionLib.diffusion.training import TrainingPlan, make_accelerator, train_prior
-        from CTSuperResolutionLib.diffusion.training_data import TrainingImages, find_cts
+        from CTSuperResolutionLib.diffusion.training_data import TrainingImages, choose_cts
 
         # First of all, because it may not be installed and CTs take minutes.
         accelerator = make_accelerator(machine.choose_device(options.device))
         plan = TrainingPlan(**{name: value for name, value in chosen.items() if name not in IMAGES})
         images = TrainingImages(
             radiographs=[Path(folder) for folder in options.folders],
-            cts=find_cts([Path(place) for place in options.ct], options.leave_out),
+            cts=choose_cts([Path(place) for place in options.ct], options.leave_out),
             **{name: value for name, value in chosen.items() if name in IMAGES},
         )
         progress.stage("prepare", len(images))

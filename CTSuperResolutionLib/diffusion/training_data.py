@@ -14,9 +14,9 @@ from CTSuperResolutionLib.diffusion.radiographs import Radiographs
 from CTSuperResolutionLib.diffusion.shapes import random_bodies
 from CTSuperResolutionLib.job.errors import JobError
 from CTSuperResolutionLib.job.events import Progress
+from CTSuperResolutionLib.volume.ct_files import find_cts, stem
 from CTSuperResolutionLib.volume.reading import read_volume
 
-CT_SUFFIXES = (".nrrd", ".nhdr", ".mha", ".mhd", ".nii", ".nii.gz")
 BODIES_SHAPE = (64, 96, 96)
 BODIES_DEGRADATIONS = ((1.0, (4, 4, 4), 3.0), (1.0, (8, 8, 8), 1.5), (1.0, (2, 2, 2), 0.7), (1.0, (4, 1, 1), 0.7))
 SMALLEST_RADIOGRAPH = 64  # pixels
@@ -97,27 +97,13 @@ class TrainingImages:
         return Mixture(training), Mixture(held_out), card
 
 
-def stem(path: Path) -> str:
-    """The name of a CT file without its kind."""
-    return next((path.name[: -len(s)] for s in CT_SUFFIXES if path.name.lower().endswith(s)), path.name)
-
-
-def find_cts(places: Sequence[Path], left_out: Sequence[str]) -> list[Path]:
+def choose_cts(places: Sequence[Path], left_out: Sequence[str]) -> list[Path]:
     """The CT files among files and in folders, but those whose stem is left out.
 
     Raises:
         JobError: a place that is not there or holds no CT, or a name to leave out that is not among them.
     """
-    found: list[Path] = []
-    for place in places:
-        if not place.exists():
-            raise JobError(f"There is no {place}; name CT files or folders of them.")
-        inside = (
-            sorted(p for p in place.iterdir() if p.name.lower().endswith(CT_SUFFIXES)) if place.is_dir() else [place]
-        )
-        if not inside:
-            raise JobError(f"There is no CT in {place}; name a folder with files of {', '.join(CT_SUFFIXES)}.")
-        found += inside
+    found = [path for place in places for path in find_cts(place).values()]
     stems = {stem(path) for path in found}
     if missing := sorted(set(left_out) - stems):
         raise JobError(f"There is no CT '{missing[0]}' to leave out; there are {', '.join(sorted(stems)) or 'none'}.")

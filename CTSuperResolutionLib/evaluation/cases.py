@@ -9,8 +9,6 @@ from typing import IO
 
 import numpy as np
 
-from CTSuperResolutionLib.job.errors import JobError
-from CTSuperResolutionLib.volume.reading import FORMATS
 from CTSuperResolutionLib.volume.volume import Volume
 
 
@@ -63,34 +61,3 @@ def load_volume(file: Path | IO[bytes], name: str) -> Volume:
     with np.load(file) as values:
         grid = values[f"{name}_grid"].tolist()
         return Volume(values[name], tuple(grid[:3]), tuple(grid[3:6]), tuple(grid[6:]))
-
-
-def find_cts(folder: Path) -> dict[str, Path]:
-    """CT files by their names without endings, in order: those of a folder, not below it, or one file.
-
-    Raises:
-        JobError: there is none, or two have one name.
-    """
-    if folder.is_file():
-        return {_stem(folder): folder}
-    if not folder.is_dir():
-        raise JobError(f"There is no folder or file {folder}; name a folder of CTs.")
-    try:
-        paths = sorted(path for path in folder.iterdir() if path.is_file() and not path.name.startswith("."))
-    except OSError as error:
-        raise JobError(f"The folder {folder} cannot be read ({error.strerror}); choose another one.") from None
-    found: dict[str, Path] = {}
-    for path in paths:
-        if not path.name.lower().endswith(tuple(FORMATS)):
-            continue
-        if _stem(path) in found:
-            raise JobError(f"{found[_stem(path)].name} and {path.name} have one name in {folder}; rename one of them.")
-        found[_stem(path)] = path
-    if not found:
-        raise JobError(f"There is no CT in {folder}; put NRRD, MHA or NIfTI files into it.")
-    return found
-
-
-def _stem(path: Path) -> str:
-    endings = [ending for ending in FORMATS if path.name.lower().endswith(ending)]
-    return path.name[: -len(max(endings, key=len))] if endings else path.stem

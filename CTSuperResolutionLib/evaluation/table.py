@@ -125,7 +125,7 @@ def _notes(report: Mapping[str, Any], rows: Sequence[Row]) -> str:
 
 
 def _worse_than_cubic(rows: Sequence[Row]) -> list[str]:
-    """A line for every method: the scores in which it is behind cubic, and on which cases."""
+    """A line for every method: the scores in which it is behind cubic, and on which cases where not on all."""
     cubic = {row["case"]: row for row in rows if row["method"] == "cubic"}
     lines = []
     for method, of_method in _grouped(rows, "method").items():
@@ -138,8 +138,11 @@ def _worse_than_cubic(rows: Sequence[Row]) -> list[str]:
                 sign = 1 if score in HIGHER_IS_BETTER else -1
                 if ours is not None and theirs is not None and sign * abs(ours) < sign * abs(theirs):
                     behind.setdefault(score, []).append(row["case"])
-        found = "; ".join(f"{score} ({', '.join(cases)})" for score, cases in behind.items()) or "nothing"
-        lines.append(f"Worse than cubic: {method}: {found}.")
+        found = "; ".join(
+            score if len(cases) == len(of_method) > 1 else f"{score} ({', '.join(cases)})"
+            for score, cases in behind.items()
+        )
+        lines.append(f"Worse than cubic: {method}: {found or 'nothing'}.")
     return lines
 
 

@@ -10,7 +10,7 @@ from PIL import Image
 
 from CTSuperResolutionLib.diffusion import training_data
 from CTSuperResolutionLib.diffusion.examples import Example
-from CTSuperResolutionLib.diffusion.training_data import TrainingImages, find_cts, stem
+from CTSuperResolutionLib.diffusion.training_data import TrainingImages, choose_cts
 from CTSuperResolutionLib.job.errors import JobError
 from CTSuperResolutionLib.job.events import Progress
 from CTSuperResolutionLib.volume.volume import Volume
@@ -48,14 +48,6 @@ class Counting(Progress):
         self.done += steps
 
 
-@pytest.mark.parametrize(
-    ("name", "expected"),
-    [("a.nii.gz", "a"), ("b.1.NRRD", "b.1"), ("c.nii", "c"), ("d.e.mhd", "d.e"), ("f.raw", "f.raw")],
-)
-def test_stems(name, expected):
-    assert stem(Path("somewhere.nii") / name) == expected
-
-
 @pytest.fixture
 def scans(tmp_path):
     folder = tmp_path / "scans"
@@ -67,23 +59,23 @@ def scans(tmp_path):
 
 
 def test_cts_are_found_in_folders_and_by_name(scans, tmp_path):
-    found = find_cts([tmp_path / "alone.nii", scans], [])
+    found = choose_cts([tmp_path / "alone.nii", scans], [])
     assert found == [tmp_path / "alone.nii", scans / "a.NII.GZ", scans / "b.nrrd", scans / "c.mha"]
-    assert find_cts([tmp_path / "alone.nii", scans], ["b", "alone"]) == [scans / "a.NII.GZ", scans / "c.mha"]
-    assert find_cts([], []) == []
+    assert choose_cts([tmp_path / "alone.nii", scans], ["b", "alone"]) == [scans / "a.NII.GZ", scans / "c.mha"]
+    assert choose_cts([], []) == []
 
 
 @pytest.mark.parametrize(
     ("place", "left_out", "message"),
     [
-        ("nowhere", [], r"^There is no .*nowhere; name CT files or folders of them\.$"),
-        ("scans/deeper.nrrd.d", [], r"^There is no CT in .*deeper\.nrrd\.d; name a folder with files of \.nrrd, .*\.$"),
+        ("nowhere", [], r"^There is no folder or file .*nowhere; name a folder of CTs\.$"),
+        ("scans/deeper.nrrd.d", [], r"^There is no CT in .*deeper\.nrrd\.d; put NRRD, .*\.$"),
         ("scans", ["b", "B", "d"], r"^There is no CT 'B' to leave out; there are a, b, c\.$"),
     ],
 )
 def test_what_is_not_there_is_said(scans, tmp_path, place, left_out, message):
     with pytest.raises(JobError, match=message):
-        find_cts([tmp_path / place], left_out)
+        choose_cts([tmp_path / place], left_out)
 
 
 def test_every_source_is_drawn_at_its_share(radiographs, tmp_path, monkeypatch):

@@ -1,4 +1,4 @@
-"""CTs in a folder, cases, stored outcomes, maps of priors, and the part that figures show."""
+"""Cases, stored outcomes, maps of priors, and the part that figures show."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from PIL import Image
 
 from CTSuperResolutionLib.diffusion.network import ResidualDenoiser
 from CTSuperResolutionLib.diffusion.prior import save_prior
-from CTSuperResolutionLib.evaluation.cases import find_cts, load_volume, save_case
+from CTSuperResolutionLib.evaluation.cases import load_volume, save_case
 from CTSuperResolutionLib.evaluation.figure import case_figure
 from CTSuperResolutionLib.evaluation.priors import look_at_prior, read_priors_map
 from CTSuperResolutionLib.evaluation.store import Store
@@ -20,25 +20,6 @@ from CTSuperResolutionLib.evaluation.task import Outcome, Task, task_key
 from CTSuperResolutionLib.evaluation.view import figure_plane
 from CTSuperResolutionLib.job.errors import JobError
 from CTSuperResolutionLib.job.spec import JobSpec
-
-
-def test_cts_are_found_by_their_names(tmp_path):
-    for name in ("b.NRRD", "a.nii.gz", "c.v2.mha", ".hidden.nrrd", "table.csv", "noextension"):
-        (tmp_path / name).touch()
-    (tmp_path / "folder.nrrd").mkdir()
-    assert list(find_cts(tmp_path)) == ["a", "b", "c.v2"]
-    assert find_cts(tmp_path / "a.nii.gz") == {"a": tmp_path / "a.nii.gz"}
-    (tmp_path / "a.nii").touch()
-    with pytest.raises(JobError, match=r"a\.nii and a\.nii\.gz have one name"):
-        find_cts(tmp_path)
-
-
-def test_no_cts(tmp_path):
-    (tmp_path / "table.csv").touch()
-    with pytest.raises(JobError, match="There is no CT in"):
-        find_cts(tmp_path)
-    with pytest.raises(JobError, match="no folder or file"):
-        find_cts(tmp_path / "elsewhere")
 
 
 @pytest.fixture
