@@ -97,7 +97,7 @@ class _Restoration:
                 restore_slices(
                     volume,
                     lambda slices, axis, first: self._looked_at(slices, (self._seed, sample, axis, first)),
-                    self._p.slice_gain,
+                    slice_gain(self._p, self._degradation),
                     self._progress.advance,
                 )
             )
@@ -116,6 +116,16 @@ class _Restoration:
         network = Batches(self._prior, batch_size(slices.shape[1:], slices.device), Progress())
         noise = NoiseStreams([(*stream, k) for k in range(len(slices))], slices[0])
         return guess_clean(slices, network, self._p.start_step, noise)
+
+
+def slice_gain(p: Parameters, degradation: Degradation) -> float:
+    """How much of what the prior sees in slices is added: all of ``slice_gain`` up to a factor of 4.
+
+    The coarser a scan, the less of it is certain: beyond 4 what exceeds 1 falls with the square of the factor.
+    """
+    factor = max((axis.matrix.shape[1] / axis.matrix.shape[0] for axis in degradation.axes if axis), default=1.0)
+    beyond_one = max(p.slice_gain - 1, 0.0)
+    return min(p.slice_gain, 1.0) + beyond_one * min(1.0, 4 / factor) ** 2
 
 
 def sampler_settings(

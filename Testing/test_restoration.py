@@ -17,7 +17,7 @@ from CTSuperResolutionLib.job.events import Progress
 from CTSuperResolutionLib.job.parameters import Parameters
 from CTSuperResolutionLib.projection import project
 from CTSuperResolutionLib.projection.least_squares import least_squares
-from CTSuperResolutionLib.restoration import restoration_steps, restore_views, sampler_settings
+from CTSuperResolutionLib.restoration import restoration_steps, restore_views, sampler_settings, slice_gain
 
 SHAPE, SPACING, SCALE = (8, 12, 20), (2.0, 2.0, 2.0), (2, 2)
 VIEWS = 6
@@ -134,3 +134,12 @@ def test_progress_advances_as_announced(volume, settings):
     p, counter = parameters(**settings), Counter()
     restored(volume, p, progress=counter)
     assert counter.done == restoration_steps(p, GEOMETRY, SHAPE)
+
+
+@pytest.mark.parametrize(
+    ("gain", "factors", "expected"),
+    [(1.5, (4, 4), 1.5), (1.5, (2, 1), 1.5), (1.5, (8, 8), 1.125), (1.5, (8, 1), 1.125), (0.6, (8, 8), 0.6)],
+)
+def test_less_is_added_where_a_scan_is_coarser(gain, factors, expected):
+    degradation = make_degradation((32, 32), factors)
+    assert slice_gain(parameters(slice_gain=gain), degradation) == pytest.approx(expected)
