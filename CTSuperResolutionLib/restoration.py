@@ -115,7 +115,8 @@ class _Restoration:
     def _looked_at(self, slices: torch.Tensor, stream: tuple[int, ...]) -> torch.Tensor:
         network = Batches(self._prior, batch_size(slices.shape[1:], slices.device), Progress())
         noise = NoiseStreams([(*stream, k) for k in range(len(slices))], slices[0])
-        return guess_clean(slices, network, self._p.start_step, noise)
+        step = min(self._p.start_step, len(self._prior.alphas_cumprod) - 1)
+        return guess_clean(slices, network, step, noise)
 
 
 def slice_gain(p: Parameters, degradation: Degradation) -> float:

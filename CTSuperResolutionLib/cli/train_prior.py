@@ -27,10 +27,9 @@ IMAGES = ("bodies", *SHARES, "validation_fraction")
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Arguments of the command. What is not given stays as the recipe of the shipped prior has it."""
     parser.add_argument("folders", nargs="*", metavar="FOLDER", help="radiographs; folders are drawn equally often")
-    parser.add_argument("--ct", nargs="+", default=[], metavar="PATH", help="HR CTs, files or folders of files")
-    parser.add_argument(
-        "--leave-out", nargs="+", default=[], metavar="NAME", help="CTs not to train on, without suffix"
-    )
+    several = {"nargs": "+", "default": [], "action": "extend"}
+    parser.add_argument("--ct", **several, metavar="PATH", help="HR CTs, files or folders of files")
+    parser.add_argument("--leave-out", **several, metavar="NAME", help="CTs not to train on, without suffix")
     parser.add_argument("--out", required=True, metavar="DIR", help="folder for the prior and its checkpoint")
     parser.add_argument("--device", default="auto", help="auto, cpu or cuda (default auto)")
     parser.add_argument("--minutes", type=float, help="end after that time, learning rate included")

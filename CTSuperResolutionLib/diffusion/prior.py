@@ -60,7 +60,8 @@ class Prior:
             network = kind.from_pretrained(
                 folder, use_safetensors=True, low_cpu_mem_usage=False, torch_dtype=torch.float32
             )
-            alphas = DDIMScheduler.from_pretrained(folder).alphas_cumprod
+            scheduler = DDIMScheduler.from_pretrained(folder)
+            alphas = scheduler.alphas_cumprod
             digest = sha256_of(weights)
         except Exception as error:  # diffusers, safetensors and json each raise their own kinds
             raise JobError(
@@ -69,6 +70,13 @@ class Prior:
         channels = _image_channels(network)
         if channels not in ((1, 1), (3, 3)):
             raise JobError(f"The prior {place} works neither on grey nor on colour images; choose another one.")
+        if scheduler.config.prediction_type != "epsilon" or not (alphas > 0).all():
+            raise JobError(
+                f"The prior {place} does not predict noise at every step (prediction_type epsilon, no zero terminal "
+                "SNR); choose another one."
+            )
+        if network.config.get("num_class_embeds") or network.config.get("class_embed_type"):
+            raise JobError(f"The prior {place} has to be told a class of images; choose one without classes.")
         if not all(values.isfinite().all() for values in network.parameters()):
             raise JobError(f"The prior {place} has weights that are not numbers; download or train it again.")
         network = network.to(device).eval().requires_grad_(False)

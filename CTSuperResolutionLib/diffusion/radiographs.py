@@ -35,7 +35,7 @@ class Radiographs:
         validation: serve the held-out files instead of the others.
 
     Raises:
-        JobError: the folder holds no readable image as large as that.
+        JobError: the folder holds no readable image as large as that for this purpose.
     """
 
     def __init__(
@@ -47,8 +47,8 @@ class Radiographs:
         self._images = [image for f in kept if min((image := _read_grey(f)).shape) >= smallest]
         if not self._images:
             raise JobError(
-                f"No image of at least {smallest} x {smallest} pixels was found in {folder}; "
-                "name a folder of PNG, JPEG, TIFF or BMP radiographs."
+                f"Of the images in {folder}, of which one in {stride} is kept for validation, too few have "
+                f"{smallest} x {smallest} pixels or more; name a folder with more PNG, JPEG, TIFF or BMP radiographs."
             )
 
     def __len__(self) -> int:

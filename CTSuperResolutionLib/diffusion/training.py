@@ -75,7 +75,7 @@ def train_prior(
         no answer at all. At t = 0 that is one minus the share of the missing energy which it restores.
 
     Raises:
-        JobError: a checkpoint cannot be read.
+        JobError: a checkpoint cannot be read, or the loss is no longer a number; the last checkpoint then stands.
     """
     out, device = Path(out), accelerator.device
     out.mkdir(parents=True, exist_ok=True)
@@ -135,6 +135,10 @@ def train_prior(
         with accelerator.autocast():
             predicted = network(images, steps).sample
         loss = (weights * (predicted.float() - answer).square().mean((1, 2, 3))).mean()
+        if not torch.isfinite(loss):
+            raise JobError(
+                f"Training ran away: the loss of step {step + 1} is not a number; lower --learning-rate, and go on."
+            )
         accelerator.backward(loss)
         accelerator.clip_grad_norm_(network.parameters(), 1.0)
         optimizer.step()

@@ -80,6 +80,10 @@ def _choice(group: str, preview: str, balanced: str, paper: str, *, choices: tup
     return field(default=balanced, metadata={**table, "choices": choices, "help": help})
 
 
+# What only tells in more than one denoising step, and the value that it has otherwise.
+SEVERAL_STEPS = {"adaptive_frontal": 0, "adaptive_lateral": 0, "time_travel": 1, "eta": 0}
+
+
 @dataclass(frozen=True)
 class Parameters:
     """Every number of one job. The three values behind a name are those of preview, balanced and paper."""
@@ -221,6 +225,11 @@ class Parameters:
                 f"{numbers.ddim_steps} denoising steps do not fit below diffusion step {numbers.start_step}; "
                 "lower ddim_steps or raise start_step."
             )
+        idle = [name for name in SEVERAL_STEPS if name in settings and getattr(numbers, name) != SEVERAL_STEPS[name]]
+        if idle and numbers.ddim_steps == 1:
+            raise JobError(f"{idle[0]} does nothing in a single denoising step; set ddim_steps and start_step as well.")
+        if numbers.samples > 1 and not numbers.uses_prior:
+            raise JobError("Several samples are all the same without the prior; set samples to 1, or keep the prior.")
         if numbers.samples > 1 and not numbers.start_step:
             raise JobError(
                 "Several samples from start_step 0 would all be the same, for it draws no noise; "

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
+from pathlib import Path
 
 import numpy as np
 
@@ -35,6 +36,19 @@ CEILING_HU = 32767.0
 """Metal may exceed 3071 HU in scans with an extended scale; int16 is what the result is written in."""
 
 GO_ON = "pass --allow-unusual to go on all the same"
+
+
+def check_name(path: Path) -> None:
+    """Refuse a file name that ITK, which wants UTF-8, would abort the whole process for.
+
+    Raises:
+        JobError: the name cannot be written in UTF-8.
+    """
+    try:
+        str(path).encode()
+    except UnicodeEncodeError:
+        shown = str(path).encode(errors="backslashreplace").decode()
+        raise JobError(f"The name of {shown} is not valid UTF-8; rename it.") from None
 
 
 def check_kind(name: object, dimension: int, components: int) -> None:

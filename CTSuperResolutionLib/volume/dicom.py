@@ -13,6 +13,7 @@ from pathlib import Path
 import SimpleITK as sitk
 
 from CTSuperResolutionLib.job.errors import JobError
+from CTSuperResolutionLib.volume.checks import check_name
 
 CT_CLASSES = ("1.2.840.10008.5.1.4.1.1.2", "1.2.840.10008.5.1.4.1.1.2.1", "1.2.840.10008.5.1.4.1.1.2.2")
 """SOP classes of CT images: classic, enhanced, legacy converted enhanced."""
@@ -144,6 +145,7 @@ def _read_tags(path: Path) -> tuple[dict[str, str], Slice | None]:
     """The tags of a DICOM image as text by "group|element", and the slice; no slice for any other kind of file."""
     if not path.is_file():
         return {}, None
+    check_name(path)
     reader = sitk.ImageFileReader()
     reader.SetImageIO("GDCMImageIO")
     reader.SetFileName(str(path))

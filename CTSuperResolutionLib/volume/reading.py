@@ -43,6 +43,7 @@ def read_volume(path: Path | str, *, series: str | int | None = None, allow_unus
         JobError: it cannot be read or worked on; the message says what to do.
     """
     path = Path(path)
+    checks.check_name(path)
     try:
         if path.is_dir():
             with captured_stderr():

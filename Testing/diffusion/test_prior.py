@@ -117,3 +117,20 @@ def test_a_network_of_another_kind_is_refused(folder, name):
     (folder / "config.json").write_text(json.dumps(config | {"_class_name": name}))
     with pytest.raises(JobError, match="not one of ResidualDenoiser, UNet2DModel, GuidedDiffusionUNet"):
         Prior.load(folder)
+
+
+@pytest.mark.parametrize(
+    "changed", [{"prediction_type": "v_prediction"}, {"rescale_betas_zero_snr": True}], ids=lambda c: next(iter(c))
+)
+def test_a_prior_that_does_not_predict_noise_is_refused(folder, changed):
+    config = json.loads((folder / "scheduler_config.json").read_text())
+    (folder / "scheduler_config.json").write_text(json.dumps(config | changed))
+    with pytest.raises(JobError, match="does not predict noise at every step"):
+        Prior.load(folder)
+
+
+def test_a_prior_of_classes_is_refused(tmp_path):
+    UNet2DModel.from_config(unet().config, num_class_embeds=3).save_pretrained(tmp_path)
+    new_scheduler().save_config(tmp_path)
+    with pytest.raises(JobError, match="has to be told a class"):
+        Prior.load(tmp_path)

@@ -45,7 +45,7 @@ def test_every_nth_file_by_name_is_held_out_and_only_then(tmp_path, fraction, he
     assert len(Radiographs(tmp_path / "training", **options)) == 10 - len(held_out)
     assert len(Radiographs(tmp_path / "validation", **options, validation=True)) == len(held_out)
     for name, validation in (("training", True), ("validation", False)):
-        with pytest.raises(JobError, match=rf"No image of at least 64 x 64 pixels was found in .*{name}; .*\.$"):
+        with pytest.raises(JobError, match=rf"Of the images in .*{name}, .* too few have 64 x 64 pixels.*\.$"):
             Radiographs(tmp_path / name, **options, validation=validation)
 
 
@@ -129,5 +129,5 @@ def test_damaged_pictures_are_passed_over_and_nothing_else_is_an_error(folder, t
         (place / name).write_bytes(content)
     (alone / "also.png").write_bytes(b"")
     assert len(Radiographs(folder, smallest=64)) == 2
-    with pytest.raises(JobError, match=r"^No image of at least 64 x 64 .*\.$"):
+    with pytest.raises(JobError, match=r"^Of the images in .* too few have 64 x 64 .*\.$"):
         Radiographs(alone, smallest=64)

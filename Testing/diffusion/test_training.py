@@ -51,6 +51,13 @@ class Blurred:
         return Example(start, truth, 0.02)
 
 
+class Endless(Blurred):
+    """Pictures without bounds."""
+
+    def draw(self, rng: np.random.Generator, crop: int) -> Example:
+        return Example(np.full((crop, crop), np.inf, np.float32), np.zeros((crop, crop), np.float32), 1.0)
+
+
 def train(out: Path, steps: int, *, ct: tuple[str, ...] = (), **changes) -> list[int]:
     """Train on pictures alone; which steps were done."""
     done = []
@@ -58,7 +65,7 @@ def train(out: Path, steps: int, *, ct: tuple[str, ...] = (), **changes) -> list
         name: changes.pop(name) for name in ("minutes", "batch", "report_every") if name in changes
     }
     train_prior(
-        Blurred(), Blurred(), out, TrainingPlan(steps=steps, **options), card={"ct": list(ct)},
+        changes.pop("examples", Blurred()), Blurred(), out, TrainingPlan(steps=steps, **options), card={"ct": list(ct)},
         accelerator=make_accelerator("cpu"), **{"on_step": lambda step, *_: done.append(step)} | changes,
     )  # fmt: skip
     return done
@@ -144,6 +151,14 @@ def test_it_goes_on_where_it_stopped_and_remembers_every_ct(tmp_path):
     card = json.loads((tmp_path / "training.json").read_text())
     assert (card["ct"], card["steps_done"]) == (["a", "b", "c"], 5)
     assert [json.loads(line)["step"] for line in (tmp_path / "log.jsonl").read_text().splitlines()] == [3, 5, 5]
+
+
+def test_training_that_runs_away_ends_and_leaves_the_last_checkpoint(tmp_path):
+    train(tmp_path, 2)
+    before = sha256(tmp_path / training.CHECKPOINT), sha256(tmp_path / WEIGHTS)
+    with pytest.raises(JobError, match=r"^Training ran away: the loss of step \d+ is not a number; .*\.$"):
+        train(tmp_path, 40, examples=Endless())
+    assert (sha256(tmp_path / training.CHECKPOINT), sha256(tmp_path / WEIGHTS)) == before
 
 
 @pytest.mark.parametrize("reason", [KeyboardInterrupt, JobError])
@@ -248,7 +263,7 @@ def test_a_very_short_time_is_a_short_time(xrays, tmp_path, capfd):
     ("given", "message"),
     [
         (["--ct-share", "0", "--body-share", "0", "--radiograph-share", "0"], "too little to train on"),
-        (["--ct", "nowhere"], "There is no nowhere"),
+        (["--ct", "nowhere"], "There is no folder or file nowhere"),
         (["--leave-out", "one"], "no CT 'one' to leave out; there are none"),
     ],
 )

@@ -198,5 +198,5 @@ def test_a_ct_that_cannot_be_used_is_named(tmp_path):
 
 def test_a_folder_without_pictures_is_named(tmp_path):
     (tmp_path / "notes.txt").write_text("nothing to see")
-    with pytest.raises(JobError, match="No image of at least 64 x 64"):
+    with pytest.raises(JobError, match="too few have 64 x 64"):
         TrainingImages([tmp_path], bodies=0).load(0, Progress())

@@ -33,9 +33,9 @@ def test_presets_are_the_columns_of_the_table() -> None:
 
 
 def test_settings_override_the_preset_and_take_the_parameter_s_type() -> None:
-    numbers = Parameters.of("preview", {"views": "36", "eta": "1", "kernel": "mean", "iterations": "2e2"})
-    assert (numbers.views, numbers.eta, numbers.kernel, numbers.iterations) == (36, 1.0, "mean", 200)
-    assert [type(v) for v in (numbers.views, numbers.eta, numbers.iterations)] == [int, float, int]
+    numbers = Parameters.of("preview", {"views": "36", "sigma_y": "1", "kernel": "mean", "iterations": "2e2"})
+    assert (numbers.views, numbers.sigma_y, numbers.kernel, numbers.iterations) == (36, 1.0, "mean", 200)
+    assert [type(v) for v in (numbers.views, numbers.sigma_y, numbers.iterations)] == [int, float, int]
     assert numbers.gaussians == PRESETS["preview"].gaussians
 
 
@@ -53,6 +53,10 @@ def test_settings_override_the_preset_and_take_the_parameter_s_type() -> None:
         ({"kernel": "lanczoz"}, "no kernel 'lanczoz'; the nearest is 'lanczos'"),
         ({"gaussians": 30_000, "max_gaussians": 20_000}, "only have 20000"),
         ({"ddim_steps": 100, "start_step": 50}, "do not fit below diffusion step 50"),
+        ({"time_travel": 2}, "time_travel does nothing in a single denoising step"),
+        ({"adaptive_frontal": 5}, "adaptive_frontal does nothing in a single denoising step"),
+        ({"samples": 2}, "start_step 0 would all be the same"),
+        ({"samples": 2, "start_step": 10, "null_space": 0}, "all the same without the prior"),
     ],
 )
 def test_what_is_not_allowed_says_so_in_one_sentence(settings: dict, says: str) -> None:

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import gzip
+import os
 import struct
+import sys
 from pathlib import Path
 
 import nibabel
@@ -271,3 +273,11 @@ def test_unusual_spacing_is_allowed_on_request(tmp_path, content):
     with pytest.raises(JobError):
         read_volume(tmp_path / "a.nrrd")
     assert read_volume(tmp_path / "a.nrrd", allow_unusual=True).spacing in [(1, 1, 1), (1e-3, 7e-4, 7e-4)]
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="elsewhere such names cannot be")
+def test_a_name_that_is_not_utf_8(tmp_path):
+    path = Path(os.fsdecode(os.fsencode(tmp_path) + b"/n_\xff.nrrd"))
+    path.write_bytes(nrrd_bytes())
+    with pytest.raises(JobError, match=r"name of .*n_\\udcff\.nrrd is not valid UTF-8; rename it\.$"):
+        read_volume(path)
