@@ -19,12 +19,13 @@ from typing import Any
 
 from CTSuperResolutionLib.evaluation.methods import DEFAULT_METHODS, METHODS, parse_methods
 from CTSuperResolutionLib.job.errors import JobError
-from CTSuperResolutionLib.job.events import Reporter
-from CTSuperResolutionLib.job.parameters import DEFAULT_PRESET, PRESET_NAMES, unknown
+from CTSuperResolutionLib.job.events import Reporter, describe_error
+from CTSuperResolutionLib.job.parameters import DEFAULT_PRESET, PRESET_NAMES, find_parameter, unknown
 from CTSuperResolutionLib.job.priors import DEFAULT_PRIOR
 from CTSuperResolutionLib.job.spec import JobSpec, parse_scale, parse_settings
 from CTSuperResolutionLib.results import OutputFolder
 
+DEFAULT_SCALES = ("4", "8")
 BLUR = 1.0  # σ of the paper's scans, in voxels of the reference
 
 
@@ -33,7 +34,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     option = parser.add_argument
     option("folder", metavar="FOLDER", help="the CTs, or one CT")
     option("output", metavar="OUT", help="folder for tables and figures")
-    option("--scale", nargs="+", default=["4", "8"], metavar="S", help="2, 4, 8 or z,y,x; several (default 4 8)")
+    option("--scale", nargs="+", action="extend", metavar="S", help="2, 4, 8 or z,y,x; several (default 4 8)")
     option("--iso", type=float, default=1.0, metavar="MM", help="spacing of references; 0 keeps the CT's (default 1)")
     option("--crop", default="128,192,192", metavar="Z,Y,X", help="most voxels of references (default 128,192,192)")
     option("--methods", default=",".join(DEFAULT_METHODS), metavar="LIST", help="of those below (default %(default)s)")
@@ -89,7 +90,12 @@ def execute(options: argparse.Namespace, progress: Reporter) -> dict[str, Any]:
     with out, private:
         figures = (f"figure-{case_name(ct, scale)}.png" for ct in cts for scale in request.scales)
         out.require_replaceable(("results.csv", "results.json", "table.md", *figures), options.folder)
-        report = evaluate(request, Store(out.path / "cases"), private.staging, out.staging, progress)
+        try:
+            report = evaluate(request, Store(out.path / "cases"), private.staging, out.staging, progress)
+        except Exception as error:
+            if describe_error(error)["kind"] == "memory":
+                raise JobError("The memory ran out; choose a larger --iso or a smaller --crop.") from error
+            raise
         progress.cancellation.close()
         files = out.publish()
     return {"files": {name: str(path.resolve()) for name, path in files.items()}, "report": report}
@@ -105,13 +111,21 @@ def describe(found: dict[str, Any]) -> str:
 def _checked(options: argparse.Namespace) -> dict[str, Any]:
     """What can be judged before anything is loaded."""
     settings = dict(parse_settings(options.set))
-    scales = tuple(dict.fromkeys(map(parse_scale, options.scale)))
+    scales = tuple(dict.fromkeys(map(parse_scale, options.scale or DEFAULT_SCALES)))
     for scale in scales:
         if scale == "isotropic":
             raise JobError("Evaluating takes whole factors: give --scale 4 or three factors z,y,x.")
         names = ("preset", "prior", "seed", "device")
         given = {name: getattr(options, name) for name in names}
         JobSpec("-", "-", scale=scale, settings=settings, **given).refinement((1.0, 1.0, 1.0))
+    methods = parse_methods(options.methods)
+    for method in methods:
+        for name, own in (METHODS[method].settings or {}).items():
+            if name in settings and find_parameter(name).parse(settings[name]) != own:
+                raise JobError(
+                    f"The method {method} sets the parameter {name} to {own} itself; leave --set "
+                    f"{name}={settings[name]} or that method out."
+                )
     crop = re.fullmatch(r"([1-9]\d{0,4}),([1-9]\d{0,4}),([1-9]\d{0,4})", options.crop.replace(" ", ""))
     if crop is None:
         raise JobError(f"The crop '{options.crop}' is not three numbers of voxels z,y,x such as 128,192,192.")
@@ -122,7 +136,7 @@ def _checked(options: argparse.Namespace) -> dict[str, Any]:
     return {
         "scales": scales,
         "crop": tuple(map(int, crop.groups())),
-        "methods": parse_methods(options.methods),
+        "methods": methods,
         "preset": options.preset,
         "settings": settings,
         "seed": options.seed,

@@ -19,7 +19,7 @@ class Case:
     Attributes:
         ct: name of the CT's file, without its ending. scale: as a job has it, "4" or "4,1,1".
         blur: σ of the scan's blur, in voxels of the reference.
-        shape, spacing: of the scan, voxels and mm, (z, y, x).
+        shape: of the reference, voxels, (z, y, x).
         digest: SHA-256 of the reference.
         path: what :func:`load_volume` reads.
     """
@@ -28,7 +28,6 @@ class Case:
     scale: str
     blur: float
     shape: tuple[int, int, int]
-    spacing: tuple[float, float, float]
     digest: str
     path: Path
 
@@ -53,7 +52,7 @@ def save_case(ct: str, scale: str, reference: Volume, scan: Volume, *, blur: flo
     np.savez(path, **values)
     grid = repr((reference.shape, reference.spacing)).encode()
     digest = hashlib.sha256(grid + reference.array.tobytes()).hexdigest()
-    return Case(ct, scale, blur, scan.shape, scan.spacing, digest, path)
+    return Case(ct, scale, blur, reference.shape, digest, path)
 
 
 def load_volume(file: Path | IO[bytes], name: str) -> Volume:

@@ -25,7 +25,7 @@ from CTSuperResolutionLib.evaluation.cases import load_volume
 from CTSuperResolutionLib.evaluation.methods import METHODS
 from CTSuperResolutionLib.evaluation.task import Outcome, Task
 from CTSuperResolutionLib.job.cancel import Cancellation
-from CTSuperResolutionLib.job.errors import JobError
+from CTSuperResolutionLib.job.errors import Cancelled, JobError
 from CTSuperResolutionLib.job.events import Progress, Reporter, describe_error
 
 if TYPE_CHECKING:
@@ -89,7 +89,12 @@ def _error(task: Task, error: dict[str, Any], log: str) -> Exception:
         return JobError(f"The memory ran out for {name}; choose a smaller --crop or a lower --preset.")
     if error["exit_code"] == JobError.exit_code:
         return JobError(f"{name}: {error['message']}")
-    return RuntimeError(f"{name}: {error['message']}\n{log}")
+    # Of the rest this process makes its own sentence, from the first line.
+    if error["kind"] == "cancelled":
+        return Cancelled(f"{name}: {error['message']}")
+    if error["kind"] == "install":
+        return ImportError(f"{name}: {error['raw']}\n{log}")
+    return RuntimeError(f"{name}: {error['type']}: {error['raw']}\n{log}")
 
 
 def _main(task: Task, parent: int) -> None:
@@ -107,8 +112,12 @@ def _main(task: Task, parent: int) -> None:
                 import traceback
 
                 traceback.print_exc()
-                report, arrays = {"error": describe_error(error)}, {}
+                report, arrays = {"error": _described(error)}, {}
             np.savez(output, report=np.array(json.dumps(report)), **arrays)
+
+
+def _described(error: Exception) -> dict[str, Any]:
+    return {**describe_error(error), "type": type(error).__name__, "raw": str(error) or "no message"}
 
 
 def _do(task: Task, progress: Progress) -> tuple[dict[str, Any], dict[str, np.ndarray]]:

@@ -23,7 +23,7 @@ from CTSuperResolutionLib.evaluation.protocol import Recipe
 from CTSuperResolutionLib.evaluation.store import Store
 from CTSuperResolutionLib.evaluation.table import format_tables, write_csv
 from CTSuperResolutionLib.evaluation.task import Outcome, Task, task_key
-from CTSuperResolutionLib.evaluation.view import figure_plane
+from CTSuperResolutionLib.evaluation.view import figure_plane, plane_shape
 from CTSuperResolutionLib.job.events import Progress
 from CTSuperResolutionLib.job.parameters import Value
 from CTSuperResolutionLib.job.priors import known_priors, prior_name
@@ -102,8 +102,9 @@ def evaluate(request: Request, store: Store, private: Path, results: Path, progr
     tasks = {case.name: _tasks(request, case, priors) for case in cases}
     outcomes: dict[tuple[str, str], Outcome] = {}
     missing: list[Task] = []
+    shapes = {case.name: plane_shape(case.shape) for case in cases}
     for task in (task for of_case in tasks.values() for task in of_case):
-        found = store.find(task)
+        found = store.find(task, shapes[task.case])
         if found is None:
             missing.append(task)
         else:
@@ -145,7 +146,7 @@ def evaluate(request: Request, store: Store, private: Path, results: Path, progr
         "methods": {name: METHODS[name].help for name in request.methods},
         "rows": rows,
     }
-    (results / "results.json").write_text(json.dumps(report, indent=2) + "\n", encoding="utf-8")
+    (results / "results.json").write_text(json.dumps(report, indent=2, allow_nan=False) + "\n", encoding="utf-8")
     (results / "table.md").write_text(format_tables(report), encoding="utf-8")
     write_csv(rows, results / "results.csv")
     progress.advance()

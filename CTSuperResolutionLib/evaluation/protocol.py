@@ -12,6 +12,7 @@ from CTSuperResolutionLib.simulation import CLIP_HU, degrade
 from CTSuperResolutionLib.volume.checks import MIN_SIDE
 from CTSuperResolutionLib.volume.volume import Volume
 
+MAX_VOXELS = 1e9  # of a whole CT at the reference's spacing: 4 GB of float32
 MULTIPLE = 8  # sides are cut to it, so that 2, 4 and 8 are compared on the same voxels
 
 
@@ -38,7 +39,16 @@ class Recipe:
 
         Samples are taken from the first to the last voxel centre, as scipy's zoom does: the spacing is ``iso_mm`` up
         to a voxel over the whole length.
+
+        Raises:
+            JobError: the whole CT would be too large at that spacing.
         """
+        if self.iso_mm and np.prod(np.array(ct.shape) * ct.spacing / self.iso_mm) > MAX_VOXELS:
+            there = " x ".join(map(str, ct.shape))
+            raise JobError(
+                f"A CT of {there} voxels (z, y, x) would have more than a billion voxels at --iso {self.iso_mm:g}; "
+                "choose a larger --iso."
+            )
         hu = np.clip(ct.array, *CLIP_HU)
         spacing, steps = np.array(ct.spacing), np.ones(3)
         if self.iso_mm:

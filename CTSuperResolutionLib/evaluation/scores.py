@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import math
+
 import numpy as np
 import torch
 
@@ -26,7 +28,9 @@ def score(result: Volume, reference: Volume, scan: Volume, blur: float) -> Score
     Returns:
         Figures by name; None where there is nothing to measure.
     """
-    found: Scores = {"psnr_db": metrics.psnr(result, reference), "ssim": metrics.ssim(result, reference)}
+    psnr_db = metrics.psnr(result, reference)
+    # Infinite where both are equal within the range that it looks at, as in nothing but air: no number for a mean.
+    found: Scores = {"psnr_db": None if math.isinf(psnr_db) else psnr_db, "ssim": metrics.ssim(result, reference)}
     found["ssim_3d"] = metrics.ssim_3d(result, reference)
     for plane in metrics.PLANES:
         found[f"ssim_{plane}"] = found["ssim"] if plane == "axial" else metrics.ssim(result, reference, plane)

@@ -7,14 +7,18 @@ import io
 import json
 import os
 from pathlib import Path
+from typing import Any, NoReturn
 
 import numpy as np
 
 from CTSuperResolutionLib.evaluation.cases import load_volume
+from CTSuperResolutionLib.evaluation.table import SCORES
 from CTSuperResolutionLib.evaluation.task import Outcome, Task
 from CTSuperResolutionLib.job.errors import JobError
 from CTSuperResolutionLib.results import NOT_FOR_DIAGNOSIS
 from CTSuperResolutionLib.volume.writing import write_volume
+
+MEASURED = ("seconds", "peak_mb", "gpu_peak_mb")
 
 
 class Store:
@@ -27,16 +31,22 @@ class Store:
     def __init__(self, folder: Path) -> None:
         self._folder = folder
 
-    def find(self, task: Task) -> Outcome | None:
-        """The outcome of the task; None where there is none, or one of another key."""
+    def find(self, task: Task, shape: tuple[int, int]) -> Outcome | None:
+        """The outcome of the task; None where there is none, one of another key, or a damaged one.
+
+        Args:
+            task: what was to be done.
+            shape: of the plane, (z, x).
+        """
         file = self._file(task)
         try:
-            found = json.loads(file("json").read_text(encoding="utf-8"))
+            found = json.loads(file("json").read_text(encoding="utf-8"), parse_constant=_refuse)
             if found.pop("key") != task.key or (task.keep_volume and not file("nrrd").is_file()):
                 return None
-            return Outcome(found, np.load(file("npy")))
-        except (OSError, ValueError, KeyError, AttributeError):
+            plane = np.lib.format.read_array(io.BytesIO(file("npy").read_bytes()))
+        except (OSError, ValueError, KeyError, TypeError, AttributeError):
             return None
+        return Outcome(found, plane) if _is_whole(found) and plane.shape == shape else None
 
     def put(self, task: Task, outcome: Outcome, reference: Path) -> None:
         """Keep an outcome, in place of an older one.
@@ -52,7 +62,7 @@ class Store:
         file = self._file(task)
         plane = io.BytesIO()
         np.save(plane, outcome.plane)
-        report = json.dumps({"key": task.key, **outcome.report}, indent=2) + "\n"
+        report = json.dumps({"key": task.key, **outcome.report}, indent=2, allow_nan=False) + "\n"
         try:
             file("json").parent.mkdir(parents=True, exist_ok=True)
             # What it says of the files beside it would be wrong while they are replaced. The new one comes last.
@@ -71,6 +81,16 @@ class Store:
 
     def _file(self, task: Task):  # noqa: ANN202 - from an ending to a path
         return lambda ending: self._folder / task.case / f"{task.method}.{ending}"
+
+
+def _is_whole(report: dict[str, Any]) -> bool:
+    scores = report.get("scores")
+    return isinstance(scores, dict) and scores.keys() == set(SCORES) and report.keys() >= set(MEASURED)
+
+
+def _refuse(constant: str) -> NoReturn:
+    """NaN and infinities, which are no JSON."""
+    raise ValueError(constant)
 
 
 def _write_whole(path: Path, content: bytes) -> None:

@@ -43,6 +43,8 @@ LOWER_IS_BETTER = tuple(
     for name in names
 )
 
+SCORES = (*HIGHER_IS_BETTER, *LOWER_IS_BETTER, "edge_rise_reference_mm")  # what every row has
+
 
 def format_tables(report: Mapping[str, Any]) -> str:
     """The Markdown of a report.
@@ -77,7 +79,7 @@ def _by_case(title: str, rows: Sequence[Row], methods: Sequence[str], cases: Seq
     if "cubic" in methods:
         for method in (method for method in methods if method != "cubic"):
             gains = [
-                [found[method, case][score] - found["cubic", case][score] for score in ("psnr_db", "ssim")]
+                [_gain(found[method, case][score], found["cubic", case][score]) for score in ("psnr_db", "ssim")]
                 for case in cases
             ]
             means = map(_mean, zip(*gains, strict=True))
@@ -153,8 +155,13 @@ def _grouped(rows: Sequence[Row], name: str) -> dict[str, list[Row]]:
     return groups
 
 
-def _pair(psnr_db: float, ssim: float, sign: str = "") -> str:
-    return f"{psnr_db:{sign}.2f} / {ssim:{sign}.4f}"
+def _gain(ours: float | None, theirs: float | None) -> float | None:
+    return None if ours is None or theirs is None else ours - theirs
+
+
+def _pair(psnr_db: float | None, ssim: float | None, sign: str = "") -> str:
+    parts = ((psnr_db, f"{sign}.2f"), (ssim, f"{sign}.4f"))
+    return " / ".join(NOTHING if value is None else format(value, form) for value, form in parts)
 
 
 def _mean(values: Iterable[float | None]) -> float | None:
@@ -164,4 +171,5 @@ def _mean(values: Iterable[float | None]) -> float | None:
 
 def _markdown(heading: Sequence[str], lines: Sequence[Sequence[str]]) -> str:
     rule = ["---", *["---:"] * (len(heading) - 1)]
-    return "".join(f"| {' | '.join(line)} |\n" for line in (heading, rule, *lines))
+    escaped = ([cell.replace("|", r"\|") for cell in line] for line in (heading, rule, *lines))
+    return "".join(f"| {' | '.join(line)} |\n" for line in escaped)

@@ -17,9 +17,11 @@ import psutil
 import pytest
 import SimpleITK as sitk
 
-from CTSuperResolutionLib.cli.main import main
+from CTSuperResolutionLib.cli import evaluate as evaluate_command
+from CTSuperResolutionLib.cli.main import main, make_parser
 from CTSuperResolutionLib.diffusion.network import ResidualDenoiser
 from CTSuperResolutionLib.diffusion.prior import save_prior
+from CTSuperResolutionLib.evaluation.protocol import Recipe
 from CTSuperResolutionLib.results import PREFIX
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -93,12 +95,14 @@ def test_methods_are_run_scored_and_tabulated(evaluate, cts, prior, tmp_path):
         (["--scale", "isotropic"], "whole factors"),
         (["--scale", "2", "3"], "The scale '3'"),
         (["--scale", "1,2,4"], "all different"),
+        (["--scale", "4", "--scale", "2"], "The CT chest is too small"),  # the last is not the only one
         (["--scale", "4"], "The CT chest is too small"),
         (["--crop", "8,8"], "The crop '8,8'"),
         (["--noise", "-1"], "--noise is to be from 0"),
         (["--iso", "nan"], "--iso is to be from 0"),
         (["--engine", "spark"], "There is no engine 'spark'"),
         (["--set", "viewz=3"], "nearest is 'views'"),
+        (["--set", "null_space=0.5", "--methods", "cubic,no-prior"], "no-prior sets the parameter null_space to 0"),
         (["--prior", "shiped"], "nearest is 'shipped'"),
         (["--prior", ".", "--priors", "map.json"], "not allowed with"),
         (["--priors", "nowhere.json"], "cannot be read"),
@@ -119,6 +123,21 @@ def test_folders_without_a_ct_and_files_that_are_none(evaluate, tmp_path):
     code, _, err = evaluate(tmp_path / "cts", tmp_path / "out", *TINY, "--methods", "cubic")
     assert code == 2 and "broken.nrrd" in err
     assert not (tmp_path / "out").exists()
+
+
+def test_a_setting_that_a_method_has_as_well_is_none_to_refuse():
+    settings = ["--set", "null_space=0", "--methods", "no-prior", "--set", "views=9"]
+    found = evaluate_command._checked(make_parser().parse_args(["evaluate", "cts", "out", *settings]))
+    assert found["scales"] == ("4", "8") and found["settings"] == {"null_space": "0", "views": "9"}
+
+
+def test_without_memory_the_sentence_advises_options_that_there_are(evaluate, cts, tmp_path, monkeypatch):
+    def exhaust(recipe, ct):
+        raise MemoryError
+
+    monkeypatch.setattr(Recipe, "reference", exhaust)
+    code, _, err = evaluate(cts, tmp_path / "out", *TINY, "--methods", "cubic")
+    assert code == 2 and "ctsr: The memory ran out; choose a larger --iso or a smaller --crop.\n" in err
 
 
 @pytest.mark.slow

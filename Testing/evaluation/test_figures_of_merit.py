@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import json
+
 import numpy as np
 import pytest
 from scipy.special import erf
@@ -9,7 +11,10 @@ from skimage.metrics import structural_similarity
 
 from CTSuperResolutionLib.evaluation.edges import edge_rise
 from CTSuperResolutionLib.evaluation.metrics import slice_step_error, ssim, ssim_3d
+from CTSuperResolutionLib.evaluation.scores import score
+from CTSuperResolutionLib.evaluation.table import SCORES
 from CTSuperResolutionLib.evaluation.tissues import tissue_error
+from CTSuperResolutionLib.simulation import degrade
 
 RISE_OF_SIGMA = 2 * 1.2815515655446004  # 10-90 % of a Gaussian's integral
 
@@ -33,6 +38,18 @@ def test_planes_are_those_of_the_array_axes(volume):
     assert len({round(value, 4) for value in found.values()}) == 3
     assert ssim_3d(volume(truth), volume(truth)) == pytest.approx(1)
     assert ssim_3d(volume(wrong), volume(truth)) < 0.99
+
+
+def test_in_nothing_but_air_there_is_no_psnr(volume):
+    """Below -512 HU all is equal to the metric; one voxel of tissue is not. Every score is a number or None."""
+    truth = volume(np.random.default_rng(0).normal(-900, 20, (16, 16, 16)))
+    scan = degrade(truth, (2, 2, 2))
+    found = score(volume(truth.array + 5), truth, scan, 1.0)
+    assert set(found) == set(SCORES) and found["psnr_db"] is None and found["ssim"] == pytest.approx(1)
+    json.dumps(found, allow_nan=False)
+    spot = truth.array.copy()
+    spot[8, 8, 8] = -512 + 358.3
+    assert score(volume(spot), truth, scan, 1.0)["psnr_db"] == pytest.approx(20 + 10 * np.log10(16**3), abs=1e-3)
 
 
 def test_slices_that_jump_are_counted_along_their_own_axis(volume):

@@ -16,10 +16,13 @@ from CTSuperResolutionLib.evaluation.cases import load_volume, save_case
 from CTSuperResolutionLib.evaluation.figure import case_figure
 from CTSuperResolutionLib.evaluation.priors import look_at_prior, read_priors_map
 from CTSuperResolutionLib.evaluation.store import Store
+from CTSuperResolutionLib.evaluation.table import SCORES
 from CTSuperResolutionLib.evaluation.task import Outcome, Task, task_key
-from CTSuperResolutionLib.evaluation.view import figure_plane
+from CTSuperResolutionLib.evaluation.view import figure_plane, plane_shape
 from CTSuperResolutionLib.job.errors import JobError
 from CTSuperResolutionLib.job.spec import JobSpec
+
+REPORT = {"scores": {**dict.fromkeys(SCORES, 0.5), "psnr_db": None}, "seconds": 2.0, "peak_mb": 9, "gpu_peak_mb": None}
 
 
 @pytest.fixture
@@ -31,7 +34,7 @@ def case(volume, tmp_path):
 
 def test_a_case_keeps_its_volumes(case):
     saved, fine, coarse = case
-    assert saved.name == "knee-1x2x2" and saved.shape == (16, 8, 8)
+    assert saved.name == "knee-1x2x2" and saved.shape == (16, 16, 16)
     for name, volume in (("reference", fine), ("scan", coarse)):
         found = load_volume(saved.path, name)
         assert np.array_equal(found.array, volume.array)
@@ -62,21 +65,48 @@ def test_outcomes_are_found_again(case, tmp_path):
     path, array = case[0].path, case[1].array
     store = Store(tmp_path / "cases")
     task = Task("knee-4", "views-ddnm", JobSpec("-", "-"), 1.0, False, "one")
-    outcome = Outcome({"scores": {"psnr_db": 31.5, "bias_lung_hu": None}, "seconds": 2.0}, np.eye(3, dtype=np.int16))
-    assert store.find(task) is None
+    outcome = Outcome(REPORT, np.eye(3, dtype=np.int16))
+    assert store.find(task, (3, 3)) is None
     store.put(task, outcome, path)
-    found = store.find(task)
+    found = store.find(task, (3, 3))
     assert found.report == outcome.report and np.array_equal(found.plane, outcome.plane)
-    assert store.find(replace(task, key="two")) is None
-    assert store.find(replace(task, keep_volume=True)) is None  # the volume was not kept
+    assert store.find(replace(task, key="two"), (3, 3)) is None
+    assert store.find(replace(task, keep_volume=True), (3, 3)) is None  # the volume was not kept
     store.put(task, replace(outcome, volume=array), path)
-    assert store.find(replace(task, keep_volume=True)) is not None
+    assert store.find(replace(task, keep_volume=True), (3, 3)) is not None
     names = {path.name for path in (tmp_path / "cases" / "knee-4").iterdir()}
     assert names == {"views-ddnm.json", "views-ddnm.npy", "views-ddnm.nrrd"}
     kept = sitk.ReadImage(str(tmp_path / "cases" / "knee-4" / "views-ddnm.nrrd"))
     assert np.abs(sitk.GetArrayFromImage(kept) - array).max() <= 0.5
-    (tmp_path / "cases" / "knee-4" / "views-ddnm.json").write_text('{"key": "on')
-    assert store.find(task) is None
+
+
+def _without(report, name):
+    return {key: value for key, value in report.items() if key != name}
+
+
+@pytest.mark.parametrize(
+    ("ending", "damage"),
+    [
+        ("npy", lambda content: b""),
+        ("npy", lambda content: content[:-1]),
+        ("npy", lambda content: content[:20]),
+        ("npy", lambda content: b"PK\x03\x04 no archive"),
+        ("json", lambda content: content[:12]),
+        ("json", lambda content: b"[]"),
+        ("json", lambda content: json.dumps(_without(json.loads(content), "peak_mb")).encode()),
+        ("json", lambda content: json.dumps(json.loads(content) | {"scores": {"ssim": 0.5}}).encode()),
+        ("json", lambda content: content.replace(b'"psnr_db": null', b'"psnr_db": Infinity')),
+    ],
+)
+def test_a_damaged_outcome_counts_as_none(case, tmp_path, ending, damage):
+    store = Store(tmp_path / "cases")
+    task = Task("knee-4", "cubic", JobSpec("-", "-"), 1.0, False, "one")
+    store.put(task, Outcome(REPORT, np.eye(3, dtype=np.int16)), case[0].path)
+    assert store.find(task, (3, 3)) is not None and store.find(task, (3, 4)) is None
+    path = tmp_path / "cases" / "knee-4" / f"cubic.{ending}"
+    content = path.read_bytes()
+    path.write_bytes(damage(content))
+    assert path.read_bytes() != content and store.find(task, (3, 3)) is None
 
 
 def test_a_store_that_cannot_be_written(tmp_path):
@@ -114,9 +144,9 @@ def test_figures_show_where_the_edges_are(volume):
     reference[20, 0, :] = 3000  # not in the middle slice
     marked = volume(np.where(reference == 1000, 7, 0))
     part = figure_plane(marked, volume(reference))
-    assert part.shape == (96, 96) and (part == 7).sum() == 30
+    assert part.shape == plane_shape(reference.shape) == (96, 96) and (part == 7).sum() == 30
     small = figure_plane(volume(np.ones((10, 9, 12))), volume(reference[145:155, :, 25:37]))
-    assert small.shape == (10, 12)
+    assert small.shape == plane_shape((10, 9, 12)) == (10, 12)
 
 
 def test_the_figure_shows_part_and_error(tmp_path):

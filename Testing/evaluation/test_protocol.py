@@ -71,6 +71,12 @@ def test_factors_that_do_not_divide_cut_the_reference(ct):
     assert whole.shape == (40, 55, 45) and scan.shape == (8, 11, 9)
 
 
+def test_a_spacing_that_would_fill_the_memory_is_refused(ct):
+    """60 x 63 x 64 mm: 31 µm is 8.1e9 voxels; the crop would be small."""
+    with pytest.raises(JobError, match=r"30 x 90 x 80 voxels .* at --iso 0.031; choose a larger --iso\."):
+        Recipe(0.031, PAPER.crop, 1.0, 0.0, 0).reference(ct)
+
+
 def test_a_ct_that_is_too_small_is_named(ct):
     with pytest.raises(JobError, match=r"The CT knee is too small: its reference has 40 x 56 x 48 voxels .* 64 x 64"):
         PAPER.scan("knee", PAPER.reference(ct), (8, 8, 8))

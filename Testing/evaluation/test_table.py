@@ -78,6 +78,20 @@ def test_what_was_not_measured_or_not_run(report):
     assert "gain over cubic" not in text and "– / 1.0" in text
 
 
+def test_without_a_psnr_there_is_a_dash_and_no_part_in_means(report):
+    report["rows"][1]["psnr_db"] = None
+    lines = format_tables(report).splitlines()
+    assert "| nab-gs | – / 0.9100 | 20.50 / 0.7900 † | 20.50 / 0.8500 |" in lines
+    assert "| gain over cubic: nab-gs | – / +0.0100 | +0.50 / -0.0100 | +0.50 / +0.0000 |" in lines
+    report["rows"][3]["psnr_db"] = None
+    assert "| nab-gs | – / 0.9100 | – / 0.7900 † | – / 0.8500 |" in format_tables(report).splitlines()
+
+
+def test_a_bar_in_a_name_starts_no_cell(report):
+    report["rows"] = [dict(row, case=row["case"].replace("knee", "kn|ee")) for row in report["rows"]]
+    assert r"| method | kn\|ee-4 | leg-4 | mean |" in format_tables(report).splitlines()
+
+
 def test_csv_has_every_score(report, tmp_path):
     write_csv(report["rows"], tmp_path / "results.csv")
     with (tmp_path / "results.csv").open(newline="") as file:
