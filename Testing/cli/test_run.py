@@ -134,7 +134,7 @@ BAD = {
     "train forever": (["train-prior", "{tmp}", "--out", "{tmp}/out", "--minutes", "inf"], "above 0 and at most"),
     "train seed": (["train-prior", "{tmp}", "--out", "{tmp}/out", "--seed", "-1"], "from 0 to 4294967295, not -1"),
     "train onto a file": (["train-prior", "{tmp}", "--out", "{tmp}/broken.nrrd/a/b"], "cannot be written"),
-    "train without images": (["train-prior", "{tmp}/prior", "--out", "{tmp}/a/b/c"], "No image"),
+    "train without images": (["train-prior", "{tmp}/prior", "--out", "{tmp}/a/b/c"], "too few have 64 x 64"),
     "no input": (["run"], "Name the scan"),
     "missing file": (["run", "{tmp}/none.nrrd", "{tmp}/out"], "none.nrrd"),
     "broken file": (["run", "{tmp}/broken.nrrd", "{tmp}/out"], "broken.nrrd"),
