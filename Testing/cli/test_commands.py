@@ -166,7 +166,7 @@ def test_train_prior_and_go_on(
 def test_train_prior_without_images(ctsr_here: Ctsr, tmp_path: Path) -> None:
     (tmp_path / "empty").mkdir()
     ended = ctsr_here("train-prior", tmp_path / "empty", "--out", tmp_path / "prior", *TINY)
-    assert ended.code == 2 and "No image" in ended.err
+    assert ended.code == 2 and "too few have 64 x 64" in ended.err
     assert not (tmp_path / "prior").exists()
 
 
