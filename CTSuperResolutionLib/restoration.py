@@ -85,6 +85,7 @@ class _Restoration:
     def __init__(self, spacing, geometry, degradation, prior, p, seed, agree, progress) -> None:  # noqa: ANN001
         self._spacing, self._geometry, self._degradation, self._agree = spacing, geometry, degradation, agree
         self._prior, self._p, self._seed, self._progress = prior, p, seed, progress
+        self._networks: dict[tuple[int, ...], Batches] = {}
 
     def draw(
         self, volume: torch.Tensor, volume_views: torch.Tensor, sample: int
@@ -113,10 +114,12 @@ class _Restoration:
         )
 
     def _looked_at(self, slices: torch.Tensor, stream: tuple[int, ...]) -> torch.Tensor:
-        network = Batches(self._prior, batch_size(slices.shape[1:], slices.device), Progress())
+        shape = slices.shape[1:]
+        if shape not in self._networks:  # kept, with what it learns of the memory there is
+            self._networks[shape] = Batches(self._prior, batch_size(shape, slices.device), Progress())
         noise = NoiseStreams([(*stream, k) for k in range(len(slices))], slices[0])
         step = min(self._p.start_step, len(self._prior.alphas_cumprod) - 1)
-        return guess_clean(slices, network, step, noise)
+        return guess_clean(slices, self._networks[shape], step, noise)
 
 
 def slice_gain(p: Parameters, degradation: Degradation) -> float:

@@ -6,20 +6,19 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
 import numpy as np
-import scipy.ndimage as ndi
 import torch
 
-from CTSuperResolutionLib.consistency import METAL_HU, agree_with_scan
+from CTSuperResolutionLib.consistency import agree_with_scan
 from CTSuperResolutionLib.degradation import assumed_blur, make_degradation
 from CTSuperResolutionLib.diffusion.examples import Example, cut
 from CTSuperResolutionLib.geometry import parallel_beam
 from CTSuperResolutionLib.noise import scan_noise
 from CTSuperResolutionLib.projection import project
+from CTSuperResolutionLib.simulation import CLIP_HU
 from CTSuperResolutionLib.upsampling import upsample
-from CTSuperResolutionLib.volume.checks import AIR_HU
 from CTSuperResolutionLib.volume.intensity import to_unit
+from CTSuperResolutionLib.volume.resampling import isotropic
 
-BOUNDS = (AIR_HU, METAL_HU)
 LARGEST = (160, 384, 384)  # voxels of a volume that are used, around its centre
 SMALLEST = 32  # voxels along its shortest side
 VIEWS = 16  # projections of one degraded volume
@@ -122,14 +121,12 @@ def degrade_ct(
 def _resampled(hu: np.ndarray, spacing: Sequence[float], millimetres: float, factors: Sequence[int]) -> np.ndarray:
     """Isotropic voxels, the middle of the volume, sides that the factors divide; float32."""
     zoom = np.asarray(spacing) / millimetres
-    hu = np.clip(hu, *BOUNDS).astype(np.float32)
+    hu = np.clip(hu, *CLIP_HU).astype(np.float32)
     middle = tuple(
         slice(max(0, round((n - most / z) / 2)), n - max(0, round((n - most / z) / 2)))
         for n, most, z in zip(hu.shape, LARGEST, zoom, strict=True)
     )
-    hu = ndi.gaussian_filter(hu[middle], [0.3 / z if z < 1 else 0 for z in zoom])
-    if np.abs(zoom - 1).max() > 1e-6:
-        hu = ndi.zoom(hu, zoom, order=1)
+    hu = isotropic(hu[middle], spacing, millimetres)
     whole = (n - n % f for n, f in zip(hu.shape, factors, strict=True))
     return np.ascontiguousarray(hu[tuple(map(slice, whole))])
 
@@ -146,7 +143,7 @@ def _degraded(
     degradation = make_degradation(truth.shape, factors, blur=blur)
     trusted = degradation.trusted(scan, cubic, scan_noise(scan.numpy()).damping(DAMPING))
     start = agree_with_scan(cubic, trusted, degradation, rounds=ROUNDS)
-    truth, start = to_unit(truth, BOUNDS), to_unit(start, BOUNDS)
+    truth, start = to_unit(truth, CLIP_HU), to_unit(start, CLIP_HU)
     true_views = start_views = None
     view_spread = 0.0
     if factors[1] == factors[2]:

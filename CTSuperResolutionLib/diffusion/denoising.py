@@ -6,8 +6,9 @@ from collections.abc import Sequence
 
 import numpy as np
 import torch
+from diffusers import ModelMixin
 
-from CTSuperResolutionLib.diffusion.examples import Example
+from CTSuperResolutionLib.diffusion.examples import Example, stacked
 
 RESTORED = 0.7  # share of a batch that is shown a start as it is, at t = 0
 
@@ -31,7 +32,7 @@ def noisy_batch(
         x_t (n, 1, v, u), t (n,), the answer (n, 1, v, u), and weights (n,) that measure its error: the inverse of the
         answer's expected mean square, so that an easy image and a hard one count alike.
     """
-    start, truth = (torch.from_numpy(np.stack(images))[:, None] for images in list(zip(*examples, strict=True))[:2])
+    start, truth = stacked(examples)
     spread = torch.tensor([example.spread for example in examples], dtype=torch.float32)
     restored = torch.from_numpy(rng.random(len(examples)) < RESTORED)
     at_truth = torch.from_numpy(rng.random(len(examples)) < 0.5) & ~restored
@@ -47,3 +48,11 @@ def noisy_batch(
     own = (start - truth).square().mean((1, 2, 3))
     expected = (~restored).float() + alpha / (1 - alpha) * torch.where(at_truth, 0, (spread + own) / 2 + 1e-6)
     return signal * start + sigma * noise, steps, noise + error, 1 / expected
+
+
+@torch.no_grad()
+def answer_of(network: ModelMixin, images: torch.Tensor, step: int) -> torch.Tensor:
+    """A network's answer to images (n, 1, v, u) that are all at diffusion step t, on the CPU, float32."""
+    device = next(network.parameters()).device
+    steps = torch.full((len(images),), step, device=device)
+    return network(images.to(device), steps).sample.float().cpu()

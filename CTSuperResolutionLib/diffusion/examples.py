@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from typing import NamedTuple, Protocol
 
 import numpy as np
+import torch
 
 
 class Example(NamedTuple):
@@ -44,6 +45,12 @@ class Mixture:
         """A random example of crop x crop pixels, turned, and with a contrast of its own."""
         source = self._sources[rng.choice(len(self._sources), p=self._shares)]
         return _varied(source.draw(rng, crop), rng)
+
+
+def stacked(examples: Sequence[Example]) -> tuple[torch.Tensor, torch.Tensor]:
+    """Starts and truths of examples of one size, (n, 1, v, u) each."""
+    start, truth, _ = zip(*examples, strict=True)
+    return torch.from_numpy(np.stack(start))[:, None], torch.from_numpy(np.stack(truth))[:, None]
 
 
 def cut(images: Sequence[np.ndarray], rng: np.random.Generator, crop: int, grid: Sequence[int]) -> list[np.ndarray]:

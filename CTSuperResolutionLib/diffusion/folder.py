@@ -7,6 +7,7 @@ from pathlib import Path
 
 CONFIG = "config.json"
 SCHEDULE = "scheduler_config.json"
+CARD = "training.json"  # what it was trained on and how
 SOURCE = "source.json"  # of an imported prior: where it is from
 WEIGHTS = "diffusion_pytorch_model.safetensors"
 

@@ -11,7 +11,7 @@ import torch.nn.functional as F
 from diffusers import DDIMScheduler, UNet2DModel
 
 from CTSuperResolutionLib.diffusion.checkpoint import imported
-from CTSuperResolutionLib.diffusion.folder import CONFIG, SCHEDULE, WEIGHTS, sha256_of
+from CTSuperResolutionLib.diffusion.folder import CARD, CONFIG, SCHEDULE, WEIGHTS, sha256_of
 from CTSuperResolutionLib.diffusion.guided_diffusion import GuidedDiffusionUNet
 from CTSuperResolutionLib.diffusion.network import ResidualDenoiser
 from CTSuperResolutionLib.diffusion.noise_schedule import new_scheduler
@@ -118,4 +118,4 @@ def save_prior(network: ResidualDenoiser | UNet2DModel, folder: Path, *, card: d
     torch.nn.Module.half(half)  # diffusers' own conversion warns of layers that these networks do not have
     half.save_pretrained(folder, safe_serialization=True)
     new_scheduler().save_config(folder)
-    (folder / "training.json").write_text(json.dumps(card, indent=2) + "\n")
+    (folder / CARD).write_text(json.dumps(card, indent=2) + "\n")

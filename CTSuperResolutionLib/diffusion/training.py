@@ -16,8 +16,8 @@ import torch
 from diffusers import ModelMixin
 from diffusers.training_utils import EMAModel
 
-from CTSuperResolutionLib.diffusion.denoising import noisy_batch
-from CTSuperResolutionLib.diffusion.examples import Example, Source
+from CTSuperResolutionLib.diffusion.denoising import answer_of, noisy_batch
+from CTSuperResolutionLib.diffusion.examples import Example, Source, stacked
 from CTSuperResolutionLib.diffusion.network import ResidualDenoiser
 from CTSuperResolutionLib.diffusion.noise_schedule import new_scheduler
 from CTSuperResolutionLib.diffusion.prior import save_prior
@@ -153,23 +153,20 @@ def train_prior(
     return losses or report(step)
 
 
-@torch.no_grad()
 def validate(network: ModelMixin, examples: Sequence[Example], alphas: torch.Tensor) -> dict[str, float]:
     """Squared error of a network's answers by diffusion step, relative to that of the answer 0.
 
     At t = 0 it is shown the starts as they are; at t > 0 the truth and noise.
     """
-    device = next(network.parameters()).device
-    start, truth = (torch.from_numpy(np.stack(images))[:, None] for images in list(zip(*examples, strict=True))[:2])
+    start, truth = stacked(examples)
     noise = torch.randn(truth.shape, generator=torch.Generator().manual_seed(7))
     losses = {}
     for step in VALIDATION_STEPS:
         signal, sigma = alphas[step].sqrt(), (1 - alphas[step]).sqrt()
         answer = noise if step else signal / sigma * (start - truth)
         shown = signal * truth + sigma * noise if step else signal * start
-        steps = torch.full((len(shown),), step, device=device)
-        predicted = network(shown.to(device), steps).sample.float().cpu()
-        losses[str(step)] = round(float((predicted - answer).square().mean() / answer.square().mean()), 6)
+        error = answer_of(network, shown, step) - answer
+        losses[str(step)] = round(float(error.square().mean() / answer.square().mean()), 6)
     return losses
 
 

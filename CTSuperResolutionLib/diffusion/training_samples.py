@@ -10,22 +10,19 @@ import torch
 from diffusers import ModelMixin
 from PIL import Image
 
-from CTSuperResolutionLib.diffusion.examples import Example
+from CTSuperResolutionLib.diffusion.denoising import answer_of
+from CTSuperResolutionLib.diffusion.examples import Example, stacked
 
 NOISY_STEPS = (20, 200)
 
 
-@torch.no_grad()
 def write_samples(network: ModelMixin, examples: Sequence[Example], alphas: torch.Tensor, path: Path) -> None:
     """Rows: examples. Columns: start, restored, truth; then noisy and denoised (x̂₀) at rising steps."""
-    device = next(network.parameters()).device
-    start, truth = (torch.from_numpy(np.stack(images))[:, None] for images in list(zip(*examples, strict=True))[:2])
+    start, truth = stacked(examples)
     noise = torch.randn(truth.shape, generator=torch.Generator().manual_seed(7))
 
     def clean(shown: torch.Tensor, step: int) -> torch.Tensor:
-        steps = torch.full((len(shown),), step, device=device)
-        predicted = network(shown.to(device), steps).sample.float().cpu()
-        return (shown - (1 - alphas[step]).sqrt() * predicted) / alphas[step].sqrt()
+        return (shown - (1 - alphas[step]).sqrt() * answer_of(network, shown, step)) / alphas[step].sqrt()
 
     columns = [start, clean(alphas[0].sqrt() * start, 0), truth]
     for step in NOISY_STEPS:

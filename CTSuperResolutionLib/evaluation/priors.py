@@ -7,11 +7,10 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
+from CTSuperResolutionLib.diffusion.folder import CARD
 from CTSuperResolutionLib.diffusion.prior import Prior
 from CTSuperResolutionLib.job.errors import JobError
 from CTSuperResolutionLib.job.priors import find_prior, known_priors
-
-CARD = "training.json"
 
 
 @dataclass(frozen=True)

@@ -5,11 +5,11 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 import numpy as np
-import scipy.ndimage as ndi
 
 from CTSuperResolutionLib.job.errors import JobError
 from CTSuperResolutionLib.simulation import CLIP_HU, degrade
 from CTSuperResolutionLib.volume.checks import MIN_SIDE
+from CTSuperResolutionLib.volume.resampling import isotropic
 from CTSuperResolutionLib.volume.volume import Volume
 
 MAX_VOXELS = 1e9  # of a whole CT at the reference's spacing: 4 GB of float32
@@ -35,10 +35,7 @@ class Recipe:
     seed: int
 
     def reference(self, ct: Volume) -> Volume:
-        """The truth of a case: HU clipped, isotropic (linear, after a light blur where it coarsens), the middle of it.
-
-        Samples are taken from the first to the last voxel centre, as scipy's zoom does: the spacing is ``iso_mm`` up
-        to a voxel over the whole length.
+        """The truth of a case: HU clipped, :func:`isotropic`, the middle of it.
 
         Raises:
             JobError: the whole CT would be too large at that spacing.
@@ -52,8 +49,7 @@ class Recipe:
         hu = np.clip(ct.array, *CLIP_HU)
         spacing, steps = np.array(ct.spacing), np.ones(3)
         if self.iso_mm:
-            hu = ndi.gaussian_filter(hu, [0 if s >= self.iso_mm else 0.3 * self.iso_mm / s for s in spacing])
-            hu = ndi.zoom(hu, spacing / self.iso_mm, order=1)
+            hu = isotropic(hu, spacing, self.iso_mm)
             steps = (np.array(ct.shape) - 1) / np.maximum(np.array(hu.shape) - 1, 1)  # CT voxels to a sample
             spacing = np.full(3, self.iso_mm)
         starts = [max(0, n // 2 - k // 2) for n, k in zip(hu.shape, self.crop, strict=True)]
