@@ -48,6 +48,11 @@ class Degradation:
 
     axes: tuple[AxisDegradation | None, ...]
 
+    @property
+    def factors(self) -> tuple[float, ...]:
+        """By how much each axis is coarser than the fine array's."""
+        return tuple(1.0 if a is None else a.matrix.shape[1] / a.matrix.shape[0] for a in self.axes)
+
     def apply(self, fine: torch.Tensor) -> torch.Tensor:
         """A x: the coarse array."""
         return apply_along_axes([a and a.matrix for a in self.axes], fine)

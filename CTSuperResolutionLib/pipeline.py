@@ -99,7 +99,7 @@ def super_resolve(scan: Volume, spec: JobSpec, *, progress: Progress | None = No
     restored_views, uncertainty = sharpened_views, None
     view_degradation = make_degradation(geometry.detector_shape, scale[:2], kernel=p.kernel, blur=blur[:2])
     if prior:
-        progress.stage("restore", restoration_steps(p, geometry, cubic.shape))
+        progress.stage("restore", restoration_steps(p, geometry, view_degradation, cubic.shape))
         restored = restore_views(
             sharpened_unit,
             sharpened_views,

@@ -19,7 +19,7 @@ from CTSuperResolutionLib.job.events import Progress
 from CTSuperResolutionLib.job.parameters import Parameters
 from CTSuperResolutionLib.projection import project
 from CTSuperResolutionLib.projection.least_squares import least_squares
-from CTSuperResolutionLib.slices import restore_slices
+from CTSuperResolutionLib.slices import coarsest_axes, restore_slices
 
 
 @dataclass(frozen=True, eq=False)
@@ -85,7 +85,8 @@ class _Restoration:
     def __init__(self, spacing, geometry, degradation, prior, p, seed, agree, progress) -> None:  # noqa: ANN001
         self._spacing, self._geometry, self._degradation, self._agree = spacing, geometry, degradation, agree
         self._prior, self._p, self._seed, self._progress = prior, p, seed, progress
-        self._networks: dict[tuple[int, ...], Batches] = {}
+        self._factors = volume_factors(degradation)
+        self._networks: dict[int, Batches] = {}
 
     def draw(
         self, volume: torch.Tensor, volume_views: torch.Tensor, sample: int
@@ -97,13 +98,15 @@ class _Restoration:
             volume = self._agree(
                 restore_slices(
                     volume,
-                    lambda slices, axis, first: self._looked_at(slices, (self._seed, sample, axis, first)),
-                    slice_gain(self._p, self._degradation),
+                    lambda slices, axis, first: self._looked_at(slices, axis, (self._seed, sample, axis, first)),
+                    self._p.slice_gain,
+                    coarsest_axes(self._factors, self._p.slice_axes),
                     self._progress.advance,
                 )
             )
             volume_views = project(volume, self._spacing, self._geometry, progress=self._progress)
-        drawn = restore(measured, volume_views, self._degradation, self._prior, settings, progress=self._progress)
+        prior = self._prior.at(self._degradation.factors)
+        drawn = restore(measured, volume_views, self._degradation, prior, settings, progress=self._progress)
         # Part of what a weak prior draws is wrong; Wiener's factor, correlation over energy, says what to keep.
         return torch.lerp(volume_views, drawn, self._p.null_space), volume, volume_views
 
@@ -113,23 +116,19 @@ class _Restoration:
             views - volume_views, volume.shape, self._spacing, self._geometry, progress=self._progress
         )
 
-    def _looked_at(self, slices: torch.Tensor, stream: tuple[int, ...]) -> torch.Tensor:
-        shape = slices.shape[1:]
-        if shape not in self._networks:  # kept, with what it learns of the memory there is
-            self._networks[shape] = Batches(self._prior, batch_size(shape, slices.device), Progress())
+    def _looked_at(self, slices: torch.Tensor, axis: int, stream: tuple[int, ...]) -> torch.Tensor:
+        if axis not in self._networks:  # kept, with what it learns of the memory there is
+            prior = self._prior.at(self._factors[:axis] + self._factors[axis + 1 :])
+            self._networks[axis] = Batches(prior, batch_size(slices.shape[1:], slices.device), Progress())
         noise = NoiseStreams([(*stream, k) for k in range(len(slices))], slices[0])
         step = min(self._p.start_step, len(self._prior.alphas_cumprod) - 1)
-        return guess_clean(slices, self._networks[shape], step, noise)
+        return guess_clean(slices, self._networks[axis], step, noise)
 
 
-def slice_gain(p: Parameters, degradation: Degradation) -> float:
-    """How much of what the prior sees in slices is added: all of ``slice_gain`` up to a factor of 4.
-
-    The coarser a scan, the less of it is certain: beyond 4 what exceeds 1 falls with the square of the factor.
-    """
-    factor = max((axis.matrix.shape[1] / axis.matrix.shape[0] for axis in degradation.axes if axis), default=1.0)
-    beyond_one = max(p.slice_gain - 1, 0.0)
-    return min(p.slice_gain, 1.0) + beyond_one * min(1.0, 4 / factor) ** 2
+def volume_factors(degradation: Degradation) -> tuple[float, float, float]:
+    """By how much a scan is coarser along (z, y, x), from its views: their rows follow each other along z."""
+    through_plane, in_plane = degradation.factors
+    return through_plane, in_plane, in_plane
 
 
 def sampler_settings(
@@ -149,10 +148,13 @@ def sampler_settings(
     )
 
 
-def restoration_steps(p: Parameters, geometry: ScanGeometry, shape: tuple[int, int, int]) -> int:
-    """How often :func:`restore_views` advances its progress."""
+def restoration_steps(
+    p: Parameters, geometry: ScanGeometry, degradation: Degradation, shape: tuple[int, int, int]
+) -> int:
+    """How often :func:`restore_views` advances its progress for a volume of that shape, (z, y, x)."""
     settings = sampler_settings(p, geometry, torch.device("cpu"), seed=0, sample=0)
     sampling = sampler_steps(settings, p.views)
-    slices = sum(shape) + p.views if p.slice_gain else 0
+    axes = coarsest_axes(volume_factors(degradation), p.slice_axes)
+    slices = sum(shape[axis] for axis in axes) + p.views if p.slice_gain else 0
     reconstruction = 2 * p.views if p.samples > 1 else 0
     return p.samples * (slices + sampling + reconstruction)

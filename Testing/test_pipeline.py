@@ -34,7 +34,7 @@ def job(scale: str, **settings) -> JobSpec:
     return JobSpec("scan", "out", scale=scale, preset="preview", device="cpu", settings={**QUICK, **settings})
 
 
-@pytest.mark.parametrize("scale", ["4", "2", "4,1,1", "1,2,2"])
+@pytest.mark.parametrize("scale", ["4", "2", "4,1,1", "1,2,2", "1,4,4"])
 def test_the_result_is_on_the_refined_grid_and_beats_cubic(truth, scale):
     factors = job(scale).factors(truth.spacing, truth.shape)
     scan = degrade(truth, factors, kernel="lanczos", blur=1.0)
@@ -181,15 +181,15 @@ def test_ddnm_is_ddnm_plus_that_expects_no_noise(truth):
 
 
 def test_the_papers_range_leaves_lungs_to_the_upsampling(truth):
-    """With HU clipped at -512, lung comes from the cubic upsampling and is no worse; at -512 HU it would be twice."""
+    """Without slices, as in that preset, lung comes from the upsampling; at -512 HU it would be twice as bad."""
     scan = degrade(truth, (4, 4, 4), kernel="lanczos", blur=1.0)
-    result = super_resolve(scan, job("4", hu_low=-512))
+    result = super_resolve(scan, job("4", hu_low=-512, slice_gain=0))
     lung = truth.array < -800
 
     def error(volume: Volume) -> float:
         return np.sqrt(np.mean((volume.array - truth.array)[lung] ** 2))
 
-    assert error(result.sr) < 1.02 * error(result.cubic)
+    assert error(result.sr) < error(result.cubic)
     assert error(result.sr.with_array(np.maximum(result.sr.array, -512))) > 2 * error(result.cubic)
 
 
@@ -300,6 +300,8 @@ def test_needs_know_of_slices_and_samples():
     views, both = restoring(slice_gain=0), restoring(slice_gain=1)
     assert 0 < views < both == restoring(slice_gain=2)
     assert restoring(samples=4) > 4 * both
+    one_axis, three_axes = (restoring(slice_gain=1, slice_axes=n) for n in (1, 3))
+    assert views < one_axis < three_axes
     one, several = (estimate_memory(job("4", start_step=10, samples=n), *place) for n in (1, 4))
     assert several > one
 

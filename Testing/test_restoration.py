@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from types import SimpleNamespace
-
 import numpy as np
 import pytest
 import scipy.ndimage as ndi
@@ -17,17 +15,31 @@ from CTSuperResolutionLib.job.events import Progress
 from CTSuperResolutionLib.job.parameters import Parameters
 from CTSuperResolutionLib.projection import project
 from CTSuperResolutionLib.projection.least_squares import least_squares
-from CTSuperResolutionLib.restoration import restoration_steps, restore_views, sampler_settings, slice_gain
+from CTSuperResolutionLib.restoration import restoration_steps, restore_views, sampler_settings
 
 SHAPE, SPACING, SCALE = (8, 12, 20), (2.0, 2.0, 2.0), (2, 2)
 VIEWS = 6
 GEOMETRY = parallel_beam(views=VIEWS, volume_shape=(4, 6, 10), spacing=(4.0, 4.0, 4.0)).refined(*SCALE)
 DEGRADATION = make_degradation(GEOMETRY.detector_shape, SCALE)
-# Any network will do: this one mixes a pixel with others.
-PRIOR = SimpleNamespace(
-    alphas_cumprod=new_scheduler().alphas_cumprod,
-    predict_noise=lambda x, t: 3 * x.roll(3, -1) - 2 * x.flip(-2),
-)
+
+
+class Mixing:
+    """Any network will do: this one mixes a pixel with others, and notes what it is told of which images."""
+
+    alphas_cumprod = new_scheduler().alphas_cumprod
+
+    def __init__(self, factors: tuple[float, float] | None = None, told: set | None = None) -> None:
+        self.factors, self.told = factors, set() if told is None else told
+
+    def at(self, factors: tuple[float, float]) -> Mixing:
+        return Mixing(factors, self.told)
+
+    def predict_noise(self, x: torch.Tensor, t: int) -> torch.Tensor:
+        self.told.add((tuple(x.shape[-2:]), self.factors))
+        return 3 * x.roll(3, -1) - 2 * x.flip(-2)
+
+
+PRIOR = Mixing()
 
 
 class Counter(Progress):
@@ -44,7 +56,7 @@ def volume() -> torch.Tensor:
 
 
 def parameters(**settings) -> Parameters:
-    return Parameters.of("preview", {"views": VIEWS, **settings})
+    return Parameters.of("preview", {"views": VIEWS, "slice_axes": 3, **settings})
 
 
 def restored(volume, p, *, seed=0, progress=None):
@@ -97,6 +109,19 @@ def test_the_slices_come_first_and_the_views_are_those_of_what_they_gave(volume)
     torch.testing.assert_close(DEGRADATION.apply(found.views), seen, atol=1e-3 * float(seen.max()), rtol=0)
 
 
+def test_the_prior_is_told_how_much_coarser_rows_and_columns_were(volume):
+    fine = parallel_beam(views=VIEWS, volume_shape=(2, 12, 20), spacing=(8.0, 2.0, 2.0)).refined(4, 1)
+    degradation = make_degradation(fine.detector_shape, (4, 1))
+    restoration, views = parameters(slice_gain=1), project(volume, SPACING, fine)
+    prior = Mixing()
+    restore_views(
+        volume, views, SPACING, fine, degradation, prior, restoration, seed=0, agree=lambda u: u, progress=Progress()
+    )
+    z, y, x = SHAPE
+    slices = {((y, x), (1, 1)), ((z, x), (4, 1)), ((z, y), (4, 1))}
+    assert prior.told == slices | {(tuple(fine.detector_shape), (4, 1))}
+
+
 @pytest.mark.parametrize("samples", [2, 3])
 def test_mean_and_spread_of_samples_are_those_of_single_draws(volume, samples):
     p = parameters(slice_gain=0, null_space=1, samples=samples, start_step=100, ddim_steps=3)
@@ -123,6 +148,7 @@ def test_samples_with_slices_differ_by_their_seed_alone(volume):
     [
         {"slice_gain": 0},
         {"slice_gain": 1.5},
+        {"slice_gain": 1.5, "slice_axes": 1},
         {"slice_gain": 1.5, "samples": 3, "start_step": 10},
         {"slice_gain": 1.5, "start_step": 100, "ddim_steps": 4, "time_travel": 3},
         {"slice_gain": 1.5, "start_step": 900, "ddim_steps": 5, "adaptive_frontal": 5, "adaptive_lateral": 60},
@@ -133,13 +159,4 @@ def test_samples_with_slices_differ_by_their_seed_alone(volume):
 def test_progress_advances_as_announced(volume, settings):
     p, counter = parameters(**settings), Counter()
     restored(volume, p, progress=counter)
-    assert counter.done == restoration_steps(p, GEOMETRY, SHAPE)
-
-
-@pytest.mark.parametrize(
-    ("gain", "factors", "expected"),
-    [(1.5, (4, 4), 1.5), (1.5, (2, 1), 1.5), (1.5, (8, 8), 1.125), (1.5, (8, 1), 1.125), (0.6, (8, 8), 0.6)],
-)
-def test_less_is_added_where_a_scan_is_coarser(gain, factors, expected):
-    degradation = make_degradation((32, 32), factors)
-    assert slice_gain(parameters(slice_gain=gain), degradation) == pytest.approx(expected)
+    assert counter.done == restoration_steps(p, GEOMETRY, DEGRADATION, SHAPE)

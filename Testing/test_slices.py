@@ -1,11 +1,12 @@
-"""Slices of a volume, restored along three axes: what comes of them where the restoring is known."""
+"""Slices of a volume, restored along its axes: what comes of them where the restoring is known."""
 
 from __future__ import annotations
 
 import numpy as np
+import pytest
 import torch
 
-from CTSuperResolutionLib.slices import SLAB, restore_slices
+from CTSuperResolutionLib.slices import SLAB, coarsest_axes, restore_slices
 
 SHAPE = (SLAB + 4, 12, 14)
 
@@ -14,8 +15,9 @@ def random_volume() -> torch.Tensor:
     return torch.from_numpy(np.random.default_rng(0).random(SHAPE))
 
 
-def test_every_slice_of_every_axis_is_looked_at_once_and_the_mean_is_what_counts():
-    """A slice gets its own index added, so a voxel the mean of its three, times the gain."""
+@pytest.mark.parametrize("axes", [(2,), (0, 2), (0, 1, 2)])
+def test_every_slice_of_those_axes_is_looked_at_once_and_the_mean_is_what_counts(axes):
+    """A slice gets its own index added, so a voxel the mean of those it lies in, times the gain."""
     done = []
 
     def look(slices, axis, first):
@@ -24,6 +26,16 @@ def test_every_slice_of_every_axis_is_looked_at_once_and_the_mean_is_what_counts
 
     volume = random_volume()
     for gain in (1.0, 1.5):
-        expected = volume.numpy() + gain * sum(np.indices(SHAPE)) / 3
-        torch.testing.assert_close(restore_slices(volume, look, gain, done.append).numpy(), expected)
-    assert sum(done) == 2 * sum(SHAPE)
+        expected = volume.numpy() + gain * np.mean(np.indices(SHAPE)[list(axes)], axis=0)
+        torch.testing.assert_close(restore_slices(volume, look, gain, axes, done.append).numpy(), expected)
+    assert sum(done) == 2 * sum(SHAPE[axis] for axis in axes)
+
+
+@pytest.mark.parametrize(
+    ("factors", "one", "two"),
+    [((4, 4, 4), (2,), (1, 2)), ((4, 1, 1), (2,), (1, 2)), ((1, 4, 4), (0,), (0, 2)), ((2, 8, 8), (0,), (0, 2))],
+)
+def test_the_coarsest_slices_are_looked_at_first(factors, one, two):
+    """A slice does not show its own axis: the less that one lacks, the more the slice does."""
+    found = [coarsest_axes(factors, count) for count in (1, 2, 3)]
+    assert found == [one, two, (0, 1, 2)]

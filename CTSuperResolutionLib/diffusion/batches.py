@@ -12,7 +12,7 @@ from CTSuperResolutionLib.diffusion.prior import Prior
 from CTSuperResolutionLib.job.errors import JobError
 from CTSuperResolutionLib.job.events import Progress
 
-CPU_PIXELS = 2**18  # more at once is no faster; a constant, so that free memory does not change a result's last bits
+CPU_PIXELS = 2**16  # more at once is slower; a constant, so that free memory does not change a result's last bits
 GPU_BYTES_A_PIXEL = 10_000  # activations of the paper's network, counted at 8337; smaller networks take less
 
 

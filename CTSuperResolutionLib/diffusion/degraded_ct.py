@@ -26,11 +26,11 @@ DAMPING, ROUNDS = 0.1, 12  # as every preset has them
 # What a volume is degraded by: voxel spacing in mm that it is brought to, factors, and how often it is drawn.
 DEGRADATIONS = (
     (1.0, (4, 4, 4), 3.0),
-    (1.0, (8, 8, 8), 1.5),
+    (1.0, (8, 8, 8), 3.0),
     (1.0, (2, 2, 2), 0.7),
     (1.0, (4, 1, 1), 0.7),
     (1.5, (4, 4, 4), 3.0),
-    (1.5, (8, 8, 8), 1.5),
+    (1.5, (8, 8, 8), 3.0),
     (0.8, (4, 4, 4), 3.0),
     (0.8, (3, 3, 3), 0.7),
 )
@@ -86,7 +86,7 @@ class DegradedCt:
             start, truth = cut(images, rng, crop, factors)
             if np.ptp(truth) > 0.01:
                 break
-        return Example(2 * start - 1, 2 * truth - 1, 4 * spread)
+        return Example(2 * start - 1, 2 * truth - 1, 4 * spread, factors)
 
 
 @torch.no_grad()

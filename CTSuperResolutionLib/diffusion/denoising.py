@@ -6,16 +6,16 @@ from collections.abc import Sequence
 
 import numpy as np
 import torch
-from diffusers import ModelMixin
 
 from CTSuperResolutionLib.diffusion.examples import Example, stacked
+from CTSuperResolutionLib.diffusion.network import ResidualDenoiser
 
-RESTORED = 0.7  # share of a batch that is shown a start as it is, at t = 0
+RESTORED = 0.8  # share of a batch that is shown a start as it is, at t = 0
 
 
 def noisy_batch(
     examples: Sequence[Example], alphas_cumprod: torch.Tensor, rng: np.random.Generator
-) -> tuple[torch.Tensor, torch.Tensor, torch.Tensor, torch.Tensor]:
+) -> tuple[torch.Tensor, torch.Tensor, torch.Tensor, torch.Tensor, torch.Tensor]:
     """What the sampler shows to the network, and the answer that would lead to the truth in one step.
 
     The sampler sets out from a view that was made consistent with the measurement, not from a noisy true one. In
@@ -29,10 +29,10 @@ def noisy_batch(
         rng: draws steps and noise.
 
     Returns:
-        x_t (n, 1, v, u), t (n,), the answer (n, 1, v, u), and weights (n,) that measure its error: the inverse of the
-        answer's expected mean square, so that an easy image and a hard one count alike.
+        x_t (n, 1, v, u), t (n,), factors (n, 2), the answer (n, 1, v, u), and weights (n,) that measure its error: the
+        inverse of the answer's expected mean square, so that an easy image and a hard one count alike.
     """
-    start, truth = stacked(examples)
+    start, truth, factors = stacked(examples)
     spread = torch.tensor([example.spread for example in examples], dtype=torch.float32)
     restored = torch.from_numpy(rng.random(len(examples)) < RESTORED)
     at_truth = torch.from_numpy(rng.random(len(examples)) < 0.5) & ~restored
@@ -47,12 +47,12 @@ def noisy_batch(
     error = signal / sigma * (start - truth)
     own = (start - truth).square().mean((1, 2, 3))
     expected = (~restored).float() + alpha / (1 - alpha) * torch.where(at_truth, 0, (spread + own) / 2 + 1e-6)
-    return signal * start + sigma * noise, steps, noise + error, 1 / expected
+    return signal * start + sigma * noise, steps, factors, noise + error, 1 / expected
 
 
 @torch.no_grad()
-def answer_of(network: ModelMixin, images: torch.Tensor, step: int) -> torch.Tensor:
-    """A network's answer to images (n, 1, v, u) that are all at diffusion step t, on the CPU, float32."""
+def answer_of(network: ResidualDenoiser, images: torch.Tensor, step: int, factors: torch.Tensor) -> torch.Tensor:
+    """A network's answer to images (n, 1, v, u) of factors (n, 2), all at diffusion step t; on the CPU, float32."""
     device = next(network.parameters()).device
     steps = torch.full((len(images),), step, device=device)
-    return network(images.to(device), steps).sample.float().cpu()
+    return network(images.to(device), steps, factors.to(device)).sample.float().cpu()

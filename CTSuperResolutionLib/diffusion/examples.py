@@ -16,11 +16,13 @@ class Example(NamedTuple):
         start: blurred, sampled, brought back and made consistent, (v, u) float32 in [−1, 1].
         truth: the same crop as it was.
         spread: mean of (start − truth)² over the images this one was drawn from: what the loss is measured by.
+        factors: by how much rows and columns were coarser.
     """
 
     start: np.ndarray
     truth: np.ndarray
     spread: float
+    factors: tuple[int, int]
 
 
 class Source(Protocol):
@@ -47,10 +49,11 @@ class Mixture:
         return _varied(source.draw(rng, crop), rng)
 
 
-def stacked(examples: Sequence[Example]) -> tuple[torch.Tensor, torch.Tensor]:
-    """Starts and truths of examples of one size, (n, 1, v, u) each."""
-    start, truth, _ = zip(*examples, strict=True)
-    return torch.from_numpy(np.stack(start))[:, None], torch.from_numpy(np.stack(truth))[:, None]
+def stacked(examples: Sequence[Example]) -> tuple[torch.Tensor, torch.Tensor, torch.Tensor]:
+    """Starts and truths of examples of one size, (n, 1, v, u) each, and their factors, (n, 2)."""
+    start, truth, _, factors = zip(*examples, strict=True)
+    start, truth = (torch.from_numpy(np.stack(images))[:, None] for images in (start, truth))
+    return start, truth, torch.tensor(factors, dtype=torch.float32)
 
 
 def cut(images: Sequence[np.ndarray], rng: np.random.Generator, crop: int, grid: Sequence[int]) -> list[np.ndarray]:
@@ -72,14 +75,16 @@ def cut(images: Sequence[np.ndarray], rng: np.random.Generator, crop: int, grid:
 
 def _varied(example: Example, rng: np.random.Generator) -> Example:
     """Turned at random, and half of the time with another gain and offset, now and then inverted."""
-    start, truth = example.start, example.truth
+    start, truth, factors = example.start, example.truth, example.factors
     turns, mirrored = int(rng.integers(4)), rng.random() < 0.5
     start, truth = np.rot90(start, turns), np.rot90(truth, turns)
     if mirrored:
         start, truth = start.T, truth.T
+    if turns % 2 != mirrored:  # rows became columns
+        factors = factors[::-1]
     gain, offset = 1.0, 0.0
     if rng.random() < 0.5:
         gain = rng.uniform(0.5, 1.3) * (1 if rng.random() < 0.75 else -1)
         offset = rng.uniform(-0.3, 0.3) * max(0.0, 1 - abs(gain))
     start, truth = (np.ascontiguousarray(image * gain + offset, dtype=np.float32) for image in (start, truth))
-    return Example(start, truth, example.spread * gain**2)
+    return Example(start, truth, example.spread * gain**2, factors)

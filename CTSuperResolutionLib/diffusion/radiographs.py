@@ -65,7 +65,7 @@ class Radiographs:
             coarse += rng.uniform(0, 0.01) * torch.from_numpy(rng.standard_normal(coarse.shape, dtype=np.float32))
         start = degradation.consistent(upsample(coarse, (factor, factor)), coarse).clamp_(-1, 1).numpy()
         inside = (slice(MARGIN, MARGIN + crop),) * 2
-        return Example(start[inside], truth[inside], SPREAD)
+        return Example(start[inside], truth[inside], SPREAD, (factor, factor))
 
     def _crop(self, rng: np.random.Generator, side: int) -> np.ndarray:
         image = self._images[rng.integers(len(self._images))]

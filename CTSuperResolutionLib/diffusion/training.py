@@ -13,7 +13,6 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 import torch
-from diffusers import ModelMixin
 from diffusers.training_utils import EMAModel
 
 from CTSuperResolutionLib.diffusion.denoising import answer_of, noisy_batch
@@ -39,8 +38,8 @@ class TrainingPlan:
     minutes: float | None = None
     steps: int = 1_000_000
     batch: int = 8
-    crop: int = 40
-    learning_rate: float = 1.5e-3
+    crop: int = 48
+    learning_rate: float = 1.2e-3
     ema_decay: float = 0.998
     report_every: int = 1000
     seed: int = 0
@@ -127,13 +126,13 @@ def train_prior(
                 break
         for group in optimizer.param_groups:
             group["lr"] = plan.learning_rate * min(1, (step + 1) / 100) * max(math.cos(0.5 * math.pi * done), 0.02)
-        images, steps, answer, weights = (
+        images, steps, factors, answer, weights = (
             values.to(device)
             for values in noisy_batch([examples.draw(rng, plan.crop) for _ in range(plan.batch)], alphas, rng)
         )
         optimizer.zero_grad(set_to_none=True)
         with accelerator.autocast():
-            predicted = network(images, steps).sample
+            predicted = network(images, steps, factors).sample
         loss = (weights * (predicted.float() - answer).square().mean((1, 2, 3))).mean()
         if not torch.isfinite(loss):
             raise JobError(
@@ -153,19 +152,19 @@ def train_prior(
     return losses or report(step)
 
 
-def validate(network: ModelMixin, examples: Sequence[Example], alphas: torch.Tensor) -> dict[str, float]:
+def validate(network: ResidualDenoiser, examples: Sequence[Example], alphas: torch.Tensor) -> dict[str, float]:
     """Squared error of a network's answers by diffusion step, relative to that of the answer 0.
 
     At t = 0 it is shown the starts as they are; at t > 0 the truth and noise.
     """
-    start, truth = stacked(examples)
+    start, truth, factors = stacked(examples)
     noise = torch.randn(truth.shape, generator=torch.Generator().manual_seed(7))
     losses = {}
     for step in VALIDATION_STEPS:
         signal, sigma = alphas[step].sqrt(), (1 - alphas[step]).sqrt()
         answer = noise if step else signal / sigma * (start - truth)
         shown = signal * truth + sigma * noise if step else signal * start
-        error = answer_of(network, shown, step) - answer
+        error = answer_of(network, shown, step, factors) - answer
         losses[str(step)] = round(float(error.square().mean() / answer.square().mean()), 6)
     return losses
 

@@ -18,7 +18,7 @@ from CTSuperResolutionLib.volume.ct_files import find_cts, stem
 from CTSuperResolutionLib.volume.reading import read_volume
 
 BODIES_SHAPE = (64, 96, 96)
-BODIES_DEGRADATIONS = ((1.0, (4, 4, 4), 3.0), (1.0, (8, 8, 8), 1.5), (1.0, (2, 2, 2), 0.7), (1.0, (4, 1, 1), 0.7))
+BODIES_DEGRADATIONS = ((1.0, (4, 4, 4), 3.0), (1.0, (8, 8, 8), 3.0), (1.0, (2, 2, 2), 0.7), (1.0, (4, 1, 1), 0.7))
 SMALLEST_RADIOGRAPH = 64  # pixels
 HELD_OUT_BODIES = 4  # volumes of random bodies for validation
 
@@ -37,11 +37,11 @@ class TrainingImages:
 
     radiographs: Sequence[Path] = ()
     cts: Sequence[Path] = ()
-    bodies: int = 40
+    bodies: int = 28
     radiograph_share: float = 0.15
     ct_share: float = 0.6
     body_share: float = 0.25
-    projections: float = 0.35
+    projections: float = 0.25
     validation_fraction: float = 0.05
 
     def __len__(self) -> int:

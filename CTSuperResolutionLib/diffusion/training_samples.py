@@ -7,22 +7,22 @@ from pathlib import Path
 
 import numpy as np
 import torch
-from diffusers import ModelMixin
 from PIL import Image
 
 from CTSuperResolutionLib.diffusion.denoising import answer_of
 from CTSuperResolutionLib.diffusion.examples import Example, stacked
+from CTSuperResolutionLib.diffusion.network import ResidualDenoiser
 
 NOISY_STEPS = (20, 200)
 
 
-def write_samples(network: ModelMixin, examples: Sequence[Example], alphas: torch.Tensor, path: Path) -> None:
+def write_samples(network: ResidualDenoiser, examples: Sequence[Example], alphas: torch.Tensor, path: Path) -> None:
     """Rows: examples. Columns: start, restored, truth; then noisy and denoised (x̂₀) at rising steps."""
-    start, truth = stacked(examples)
+    start, truth, factors = stacked(examples)
     noise = torch.randn(truth.shape, generator=torch.Generator().manual_seed(7))
 
     def clean(shown: torch.Tensor, step: int) -> torch.Tensor:
-        return (shown - (1 - alphas[step]).sqrt() * answer_of(network, shown, step)) / alphas[step].sqrt()
+        return (shown - (1 - alphas[step]).sqrt() * answer_of(network, shown, step, factors)) / alphas[step].sqrt()
 
     columns = [start, clean(alphas[0].sqrt() * start, 0), truth]
     for step in NOISY_STEPS:

@@ -132,8 +132,11 @@ class Parameters:
         "prior", 0.001, 0.001, 0.001, low=0, high=1, unit="of full scale",
         help="Noise that the sampler expects in the scan's own projections.")
     slice_gain: float = _number(
-        "prior", 1.5, 1.5, 0.0, low=0, high=3,
+        "prior", 1.0, 1.5, 0.0, low=0, high=3,
         help="How much of what the prior sees in the volume's slices goes into the volume before it is projected.")
+    slice_axes: int = _number(
+        "prior", 1, 3, 3, low=1, high=3,
+        help="Along how many axes the prior looks at slices, coarsest first; 3 average away what a single one invents.")
     samples: int = _number(
         "prior", 1, 1, 1, low=1, high=1000,
         help="Samples drawn of every view; their mean is used, and their spread is written as an uncertainty map.")

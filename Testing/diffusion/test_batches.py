@@ -66,5 +66,5 @@ def test_a_gpu_takes_half_of_its_free_memory(monkeypatch, free, views):
 
 
 def test_a_cpu_takes_few_however_much_memory_is_free():
-    assert batch_size((128, 128), torch.device("cpu")) == 16
+    assert batch_size((128, 128), torch.device("cpu")) == 4
     assert batch_size((2048, 2048), torch.device("cpu")) == 1

@@ -157,12 +157,20 @@ def test_start_and_truth_are_the_same_crop_on_the_scanners_grid():
         ct = DegradedCt([volume_of(code, (2, 4, 8), 1.0, None)])
         firsts = set()
         for _ in range(100):
-            start, truth, spread = ct.draw(rng, 24)
+            start, truth, spread, factors = ct.draw(rng, 24)
             np.testing.assert_array_equal(start + 1, (truth + 1) / 2)
+            assert factors in ((4, 8), (2, 8), (2, 4))
             assert spread == 0.4  # of [−1, 1], so four times that of [0, 1]
             if np.ptp(truth):
+                assert factor in factors
                 firsts.add(round(float(truth[0, 0] + 1) * 32))
         assert firsts == set(range(0, 25, factor))
+
+
+def test_a_projection_has_the_factors_of_the_detector():
+    code = np.random.default_rng(0).random((32, 32, 32))
+    ct = DegradedCt([volume_of(code, (4, 1, 1), 1.0, code[:5].astype(np.float32))], projections=1.0)
+    assert ct.draw(np.random.default_rng(0), 16).factors == (4, 1)
 
 
 def test_projections_and_volumes_come_at_their_shares():
@@ -176,7 +184,7 @@ def test_projections_and_volumes_come_at_their_shares():
         volume_of(noise(0.6, (32, 32, 32)), (4, 4, 4), 1.0, noise(0.9, (5, 32, 40))),
     ]
     ct = DegradedCt(volumes, projections=0.4)
-    found = [(float((truth.min() + 1) / 2), spread) for _, truth, spread in (ct.draw(rng, 16) for _ in range(2000))]
+    found = [(float((truth.min() + 1) / 2), spread) for _, truth, spread, _ in (ct.draw(rng, 16) for _ in range(2000))]
     kinds = [int(low / 0.3 + 1e-3) for low, _ in found]
     assert np.bincount(kinds) / 2000 == pytest.approx([0.45, 0.3, 0.15, 0.1], abs=0.04)
     assert all(spread == (0.8 if kind % 2 else 0.4) for kind, (_, spread) in zip(kinds, found, strict=True))

@@ -42,7 +42,7 @@ class Constant:
         self.truth[2, 0] += 0.4
 
     def draw(self, rng: np.random.Generator, crop: int) -> Example:
-        return Example(self.start, self.truth, float(np.mean((self.start - self.truth) ** 2)))
+        return Example(self.start, self.truth, float(np.mean((self.start - self.truth) ** 2)), (8, 2))
 
 
 def test_start_and_truth_are_turned_and_scaled_alike():
@@ -51,7 +51,7 @@ def test_start_and_truth_are_turned_and_scaled_alike():
     ways = [(k, turn) for k in range(4) for turn in (np.asarray, np.transpose)]
     laid = [tuple(turn(np.rot90(image, k)) for image in (source.start, source.truth)) for k, turn in ways]
     found, gains = set(), []
-    for start, truth, spread in (Mixture([(1.0, source)]).draw(rng, 4) for _ in range(400)):
+    for start, truth, spread, factors in (Mixture([(1.0, source)]).draw(rng, 4) for _ in range(400)):
         gain = float((truth.sum() - start.sum()) / (source.truth.sum() - source.start.sum()))
         offset = float(np.median(start)) - gain * 0.2
         fits = [
@@ -60,6 +60,9 @@ def test_start_and_truth_are_turned_and_scaled_alike():
             if np.allclose(start, gain * s + offset, atol=1e-5) and np.allclose(truth, gain * t + offset, atol=1e-5)
         ]
         assert len(fits) == 1
+        k, turn = ways[fits[0]]
+        on_its_side = (k % 2 == 1) != (turn is np.transpose)
+        assert factors == ((2, 8) if on_its_side else (8, 2))
         assert np.mean((start - truth) ** 2) == pytest.approx(spread, rel=1e-3)
         assert np.isclose(gain, 1) or 0.5 <= abs(gain) <= 1.3
         assert abs(offset) <= 0.3 * max(0, 1 - abs(gain)) + 1e-5

@@ -6,6 +6,7 @@ import json
 import pytest
 import torch
 from diffusers import UNet2DModel
+from safetensors.torch import load_file, save_file
 
 from CTSuperResolutionLib.diffusion.folder import WEIGHTS
 from CTSuperResolutionLib.diffusion.noise_schedule import new_scheduler
@@ -63,6 +64,16 @@ def test_weights_of_another_network(folder):
     config = json.loads((folder / "config.json").read_text())
     (folder / "config.json").write_text(json.dumps(config | {"block_out_channels": [8, 16, 16]}))
     with pytest.raises(JobError, match="damaged"):
+        Prior.load(folder)
+
+
+@pytest.mark.parametrize("change", [lambda w: w.pop("conv_in.weight"), lambda w: w.update(more=torch.zeros(2))])
+def test_weights_of_another_version_of_the_network(folder, change):
+    """diffusers would fill in what is missing with whatever memory held, and pass over the rest."""
+    weights = load_file(folder / WEIGHTS)
+    change(weights)
+    save_file(weights, folder / WEIGHTS, metadata={"format": "pt"})
+    with pytest.raises(JobError, match="weights of another version of UNet2DModel"):
         Prior.load(folder)
 
 

@@ -52,10 +52,10 @@ def test_every_nth_file_by_name_is_held_out_and_only_then(tmp_path, fraction, he
 @pytest.mark.parametrize("crop", [32, 40, 136])
 def test_crops_are_in_range_and_repeatable(folder, crop):
     found = crops(folder, 60, crop)
-    for start, truth, spread in found:
+    for start, truth, spread, factors in found:
         assert start.shape == truth.shape == (crop, crop) and start.dtype == truth.dtype == np.float32
         assert min(start.min(), truth.min()) >= -1 and max(start.max(), truth.max()) <= 1
-        assert spread == SPREAD
+        assert spread == SPREAD and factors[0] == factors[1] in radiographs.FACTORS
     for one, again in zip(found, crops(folder, 60, crop), strict=True):
         assert np.array_equal(one.start, again.start) and np.array_equal(one.truth, again.truth)
     assert not np.array_equal(found[0].truth, crops(folder, 1, crop, seed=1)[0].truth)
@@ -68,7 +68,8 @@ def test_the_start_agrees_with_what_a_detector_measures_of_the_truth(folder, mon
     degradation = make_degradation((120, 120), (factor, factor), blur=min(1.0, factor / 4))
     inside = (slice(7, -7),) * 2  # coarse pixels that see nothing beyond the crop
     off, lost = [], []
-    for start, truth, _ in crops(folder, 60, 120):
+    for start, truth, _, factors in crops(folder, 60, 120):
+        assert factors == (factor, factor)
         if truth.min() > -1:  # beyond a collimator noise is clipped
             error = torch.from_numpy(start).double() - torch.from_numpy(truth).double()
             off.append(float(degradation.apply(error)[inside].square().mean().sqrt()))
@@ -84,9 +85,9 @@ def test_brighter_stays_brighter(tmp_path):
     """The display curves rise: a ramp is one afterwards, but where a collimator darkens it."""
     save(tmp_path, "0.png", picture(0))
     save(tmp_path, "1.png", np.broadcast_to(np.arange(20, 220, dtype=np.uint8), (200, 200)).copy())
-    rising = [(np.diff(truth.mean(0)) > -1e-3).all() for _, truth, _ in crops(tmp_path, 100, 48)]
+    rising = [(np.diff(truth.mean(0)) > -1e-3).all() for _, truth, *_ in crops(tmp_path, 100, 48)]
     assert np.mean(rising) > 0.85
-    assert np.std([np.ptp(truth) for _, truth, _ in crops(tmp_path, 100, 48)]) > 0.02  # contrasts of many kinds
+    assert np.std([np.ptp(truth) for _, truth, *_ in crops(tmp_path, 100, 48)]) > 0.02  # contrasts of many kinds
 
 
 def test_a_picture_of_sixteen_bits_is_one_of_eight(tmp_path):
@@ -102,7 +103,7 @@ def test_a_small_picture_is_enlarged(tmp_path):
     """Of 64 pixels for a crop of 120 and its margins: what was a pixel is two, so neighbours differ by less."""
     for k in range(2):
         save(tmp_path, f"{k}.png", np.random.default_rng(k).integers(0, 255, (64, 64), dtype=np.uint8))
-    for _, truth, _ in crops(tmp_path, 10, 120):
+    for _, truth, *_ in crops(tmp_path, 10, 120):
         spectrum = np.abs(np.fft.fft2(truth - truth.mean())) ** 2
         high = np.abs(np.fft.fftfreq(120)) > 0.3
         assert spectrum[high][:, high].sum() < 0.02 * spectrum.sum()

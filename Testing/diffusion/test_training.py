@@ -48,14 +48,14 @@ class Blurred:
     def draw(self, rng: np.random.Generator, crop: int) -> Example:
         truth = rng.standard_normal((crop, crop), dtype=np.float32) * np.float32(0.2)
         start = (truth + np.roll(truth, 1, 1)) / 2
-        return Example(start, truth, 0.02)
+        return Example(start, truth, 0.02, (2, 2))
 
 
 class Endless(Blurred):
     """Pictures without bounds."""
 
     def draw(self, rng: np.random.Generator, crop: int) -> Example:
-        return Example(np.full((crop, crop), np.inf, np.float32), np.zeros((crop, crop), np.float32), 1.0)
+        return Example(np.full((crop, crop), np.inf, np.float32), np.zeros((crop, crop), np.float32), 1.0, (1, 1))
 
 
 def train(out: Path, steps: int, *, ct: tuple[str, ...] = (), **changes) -> list[int]:
@@ -129,12 +129,13 @@ def test_the_validation_loss_is_the_share_that_is_left(share, expected):
             super().__init__()
             self.share = torch.nn.Parameter(torch.tensor(share))
 
-        def forward(self, shown: torch.Tensor, steps: torch.Tensor) -> UNet2DOutput:
+        def forward(self, shown: torch.Tensor, steps: torch.Tensor, factors: torch.Tensor) -> UNet2DOutput:
+            assert (factors == 4).all()
             sigma = (1 - ALPHAS[steps]).sqrt()[:, None, None, None]
             return UNet2DOutput(sample=self.share * torch.where(sigma < 0.1, 0.2, 1.0) * shown / sigma)
 
     truth = np.random.default_rng(0).standard_normal((200, 8, 8)).astype(np.float32)
-    found = validate(Fifth(), [Example(1.25 * x, x, 1.0) for x in truth], ALPHAS)
+    found = validate(Fifth(), [Example(1.25 * x, x, 1.0, (4, 4)) for x in truth], ALPHAS)
     assert found["0"] == pytest.approx(expected, abs=1e-4)
     alpha = float(ALPHAS[400])  # there what is shown, over σ, is the noise and the truth
     of_truth = share**2 * alpha / (1 - alpha) * np.mean(truth**2)
@@ -244,7 +245,7 @@ def test_the_command_trains_on_all_kinds_and_goes_on(tmp_path, capfd):
     card = json.loads((out / "training.json").read_text())
     assert card["ct"] == ["one", "two"]
     assert (card["steps_done"], card["radiographs"], card["bodies"]) == (3, {"x-rays": 2}, 4)
-    assert Prior.load(out).predict_noise(torch.zeros(1, 1, 33, 20), 5).isfinite().all()
+    assert Prior.load(out).at((4, 4)).predict_noise(torch.zeros(1, 1, 33, 20), 5).isfinite().all()
 
 
 @pytest.fixture

@@ -86,7 +86,7 @@ def test_every_source_is_drawn_at_its_share(radiographs, tmp_path, monkeypatch):
 
         def draw(self, rng, crop, kind=kind):
             drawn[kind, id(self)] += 1
-            return Example(picture, picture, 1.0)
+            return Example(picture, picture, 1.0, (4, 4))
 
         monkeypatch.setattr(getattr(training_data, kind), "draw", draw)
     cts = [write_ct(tmp_path / f"{name}.nrrd") for name in "abc"]
@@ -110,7 +110,7 @@ def test_every_source_is_drawn_at_its_share(radiographs, tmp_path, monkeypatch):
         "radiographs": {"many": 4, "few": 2},
         "bodies": 4,
         "shares": {"radiographs": 1.0, "ct": 1.5, "bodies": 2.0},
-        "projections": 0.35,
+        "projections": 0.25,
     }
 
 
@@ -121,7 +121,7 @@ def test_examples_are_what_training_takes_and_a_seed_is_one_training(radiographs
         sources = images.load(seed, Progress())[:2]
         rng = np.random.default_rng(0)
         batches.append([source.draw(rng, 32) for source in sources for _ in range(10)])
-    for start, truth, spread in batches[0]:
+    for start, truth, spread, _ in batches[0]:
         assert start.shape == truth.shape == (32, 32) and start.dtype == truth.dtype == np.float32
         assert np.isfinite(start).all() and np.isfinite(truth).all() and spread > 0
     same, other = (

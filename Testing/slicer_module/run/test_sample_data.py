@@ -22,7 +22,9 @@ def test_the_phantom_is_a_scan_that_the_method_understands(slicer):
     assert find_problem(facts_of(node)) is None
 
 
-def test_samples_are_offered_with_their_checksums(slicer):
+def test_samples_are_offered_with_their_checksums(slicer, monkeypatch):
+    # The modules of other tests have added theirs.
+    monkeypatch.setattr(slicer.modules, "sampleDataSources", {}, raising=False)
     sample_data.register()
     sources = slicer.modules.sampleDataSources[sample_data.CATEGORY]
     names = [source.sampleName for source in sources]
