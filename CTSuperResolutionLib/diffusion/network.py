@@ -10,7 +10,8 @@ from diffusers.models.embeddings import TimestepEmbedding, Timesteps
 from diffusers.models.unets.unet_2d import UNet2DOutput
 
 CONTRAST_GAIN = 10.0  # of the first layer's zero-sum filters when training starts
-COARSEST = 8.0  # factor that it was trained on; it is told no more than that
+# It is told of no factors that it was not trained on: none above 8, nor above 4 where rows and columns differ.
+COARSEST, COARSEST_UNEQUAL = 8.0, 4.0
 CONTRAST_SHARE = 7 / 8  # how many of its filters are zero-sum
 
 
@@ -58,12 +59,17 @@ class ResidualDenoiser(ModelMixin, ConfigMixin):
 
         ``factors`` (n, 2) are by how much rows and columns were measured coarser than the image shows them.
         """
-        coarseness = self.coarseness(factors.clamp(max=COARSEST).log2())
-        condition = self.embedding(self.steps(timestep).to(sample.dtype)) + coarseness
+        condition = self.embedding(self.steps(timestep).to(sample.dtype)) + self.coarseness(_familiar(factors).log2())
         features = self.conv_in(F.pixel_unshuffle(sample, self.config.patch))
         for block in self.body:
             features = block(features, condition)
         return UNet2DOutput(sample=F.pixel_shuffle(self.conv_out(features), self.config.patch))
+
+
+def _familiar(factors: torch.Tensor) -> torch.Tensor:
+    """The nearest factors (n, 2) that training showed; in place of coarse unequal ones the larger for both."""
+    larger = factors.amax(1, keepdim=True)
+    return torch.where(larger > COARSEST_UNEQUAL, larger, factors).clamp(max=COARSEST)
 
 
 class _Block(torch.nn.Module):

@@ -66,7 +66,7 @@ def by_the_formulas(network: ResidualDenoiser, image: np.ndarray, step: int, fac
 @pytest.mark.parametrize(("patch", "blocks", "shape"), [(2, 2, (6, 34)), (1, 1, (5, 7)), (4, 1, (8, 4))])
 def test_it_is_the_sum_that_the_docstring_describes(patch, blocks, shape):
     network, x = trained(channels=6, blocks=blocks, patch=patch), images(2, 1, *shape)
-    told = ((4, 1), (2.5, 8))
+    told = ((4, 1), (2.5, 3))
     answers = network(x, torch.tensor([3, 750]), factors(*told)).sample
     for image, answer, step, factor in zip(x, answers, (3, 750), told, strict=True):
         expected = by_the_formulas(network, image[0].numpy(), step, factor)
@@ -152,7 +152,10 @@ def test_as_a_prior_it_takes_images_of_any_size(tmp_path, shape):
         prior.predict_noise(x, 9)
 
 
-def test_nothing_is_coarser_than_what_it_was_trained_on():
+@pytest.mark.parametrize(
+    ("factor", "told"), [((10, 10), (8, 8)), ((8, 1), (8, 8)), ((3, 5), (5, 5)), ((4, 1), (4, 1)), ((1, 20), (8, 8))]
+)
+def test_it_is_told_of_no_factors_that_it_was_not_trained_on(factor, told):
     network, x, steps = trained(channels=8, blocks=1, patch=2), images(1, 1, 12, 12), torch.tensor([0])
-    at = {f: network(x, steps, factors((f, 3))).sample for f in (7, 8, 10)}
-    assert torch.equal(at[8], at[10]) and not torch.allclose(at[7], at[8])
+    answer, expected, other = (network(x, steps, factors(f)).sample for f in (factor, told, (2, 7.5)))
+    assert torch.equal(answer, expected) and not torch.allclose(answer, other)
