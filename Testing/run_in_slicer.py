@@ -28,9 +28,7 @@ def main() -> int:
         if stream is not None:
             setattr(sys, name, stream)
     sys.dont_write_bytecode = True  # the checkout is not Slicer's
-    # The checkout's own options spread tests over processes, and Slicer is one.
-    alone = ["-p", "no:cacheprovider", "-o", "addopts=--import-mode=importlib"]
-    return int(pytest.main([*alone, *(sys.argv[1:] or [str(TESTS)])]))
+    return int(pytest.main(["-p", "no:cacheprovider", *(sys.argv[1:] or [str(TESTS)])]))
 
 
 if __name__ == "__main__":

@@ -136,9 +136,7 @@ def backend_tests(sizes: Sizes) -> dict[str, Any]:
             return {"left_out": [f"The backend tests, which need {package} (pip install {package})."]}
     if not (ROOT / TESTS).is_file():
         return {"left_out": [f"The backend tests: there is no {TESTS}."]}
-    # One process: the checkout's own options would have two share the GPU.
-    options = ["-q", "-p", "no:cacheprovider", "-o", "addopts=--import-mode=importlib"]
-    command = [sys.executable, "-m", "pytest", *options, TESTS]
+    command = [sys.executable, "-m", "pytest", "-q", "-p", "no:cacheprovider", TESTS]
     command += [] if sizes.tests else ["--collect-only"]
     built = choose_backend(torch.device("cpu")).name == "native"
     command += [] if built else ["-k", "not native"]
