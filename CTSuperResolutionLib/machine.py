@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any
 import psutil
 
 from CTSuperResolutionLib import __version__
-from CTSuperResolutionLib.job.errors import JobError
+from CTSuperResolutionLib.errors import JobError
 from CTSuperResolutionLib.job.memory import free_memory
 from CTSuperResolutionLib.job.priors import known_priors
 

@@ -8,21 +8,21 @@ from dataclasses import dataclass
 import torch
 
 from CTSuperResolutionLib import machine
-from CTSuperResolutionLib.carrier import carrier_steps, carry
-from CTSuperResolutionLib.consistency import agree_with_scan, disagreement
-from CTSuperResolutionLib.degradation import assumed_blur, make_degradation
+from CTSuperResolutionLib.degradation.data_consistency import agree_with_scan, disagreement
+from CTSuperResolutionLib.degradation.noise_estimation import scan_noise
+from CTSuperResolutionLib.degradation.operator import assumed_blur, make_degradation
+from CTSuperResolutionLib.degradation.upsampling import VIEW_UPSAMPLING, upsample
 from CTSuperResolutionLib.diffusion.prior import Prior
-from CTSuperResolutionLib.effort import stage_seconds
-from CTSuperResolutionLib.geometry import ScanGeometry, cone_beam, parallel_beam
 from CTSuperResolutionLib.job.events import Progress
+from CTSuperResolutionLib.job.job import JobSpec
 from CTSuperResolutionLib.job.parameters import Parameters
 from CTSuperResolutionLib.job.priors import find_prior, prior_name
-from CTSuperResolutionLib.job.spec import JobSpec
-from CTSuperResolutionLib.noise import scan_noise
+from CTSuperResolutionLib.planning.cost_model import stage_seconds
 from CTSuperResolutionLib.projection import project
-from CTSuperResolutionLib.restoration import restoration_steps, restore_views
-from CTSuperResolutionLib.turn import Turn
-from CTSuperResolutionLib.upsampling import VIEW_UPSAMPLING, upsample
+from CTSuperResolutionLib.projection.geometry import ScanGeometry, cone_beam, parallel_beam
+from CTSuperResolutionLib.stages.reconstruct_residual import carrier_steps, carry
+from CTSuperResolutionLib.stages.restore_views import restoration_steps, restore_views
+from CTSuperResolutionLib.volume.axis_order import Turn
 from CTSuperResolutionLib.volume.intensity import restore_clipped, to_hu, to_unit
 from CTSuperResolutionLib.volume.volume import Volume
 

@@ -7,18 +7,18 @@ import pytest
 import torch
 
 from CTSuperResolutionLib import pipeline
-from CTSuperResolutionLib.degradation import make_degradation
-from CTSuperResolutionLib.effort import estimate_memory, stage_seconds
+from CTSuperResolutionLib.degradation.operator import make_degradation
+from CTSuperResolutionLib.degradation.simulation import degrade
+from CTSuperResolutionLib.degradation.upsampling import upsample
+from CTSuperResolutionLib.errors import Cancelled
 from CTSuperResolutionLib.evaluation.baselines import baseline
 from CTSuperResolutionLib.evaluation.metrics import psnr
-from CTSuperResolutionLib.job.errors import Cancelled
 from CTSuperResolutionLib.job.events import Progress
-from CTSuperResolutionLib.job.spec import JobSpec
+from CTSuperResolutionLib.job.job import JobSpec
 from CTSuperResolutionLib.phantom import thorax
 from CTSuperResolutionLib.pipeline import super_resolve
-from CTSuperResolutionLib.simulation import degrade
-from CTSuperResolutionLib.turn import Turn
-from CTSuperResolutionLib.upsampling import upsample
+from CTSuperResolutionLib.planning.cost_model import estimate_memory, stage_seconds
+from CTSuperResolutionLib.volume.axis_order import Turn
 from CTSuperResolutionLib.volume.volume import Volume
 
 OBLIQUE = (0.8, -0.36, 0.48, 0.6, 0.48, -0.64, 0.0, 0.8, 0.6)

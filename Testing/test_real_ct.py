@@ -5,7 +5,7 @@ import importlib.util
 import numpy as np
 import pytest
 
-from CTSuperResolutionLib.job.spec import JobSpec
+from CTSuperResolutionLib.job.job import JobSpec
 from CTSuperResolutionLib.pipeline import super_resolve
 from CTSuperResolutionLib.volume.reading import read_volume
 

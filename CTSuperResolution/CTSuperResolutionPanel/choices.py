@@ -6,7 +6,7 @@ import math
 
 from slicer.i18n import tr as _
 
-from CTSuperResolutionLib.job.errors import JobError
+from CTSuperResolutionLib.errors import JobError
 from CTSuperResolutionPanel import geometry, roi
 from CTSuperResolutionPanel.advanced import parse_settings
 from CTSuperResolutionPanel.sentences import in_panel_words

@@ -8,10 +8,10 @@ from typing import Any
 
 from slicer.i18n import tr as _
 
-from CTSuperResolutionLib.effort import stage_seconds
-from CTSuperResolutionLib.job.errors import JobError
-from CTSuperResolutionLib.job.spec import JobSpec
-from CTSuperResolutionLib.needs import Needs, needs_on
+from CTSuperResolutionLib.errors import JobError
+from CTSuperResolutionLib.job.job import JobSpec
+from CTSuperResolutionLib.planning.cost_model import stage_seconds
+from CTSuperResolutionLib.planning.requirements import Needs, needs_on
 from CTSuperResolutionPanel.hardware import Hardware
 from CTSuperResolutionPanel.pace import known_pace, remember
 from CTSuperResolutionPanel.sentences import in_panel_words

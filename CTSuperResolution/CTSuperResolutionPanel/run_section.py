@@ -10,7 +10,7 @@ import qt
 import slicer
 from slicer.i18n import tr as _
 
-from CTSuperResolutionLib.job.errors import JobError
+from CTSuperResolutionLib.errors import JobError
 from CTSuperResolutionLib.job.terminal import clock_text
 from CTSuperResolutionPanel import geometry, job_folder
 from CTSuperResolutionPanel.choices import NotReady, run_task, volume_problem

@@ -14,7 +14,7 @@ import slicer
 from slicer.i18n import tr as _
 from slicer.util import VTKObservationMixin
 
-from CTSuperResolutionLib.job.errors import JobError
+from CTSuperResolutionLib.errors import JobError
 from CTSuperResolutionLib.job.terminal import clock_text
 from CTSuperResolutionPanel import geometry, job_folder, nrrd, results, sentences
 from CTSuperResolutionPanel.conversation import Conversation

@@ -43,17 +43,15 @@ def register() -> None:
         )
 
 
-def load_phantom(
-    shape: tuple[int, int, int] = (32, 48, 48), spacing: float = 4.0
-) -> slicer.vtkMRMLScalarVolumeNode:
+def load_phantom(shape: tuple[int, int, int] = (32, 48, 48), spacing: float = 4.0) -> slicer.vtkMRMLScalarVolumeNode:
     """Put a coarse scan of the library's thorax phantom into the scene.
 
     Args:
         shape: voxels (z, y, x).
         spacing: mm.
     """
+    from CTSuperResolutionLib.degradation.kernels import lanczos_matrix
     from CTSuperResolutionLib.phantom import thorax
-    from CTSuperResolutionLib.sampling import lanczos_matrix
 
     body = thorax(shape=tuple(FINER * n for n in shape), spacing=spacing / FINER)
     array = body.array

@@ -10,9 +10,9 @@ import qt
 import slicer
 from slicer.i18n import tr as _
 
+from CTSuperResolutionLib.job.job import SCALES
 from CTSuperResolutionLib.job.parameters import PRESET_NAMES
 from CTSuperResolutionLib.job.priors import known_priors, prior_name
-from CTSuperResolutionLib.job.spec import SCALES
 from CTSuperResolutionPanel import install, roi
 from CTSuperResolutionPanel.advanced import AdvancedFields, parse_settings
 from CTSuperResolutionPanel.choices import insists, volume_remark

@@ -11,8 +11,8 @@ from typing import Any
 
 import numpy as np
 
+from CTSuperResolutionLib.job.job import JobSpec
 from CTSuperResolutionLib.job.priors import DEFAULT_PRIOR
-from CTSuperResolutionLib.job.spec import JobSpec
 from CTSuperResolutionPanel import geometry
 
 Ranges = tuple[tuple[int, int], tuple[int, int], tuple[int, int]]

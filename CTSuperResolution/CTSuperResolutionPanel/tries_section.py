@@ -7,7 +7,7 @@ from typing import Any
 import slicer
 from slicer.i18n import tr as _
 
-from CTSuperResolutionLib.job.errors import JobError
+from CTSuperResolutionLib.errors import JobError
 from CTSuperResolutionPanel import geometry, job_folder, tries
 from CTSuperResolutionPanel.choices import NotReady, try_task
 from CTSuperResolutionPanel.estimate import duration_text, estimate

@@ -10,14 +10,14 @@ from typing import Any
 import torch
 
 from CTSuperResolutionLib.bench.cases import Case, all_cases
-from CTSuperResolutionLib.bench.contenders import contender, device_of, find_backends
+from CTSuperResolutionLib.bench.environment import describe_device, describe_versions
 from CTSuperResolutionLib.bench.limits import reason_to_skip
+from CTSuperResolutionLib.bench.operation_counts import Work
 from CTSuperResolutionLib.bench.peak_memory import MemoryProbe
 from CTSuperResolutionLib.bench.roofline import Rates, measure_rates
+from CTSuperResolutionLib.bench.runners import contender, device_of, find_backends
 from CTSuperResolutionLib.bench.scenes import make_footprints
-from CTSuperResolutionLib.bench.surroundings import describe_device, describe_versions
 from CTSuperResolutionLib.bench.timing import Times, take_turns
-from CTSuperResolutionLib.bench.work import Work
 from CTSuperResolutionLib.gaussians.backends.choice import Backend
 from CTSuperResolutionLib.job.events import Progress
 

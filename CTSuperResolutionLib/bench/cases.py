@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
-from CTSuperResolutionLib.job.errors import JobError
+from CTSuperResolutionLib.errors import JobError
 from CTSuperResolutionLib.job.parameters import unknown
 
 # Side of the array where none is asked for: the first is what a fit on a plain computer has; a volume of 256 would

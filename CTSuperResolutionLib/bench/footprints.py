@@ -7,9 +7,9 @@ from collections.abc import Iterator
 import torch
 
 from CTSuperResolutionLib.gaussians.backends.reference import RADIUS
+from CTSuperResolutionLib.gaussians.projection import covariance, project_gaussians
 from CTSuperResolutionLib.gaussians.scene import VoxelGrid
-from CTSuperResolutionLib.gaussians.splat import covariance, project_gaussians
-from CTSuperResolutionLib.geometry import ScanGeometry
+from CTSuperResolutionLib.projection.geometry import ScanGeometry
 
 LINES_AT_ONCE = 4_000_000
 

@@ -19,7 +19,7 @@ from types import TracebackType
 import torch
 
 from CTSuperResolutionLib.bench.cases import Case
-from CTSuperResolutionLib.bench.contenders import contender, device_of, find_backend
+from CTSuperResolutionLib.bench.runners import contender, device_of, find_backend
 
 ROOT = Path(__file__).resolve().parents[2]
 WARM_UP = {"gaussians": 64, "size": 32}  # loads what is loaded at a first call

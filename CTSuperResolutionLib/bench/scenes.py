@@ -9,7 +9,7 @@ import torch
 from CTSuperResolutionLib.bench.cases import Case
 from CTSuperResolutionLib.bench.footprints import Footprints
 from CTSuperResolutionLib.gaussians.scene import Scene, VoxelGrid
-from CTSuperResolutionLib.geometry import ScanGeometry
+from CTSuperResolutionLib.projection.geometry import ScanGeometry
 
 # Standard deviations are 0.35 to 1.5 voxels, as a field starts with, times this spread between a Gaussian's axes.
 NARROWEST, WIDEST, SPREAD = 0.35, 1.5, 0.3

@@ -5,9 +5,9 @@ from __future__ import annotations
 import argparse
 from typing import Any
 
+from CTSuperResolutionLib.job.job import JobSpec, parse_settings
 from CTSuperResolutionLib.job.parameters import DEFAULT_PRESET, PARAMETERS, PRESET_NAMES
 from CTSuperResolutionLib.job.priors import DEFAULT_PRIOR
-from CTSuperResolutionLib.job.spec import JobSpec, parse_settings
 
 
 def add_input_options(parser: argparse.ArgumentParser) -> None:

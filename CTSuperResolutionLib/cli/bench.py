@@ -18,9 +18,9 @@ from pathlib import Path
 from typing import Any
 
 from CTSuperResolutionLib.bench.cases import BACKENDS, BEAMS, GAUSSIANS, OPERATIONS, parse_names, parse_numbers
-from CTSuperResolutionLib.job.errors import JobError
+from CTSuperResolutionLib.errors import JobError
 from CTSuperResolutionLib.job.events import Reporter
-from CTSuperResolutionLib.job.spec import JobSpec
+from CTSuperResolutionLib.job.job import JobSpec
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:

@@ -11,11 +11,11 @@ from pathlib import Path
 from typing import Any
 
 from CTSuperResolutionLib.cli.arguments import add_input_options
-from CTSuperResolutionLib.job.errors import JobError
+from CTSuperResolutionLib.errors import JobError
 from CTSuperResolutionLib.job.events import Reporter
+from CTSuperResolutionLib.job.job import JobSpec
 from CTSuperResolutionLib.job.parameters import PARAMETERS
-from CTSuperResolutionLib.job.spec import JobSpec
-from CTSuperResolutionLib.results import OutputFolder
+from CTSuperResolutionLib.output.folder import OutputFolder
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -54,7 +54,7 @@ def execute(options: argparse.Namespace, progress: Reporter) -> dict[str, Any]:
     with folder:
         folder.require_replaceable([output.name], spec.input)
         progress.stage("degrade", 3)
-        from CTSuperResolutionLib.simulation import degrade
+        from CTSuperResolutionLib.degradation.simulation import degrade
         from CTSuperResolutionLib.volume.reading import read_volume
         from CTSuperResolutionLib.volume.writing import write_volume
 

@@ -12,10 +12,10 @@ from pathlib import Path
 from typing import Any
 
 from CTSuperResolutionLib.cli.arguments import add_method_options, job_spec
-from CTSuperResolutionLib.cli.work import super_resolve_into
-from CTSuperResolutionLib.job.errors import JobError
+from CTSuperResolutionLib.errors import JobError
 from CTSuperResolutionLib.job.events import Reporter
-from CTSuperResolutionLib.results import SUMMARY, OutputFolder
+from CTSuperResolutionLib.output.folder import SUMMARY, OutputFolder
+from CTSuperResolutionLib.output.run_job import super_resolve_into
 
 OWN = ("scan.nrrd", "truth.nrrd")  # what a demo writes besides the results
 NOISE_HU = 5.0  # of the simulated scan; larger voxels average the phantom's own noise away
@@ -37,9 +37,9 @@ def execute(options: argparse.Namespace, progress: Reporter) -> dict[str, Any]:
     def load(folder: OutputFolder) -> Any:
         nonlocal truth
         _require_own(folder.path)
-        from CTSuperResolutionLib.degradation import assumed_blur
+        from CTSuperResolutionLib.degradation.operator import assumed_blur
+        from CTSuperResolutionLib.degradation.simulation import degrade
         from CTSuperResolutionLib.phantom import thorax
-        from CTSuperResolutionLib.simulation import degrade
         from CTSuperResolutionLib.volume.reading import read_volume
         from CTSuperResolutionLib.volume.writing import write_volume
 

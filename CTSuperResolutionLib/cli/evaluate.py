@@ -17,13 +17,13 @@ import tempfile
 from pathlib import Path
 from typing import Any
 
+from CTSuperResolutionLib.errors import JobError
 from CTSuperResolutionLib.evaluation.methods import DEFAULT_METHODS, METHODS, parse_methods
-from CTSuperResolutionLib.job.errors import JobError
 from CTSuperResolutionLib.job.events import Reporter, describe_error
+from CTSuperResolutionLib.job.job import JobSpec, parse_scale, parse_settings
 from CTSuperResolutionLib.job.parameters import DEFAULT_PRESET, PRESET_NAMES, find_parameter, unknown
 from CTSuperResolutionLib.job.priors import DEFAULT_PRIOR
-from CTSuperResolutionLib.job.spec import JobSpec, parse_scale, parse_settings
-from CTSuperResolutionLib.results import OutputFolder
+from CTSuperResolutionLib.output.folder import OutputFolder
 
 DEFAULT_SCALES = ("4", "8")
 BLUR = 1.0  # σ of the paper's scans, in voxels of the reference

@@ -10,7 +10,7 @@ import argparse
 import os
 from typing import Any
 
-from CTSuperResolutionLib.job.errors import Cancelled, JobError
+from CTSuperResolutionLib.errors import Cancelled, JobError
 from CTSuperResolutionLib.job.events import Reporter
 from CTSuperResolutionLib.job.priors import hub_folder
 

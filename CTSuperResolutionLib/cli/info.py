@@ -28,7 +28,7 @@ def execute(options: argparse.Namespace, progress: Reporter) -> dict[str, Any]:
     found: dict[str, Any] = {"machine": machine.describe()}
     progress.advance()
     if options.input is not None:
-        from CTSuperResolutionLib.needs import job_needs
+        from CTSuperResolutionLib.planning.requirements import job_needs
         from CTSuperResolutionLib.volume.reading import read_volume
 
         scan = read_volume(Path(spec.input), series=spec.series, allow_unusual=spec.allow_unusual)

@@ -14,8 +14,8 @@ from typing import Any, NoReturn
 from CTSuperResolutionLib import __version__
 from CTSuperResolutionLib.cli import bench, degrade, demo, evaluate, fetch_prior, info, run, train_prior
 from CTSuperResolutionLib.cli.start import STDERR, STDOUT, wants_json
-from CTSuperResolutionLib.job.cancel import Cancellation
-from CTSuperResolutionLib.job.errors import Cancelled, JobError
+from CTSuperResolutionLib.errors import Cancelled, JobError
+from CTSuperResolutionLib.job.cancellation import Cancellation
 from CTSuperResolutionLib.job.events import JsonLines, Reporter, describe_error
 from CTSuperResolutionLib.job.terminal import TerminalBar
 

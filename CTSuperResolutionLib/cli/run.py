@@ -12,10 +12,10 @@ from pathlib import Path
 from typing import Any
 
 from CTSuperResolutionLib.cli.arguments import add_input_options, add_method_options, add_region_option, job_spec
-from CTSuperResolutionLib.cli.work import super_resolve_into
-from CTSuperResolutionLib.job.errors import JobError
+from CTSuperResolutionLib.errors import JobError
 from CTSuperResolutionLib.job.events import Reporter
-from CTSuperResolutionLib.job.spec import JobSpec
+from CTSuperResolutionLib.job.job import JobSpec
+from CTSuperResolutionLib.output.run_job import super_resolve_into
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:

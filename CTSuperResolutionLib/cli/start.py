@@ -10,7 +10,7 @@ from collections.abc import Callable, Sequence
 from types import FrameType
 from typing import NoReturn
 
-from CTSuperResolutionLib.job.errors import Cancelled
+from CTSuperResolutionLib.errors import Cancelled
 
 STDIN, STDOUT, STDERR = 0, 1, 2
 

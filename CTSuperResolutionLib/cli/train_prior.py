@@ -14,9 +14,9 @@ import time
 from pathlib import Path
 from typing import Any
 
-from CTSuperResolutionLib.job.errors import JobError
+from CTSuperResolutionLib.errors import JobError
 from CTSuperResolutionLib.job.events import Reporter
-from CTSuperResolutionLib.job.spec import MAX_SEED
+from CTSuperResolutionLib.job.job import MAX_SEED
 
 MOST = 1e9  # of anything
 PLAN = ("minutes", "steps", "batch", "crop", "learning_rate", "report_every", "seed")
@@ -71,8 +71,8 @@ def execute(options: argparse.Namespace, progress: Reporter) -> dict[str, Any]:
     try:
         _make(out, created)
         from CTSuperResolutionLib import machine
-        from CTSuperResolutionLib.diffusion.training import TrainingPlan, make_accelerator, train_prior
-        from CTSuperResolutionLib.diffusion.training_data import TrainingImages, choose_cts
+        from CTSuperResolutionLib.diffusion.training.datasets import TrainingImages, choose_cts
+        from CTSuperResolutionLib.diffusion.training.loop import TrainingPlan, make_accelerator, train_prior
 
         # First of all, because it may not be installed and CTs take minutes.
         accelerator = make_accelerator(machine.choose_device(options.device))

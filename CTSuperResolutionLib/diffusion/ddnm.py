@@ -41,13 +41,13 @@ from itertools import pairwise
 
 import torch
 
-from CTSuperResolutionLib.degradation import Degradation
-from CTSuperResolutionLib.diffusion.adaptive import find_starts
-from CTSuperResolutionLib.diffusion.batches import Batches
+from CTSuperResolutionLib.degradation.operator import Degradation
+from CTSuperResolutionLib.diffusion.adaptive_start import find_starts
+from CTSuperResolutionLib.diffusion.batching import Batches
 from CTSuperResolutionLib.diffusion.noise_streams import NoiseStreams
 from CTSuperResolutionLib.diffusion.prior import Prior
 from CTSuperResolutionLib.diffusion.range_space import RangeSpace, ddnm_plus_weights
-from CTSuperResolutionLib.diffusion.schedule import announced_calls, ddim_times, network_calls, travel_path
+from CTSuperResolutionLib.diffusion.sampling_times import announced_calls, ddim_times, network_calls, travel_path
 from CTSuperResolutionLib.job.events import Progress
 
 CLIP = (-1.0, 1.1)  # of x₀|t: [0, 1.05] of the calibrated intensity range, as in the paper, in [−1, 1] units

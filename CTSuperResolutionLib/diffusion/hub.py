@@ -15,8 +15,8 @@ from pathlib import Path
 from huggingface_hub import HfApi, hf_hub_download
 from huggingface_hub.errors import RepositoryNotFoundError
 
-from CTSuperResolutionLib.diffusion.folder import SOURCE, sha256_of
-from CTSuperResolutionLib.job.errors import Cancelled, JobError
+from CTSuperResolutionLib.diffusion.prior_folder import SOURCE, sha256_of
+from CTSuperResolutionLib.errors import Cancelled, JobError
 from CTSuperResolutionLib.job.events import Progress
 from CTSuperResolutionLib.job.priors import CHECKPOINTS, cache_folder, hub_folder, hub_repository
 
@@ -116,7 +116,9 @@ def fetch(checkpoint: HubCheckpoint, progress: Progress) -> Path:
                 f"The checkpoint {checkpoint.file} came otherwise than the hub describes it; fetch it again."
             )
         progress.advance()
-        from CTSuperResolutionLib.diffusion.checkpoint import convert  # loads torch, and the bytes have to come first
+        from CTSuperResolutionLib.diffusion.checkpoint_conversion import (
+            convert,  # loads torch, and the bytes have to come first
+        )
 
         convert(Path(file), folder, source=asdict(checkpoint))
         progress.advance()

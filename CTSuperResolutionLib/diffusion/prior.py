@@ -11,12 +11,12 @@ import torch
 import torch.nn.functional as F
 from diffusers import DDIMScheduler, UNet2DModel
 
-from CTSuperResolutionLib.diffusion.checkpoint import imported
-from CTSuperResolutionLib.diffusion.folder import CARD, CONFIG, SCHEDULE, WEIGHTS, sha256_of
-from CTSuperResolutionLib.diffusion.guided_diffusion import GuidedDiffusionUNet
-from CTSuperResolutionLib.diffusion.network import ResidualDenoiser
+from CTSuperResolutionLib.diffusion.checkpoint_conversion import imported
+from CTSuperResolutionLib.diffusion.networks.guided_diffusion import GuidedDiffusionUNet
+from CTSuperResolutionLib.diffusion.networks.residual_denoiser import ResidualDenoiser
 from CTSuperResolutionLib.diffusion.noise_schedule import new_scheduler
-from CTSuperResolutionLib.job.errors import JobError
+from CTSuperResolutionLib.diffusion.prior_folder import CARD, CONFIG, SCHEDULE, WEIGHTS, sha256_of
+from CTSuperResolutionLib.errors import JobError
 
 NETWORKS = {network.__name__: network for network in (ResidualDenoiser, UNet2DModel, GuidedDiffusionUNet)}
 

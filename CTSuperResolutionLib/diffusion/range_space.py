@@ -7,8 +7,8 @@ import math
 import numpy as np
 import torch
 
-from CTSuperResolutionLib.degradation import Degradation
-from CTSuperResolutionLib.linear import apply_along_axes
+from CTSuperResolutionLib.degradation.operator import Degradation
+from CTSuperResolutionLib.degradation.separable import apply_along_axes
 
 
 class RangeSpace:

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import torch
 
-from CTSuperResolutionLib.consistency import agree_with_scan
-from CTSuperResolutionLib.degradation import assumed_blur, make_degradation
-from CTSuperResolutionLib.job.spec import JobSpec
-from CTSuperResolutionLib.noise import scan_noise
-from CTSuperResolutionLib.upsampling import upsample
+from CTSuperResolutionLib.degradation.data_consistency import agree_with_scan
+from CTSuperResolutionLib.degradation.noise_estimation import scan_noise
+from CTSuperResolutionLib.degradation.operator import assumed_blur, make_degradation
+from CTSuperResolutionLib.degradation.upsampling import upsample
+from CTSuperResolutionLib.job.job import JobSpec
 from CTSuperResolutionLib.volume.volume import Volume
 
 

@@ -21,11 +21,11 @@ from typing import IO, TYPE_CHECKING, Any
 import numpy as np
 
 from CTSuperResolutionLib import machine
+from CTSuperResolutionLib.errors import Cancelled, JobError
 from CTSuperResolutionLib.evaluation.cases import load_volume
 from CTSuperResolutionLib.evaluation.methods import METHODS
 from CTSuperResolutionLib.evaluation.task import Outcome, Task
-from CTSuperResolutionLib.job.cancel import Cancellation
-from CTSuperResolutionLib.job.errors import Cancelled, JobError
+from CTSuperResolutionLib.job.cancellation import Cancellation
 from CTSuperResolutionLib.job.events import Progress, Reporter, describe_error
 
 if TYPE_CHECKING:
@@ -147,8 +147,8 @@ def _method(task: Task, scan: Volume, progress: Progress) -> Callable[[], Volume
         from CTSuperResolutionLib.evaluation.baselines import baseline
 
         return lambda: baseline(task.method, scan, task.spec)
-    from CTSuperResolutionLib.needs import job_needs
     from CTSuperResolutionLib.pipeline import super_resolve
+    from CTSuperResolutionLib.planning.requirements import job_needs
 
     needs = job_needs(task.spec, scan.shape, scan.spacing)
     if not needs.fits:

@@ -9,10 +9,10 @@ from collections.abc import Callable, Iterable, Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
+from CTSuperResolutionLib.errors import JobError
 from CTSuperResolutionLib.evaluation.child import run_task
 from CTSuperResolutionLib.evaluation.methods import METHODS
 from CTSuperResolutionLib.evaluation.task import Outcome, Task
-from CTSuperResolutionLib.job.errors import JobError
 
 ENGINES = ("local", "ray")
 

@@ -13,7 +13,6 @@ from pathlib import Path
 from typing import Any
 
 from CTSuperResolutionLib import machine
-from CTSuperResolutionLib.effort import stage_seconds
 from CTSuperResolutionLib.evaluation.cases import Case, case_name, load_volume, save_case
 from CTSuperResolutionLib.evaluation.engines import run_local, run_on_ray
 from CTSuperResolutionLib.evaluation.figure import case_figure
@@ -25,10 +24,11 @@ from CTSuperResolutionLib.evaluation.table import format_tables, write_csv
 from CTSuperResolutionLib.evaluation.task import Outcome, Task, task_key
 from CTSuperResolutionLib.evaluation.view import figure_plane, plane_shape
 from CTSuperResolutionLib.job.events import Progress
+from CTSuperResolutionLib.job.job import JobSpec
 from CTSuperResolutionLib.job.parameters import Value
 from CTSuperResolutionLib.job.priors import known_priors, prior_name
-from CTSuperResolutionLib.job.spec import JobSpec
-from CTSuperResolutionLib.results import NOT_FOR_DIAGNOSIS
+from CTSuperResolutionLib.output.folder import NOT_FOR_DIAGNOSIS
+from CTSuperResolutionLib.planning.cost_model import stage_seconds
 from CTSuperResolutionLib.volume.reading import read_volume
 
 READ_SECONDS, CHILD_SECONDS = 4.0, 8.0  # to read a CT; to start a child and score what it made

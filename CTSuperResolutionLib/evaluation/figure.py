@@ -11,7 +11,7 @@ from matplotlib.cm import ScalarMappable
 from matplotlib.colors import Normalize
 from matplotlib.figure import Figure
 
-from CTSuperResolutionLib.figure import DISCLAIMER, DPI, LEVEL, WINDOW
+from CTSuperResolutionLib.output.comparison_figure import DISCLAIMER, DPI, LEVEL, WINDOW
 
 COLUMN, EDGE, BAR = 2.0, 0.25, 0.9  # inches: a panel, the border, and the colour bar with its labels
 BOUND_HU = 300.0  # of the error's colours

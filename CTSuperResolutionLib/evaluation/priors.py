@@ -7,9 +7,9 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
-from CTSuperResolutionLib.diffusion.folder import CARD
 from CTSuperResolutionLib.diffusion.prior import Prior
-from CTSuperResolutionLib.job.errors import JobError
+from CTSuperResolutionLib.diffusion.prior_folder import CARD
+from CTSuperResolutionLib.errors import JobError
 from CTSuperResolutionLib.job.priors import find_prior, known_priors
 
 

@@ -6,8 +6,8 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from CTSuperResolutionLib.job.errors import JobError
-from CTSuperResolutionLib.simulation import CLIP_HU, degrade
+from CTSuperResolutionLib.degradation.simulation import CLIP_HU, degrade
+from CTSuperResolutionLib.errors import JobError
 from CTSuperResolutionLib.volume.checks import MIN_SIDE
 from CTSuperResolutionLib.volume.resampling import isotropic
 from CTSuperResolutionLib.volume.volume import Volume

@@ -7,8 +7,8 @@ import math
 import numpy as np
 import torch
 
-from CTSuperResolutionLib.consistency import disagreement
-from CTSuperResolutionLib.degradation import make_degradation
+from CTSuperResolutionLib.degradation.data_consistency import disagreement
+from CTSuperResolutionLib.degradation.operator import make_degradation
 from CTSuperResolutionLib.evaluation import metrics
 from CTSuperResolutionLib.evaluation.edges import edge_rise
 from CTSuperResolutionLib.evaluation.tissues import TISSUES, tissue_error

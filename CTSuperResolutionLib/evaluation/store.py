@@ -11,11 +11,11 @@ from typing import Any, NoReturn
 
 import numpy as np
 
+from CTSuperResolutionLib.errors import JobError
 from CTSuperResolutionLib.evaluation.cases import load_volume
 from CTSuperResolutionLib.evaluation.table import SCORES
 from CTSuperResolutionLib.evaluation.task import Outcome, Task
-from CTSuperResolutionLib.job.errors import JobError
-from CTSuperResolutionLib.results import NOT_FOR_DIAGNOSIS
+from CTSuperResolutionLib.output.folder import NOT_FOR_DIAGNOSIS
 from CTSuperResolutionLib.volume.writing import write_volume
 
 MEASURED = ("seconds", "peak_mb", "gpu_peak_mb")

@@ -11,7 +11,7 @@ import numpy as np
 
 from CTSuperResolutionLib import __version__
 from CTSuperResolutionLib.evaluation.cases import Case
-from CTSuperResolutionLib.job.spec import JobSpec
+from CTSuperResolutionLib.job.job import JobSpec
 
 
 @dataclass(frozen=True)

@@ -8,7 +8,7 @@ import numpy as np
 import torch
 from scipy.spatial import cKDTree
 
-from CTSuperResolutionLib.gaussians.density import PRELU, Activation
+from CTSuperResolutionLib.gaussians.activations import PRELU, Activation
 from CTSuperResolutionLib.gaussians.scene import VoxelGrid
 
 FAINT = 1e-3  # spread of the starting densities around what is known

@@ -7,12 +7,12 @@ from dataclasses import dataclass
 import torch
 
 from CTSuperResolutionLib.gaussians.backends.choice import Kernels
-from CTSuperResolutionLib.gaussians.density_control import DensityControl
+from CTSuperResolutionLib.gaussians.densification import DensityControl
 from CTSuperResolutionLib.gaussians.field import GaussianField
 from CTSuperResolutionLib.gaussians.losses import total_variation
 from CTSuperResolutionLib.gaussians.scene import Scene, VoxelGrid
-from CTSuperResolutionLib.geometry import ScanGeometry
 from CTSuperResolutionLib.job.events import Progress
+from CTSuperResolutionLib.projection.geometry import ScanGeometry
 
 TV_CROP = 32  # side of the random cube that the TV term looks at, voxels
 

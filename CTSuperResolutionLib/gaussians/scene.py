@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
-from CTSuperResolutionLib.geometry import ScanGeometry
+from CTSuperResolutionLib.projection.geometry import ScanGeometry
 
 
 @dataclass(frozen=True)

@@ -24,8 +24,8 @@ import time
 from collections.abc import Callable, Mapping
 from typing import Any
 
-from CTSuperResolutionLib.job.cancel import Cancellation
-from CTSuperResolutionLib.job.errors import Cancelled, JobError
+from CTSuperResolutionLib.errors import Cancelled, JobError
+from CTSuperResolutionLib.job.cancellation import Cancellation
 from CTSuperResolutionLib.job.timeline import Timeline
 
 

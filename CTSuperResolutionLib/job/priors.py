@@ -7,7 +7,7 @@ import re
 import sys
 from pathlib import Path
 
-from CTSuperResolutionLib.job.errors import JobError
+from CTSuperResolutionLib.errors import JobError
 from CTSuperResolutionLib.job.parameters import unknown
 
 DEFAULT_PRIOR = "shipped"

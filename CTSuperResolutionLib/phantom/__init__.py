@@ -1,5 +1,5 @@
 """A made-up chest with real anatomy, for demonstrations, tests and benchmarks."""
 
-from .assembly import thorax
+from CTSuperResolutionLib.phantom.assembly import thorax
 
 __all__ = ["thorax"]

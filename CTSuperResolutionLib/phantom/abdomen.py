@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import numpy as np
 
-from .shapes import ellipsoid, ramp, tube
-from .slab import AIR, Slab
-from .texture import Texture
-from .trunk import FAT, MUSCLE
+from CTSuperResolutionLib.phantom.shapes import ellipsoid, ramp, tube
+from CTSuperResolutionLib.phantom.slab import AIR, Slab
+from CTSuperResolutionLib.phantom.texture import Texture
+from CTSuperResolutionLib.phantom.trunk import FAT, MUSCLE
 
 LIVER, SPLEEN, FLUID, BLOOD = 58.0, 49.0, 12.0, 42.0  # HU
 HEPATIC_VEINS = (

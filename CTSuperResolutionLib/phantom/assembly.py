@@ -5,19 +5,19 @@ from __future__ import annotations
 import numpy as np
 import scipy.ndimage as ndi
 
-from ..job.errors import JobError
-from ..job.events import Progress
-from ..volume.volume import Volume
-from .abdomen import paint_abdomen
-from .lungs import Nodules, lung_distance, paint_parenchyma
-from .mediastinum import column, organs_in, paint_mediastinum
-from .ribs import paint_front, paint_ribs, paint_shoulder_blades
-from .shapes import smooth_minimum
-from .skeleton import paint_spine, spine_column
-from .slab import Slab
-from .texture import Texture
-from .trunk import PLEURA, cage, diaphragm, paint_trunk
-from .vessels import Vasculature
+from CTSuperResolutionLib.errors import JobError
+from CTSuperResolutionLib.job.events import Progress
+from CTSuperResolutionLib.phantom.abdomen import paint_abdomen
+from CTSuperResolutionLib.phantom.lungs import Nodules, lung_distance, paint_parenchyma
+from CTSuperResolutionLib.phantom.mediastinum import column, organs_in, paint_mediastinum
+from CTSuperResolutionLib.phantom.ribs import paint_front, paint_ribs, paint_shoulder_blades
+from CTSuperResolutionLib.phantom.shapes import smooth_minimum
+from CTSuperResolutionLib.phantom.skeleton import paint_spine, spine_column
+from CTSuperResolutionLib.phantom.slab import Slab
+from CTSuperResolutionLib.phantom.texture import Texture
+from CTSuperResolutionLib.phantom.trunk import PLEURA, cage, diaphragm, paint_trunk
+from CTSuperResolutionLib.phantom.vessels import Vasculature
+from CTSuperResolutionLib.volume.volume import Volume
 
 SLAB_VOXELS = 1_000_000  # of scratch at about 150 bytes each; half a second of work
 BLUR = 0.42  # mm, sigma of the scanner's point spread: full width 1 mm at half maximum

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import numpy as np
 
-from .shapes import ellipsoid, smooth_minimum
-from .slab import Slab
-from .texture import Texture
-from .trunk import PLEURA
+from CTSuperResolutionLib.phantom.shapes import ellipsoid, smooth_minimum
+from CTSuperResolutionLib.phantom.slab import Slab
+from CTSuperResolutionLib.phantom.texture import Texture
+from CTSuperResolutionLib.phantom.trunk import PLEURA
 
 PARENCHYMA, FISSURE = -885.0, -250.0  # HU
 

@@ -4,24 +4,39 @@ from __future__ import annotations
 
 import numpy as np
 
-from .shapes import ellipsoid, ramp, smooth_minimum, tube
-from .slab import AIR, Box, Slab
-from .texture import Texture
-from .trunk import FAT
+from CTSuperResolutionLib.phantom.shapes import ellipsoid, ramp, smooth_minimum, tube
+from CTSuperResolutionLib.phantom.slab import AIR, Box, Slab
+from CTSuperResolutionLib.phantom.texture import Texture
+from CTSuperResolutionLib.phantom.trunk import FAT
 
 BLOOD, MYOCARDIUM, WALL, CALCIUM = 43.0, 56.0, 40.0, 750.0  # HU
 
 # Tubes through (x, y, z) mm with radii in mm: outer surface for vessels, lumen for airways.
 VESSELS = {
     "aorta": (
-        ((2, -16, -4), (-6, -23, 16), (-8, -24, 34), (-3, -19, 50), (9, -9, 57), (19, 7, 54), (22, 20, 42),
-         (22, 26, 20), (21, 26, -20), (17, 23, -60), (9, 20, -115)),
+        (
+            (2, -16, -4),
+            (-6, -23, 16),
+            (-8, -24, 34),
+            (-3, -19, 50),
+            (9, -9, 57),
+            (19, 7, 54),
+            (22, 20, 42),
+            (22, 26, 20),
+            (21, 26, -20),
+            (17, 23, -60),
+            (9, 20, -115),
+        ),
         (11, 11.5, 11.5, 11, 10, 9.5, 9, 8.8, 8.5, 8.2, 8),
     ),
-    "pulmonary trunk": (((10, -38, -6), (13, -32, 12), (15, -20, 23), (22, -7, 26), (31, 2, 19), (34, 7, 6)),
-                        (11, 11, 10, 8, 7, 5.5)),
-    "right pulmonary artery": (((14, -19, 22), (2, -5, 19), (-14, -2, 17), (-26, 0, 11), (-31, 4, 0)),
-                               (9, 8, 7.5, 6.5, 5.5)),
+    "pulmonary trunk": (
+        ((10, -38, -6), (13, -32, 12), (15, -20, 23), (22, -7, 26), (31, 2, 19), (34, 7, 6)),
+        (11, 11, 10, 8, 7, 5.5),
+    ),
+    "right pulmonary artery": (
+        ((14, -19, 22), (2, -5, 19), (-14, -2, 17), (-26, 0, 11), (-31, 4, 0)),
+        (9, 8, 7.5, 6.5, 5.5),
+    ),
     "superior vena cava": (((-23, -12, 84), (-24, -14, 50), (-24, -15, 20), (-19, -16, -6)), (6.5, 7, 7.5, 8)),
     "inferior vena cava": (((-12, -12, -36), (-16, -4, -60), (-14, 6, -115)), (9, 9, 9)),
     "right pulmonary veins": (((-8, 5, -5), (-22, 4, -4), (-31, 1, -7)), (6, 5.5, 4.5)),
@@ -134,4 +149,3 @@ def _paint_heart(slab: Slab, organs: Organs, medium: Texture, coarse: Texture) -
         slab.paint(distance, BLOOD, box)
         along_y = slab.coordinates(box)[1]
         slab.paint(np.maximum(distance + 0.3, np.abs(along_y + 49.0) - 1.5), CALCIUM, box)
-

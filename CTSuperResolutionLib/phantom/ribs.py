@@ -4,21 +4,23 @@ from __future__ import annotations
 
 import numpy as np
 
-from .shapes import FAR, ellipse, ramp, tube
-from .skeleton import CORTEX, LEVELS, paint_bone, spine_y
-from .slab import Slab
-from .texture import Texture
-from .trunk import cage_axes, cage_frame
+from CTSuperResolutionLib.phantom.shapes import FAR, ellipse, ramp, tube
+from CTSuperResolutionLib.phantom.skeleton import CORTEX, LEVELS, paint_bone, spine_y
+from CTSuperResolutionLib.phantom.slab import Slab
+from CTSuperResolutionLib.phantom.texture import Texture
+from CTSuperResolutionLib.phantom.trunk import cage_axes, cage_frame
 
 CARTILAGE = 110.0  # HU
 BONE_END = 0.79  # share of the way around from spine to breastbone at which bone turns into cartilage
 # For ribs 1 to 12: how far each has dropped (mm) at the end of its bone and at its front end, and where it ends.
-RIBS = tuple(zip(
-    (48, 62, 68, 70, 72, 73, 74, 74, 73, 70, 62, 50),
-    (62, 60, 54, 51, 47, 44, 41, 44, 50, 60, 62, 50),
-    (1.0, 1.0, 1.0, 1.0, 1.0, 1.0, 1.0, 0.9, 0.86, 0.84, 0.58, 0.4),
-    strict=True,
-))
+RIBS = tuple(
+    zip(
+        (48, 62, 68, 70, 72, 73, 74, 74, 73, 70, 62, 50),
+        (62, 60, 54, 51, 47, 44, 41, 44, 50, 60, 62, 50),
+        (1.0, 1.0, 1.0, 1.0, 1.0, 1.0, 1.0, 0.9, 0.86, 0.84, 0.58, 0.4),
+        strict=True,
+    )
+)
 
 
 def rib_height(number: int, around: np.ndarray) -> np.ndarray:
@@ -73,8 +75,11 @@ def _paint_necks(slab: Slab, trabeculae: Texture) -> None:
     for level in LEVELS[:12]:
         back = float(spine_y(level))
         for side in (-1.0, 1.0):
-            points = ((side * 14.5, back + 7.0, level + 9.0), (side * 20.0, back + 14.0, level + 8.5),
-                      (side * 27.0, back + 19.5, level + 6.5))
+            points = (
+                (side * 14.5, back + 7.0, level + 9.0),
+                (side * 20.0, back + 14.0, level + 8.5),
+                (side * 27.0, back + 19.5, level + 6.5),
+            )
             found = tube(slab, points, (3.8, 2.9, 3.4))
             if found:
                 paint_bone(slab, *found, 0.8, trabeculae)
@@ -98,8 +103,12 @@ def paint_front(slab: Slab, trabeculae: Texture) -> None:
         bone = np.maximum(np.maximum(0.5 * (plate + square), ends), 0.8 - np.abs(z - 51.0))
         paint_bone(slab, box, bone, 0.9, trabeculae, marrow=120.0, contrast=70.0)
     for side in (-1.0, 1.0):
-        points = ((side * 17.0, -46.0, 88.0), (side * 40.0, -52.0, 99.0), (side * 72.0, -36.0, 112.0),
-                  (side * 96.0, -14.0, 122.0))
+        points = (
+            (side * 17.0, -46.0, 88.0),
+            (side * 40.0, -52.0, 99.0),
+            (side * 72.0, -36.0, 112.0),
+            (side * 96.0, -14.0, 122.0),
+        )
         found = tube(slab, points, (7.0, 5.0, 4.6, 5.0))
         if found:
             paint_bone(slab, *found, 1.3, trabeculae, marrow=120.0)

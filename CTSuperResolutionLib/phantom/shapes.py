@@ -7,7 +7,7 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from .slab import Box, Coordinates, Slab
+from CTSuperResolutionLib.phantom.slab import Box, Coordinates, Slab
 
 FAR = 1.0e3  # mm, "not near this shape"
 

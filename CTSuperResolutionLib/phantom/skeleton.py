@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import numpy as np
 
-from .shapes import FAR, cone, ellipse, ellipsoid, smooth_minimum
-from .slab import Box, Coordinates, Slab
-from .texture import Texture
+from CTSuperResolutionLib.phantom.shapes import FAR, cone, ellipse, ellipsoid, smooth_minimum
+from CTSuperResolutionLib.phantom.slab import Box, Coordinates, Slab
+from CTSuperResolutionLib.phantom.texture import Texture
 
 CORTEX, MARROW, DISC, CORD, EPIDURAL = 1150.0, 190.0, 75.0, 32.0, -40.0  # HU
 PITCH = 21.0  # mm from one vertebra to the next
@@ -19,8 +19,15 @@ def spine_y(z: np.ndarray | float) -> np.ndarray | float:
     return 37.0 - z * z / 900.0
 
 
-def paint_bone(slab: Slab, box: Box, distance: np.ndarray, cortex: np.ndarray | float, texture: Texture,
-               marrow: float = MARROW, contrast: float = 95.0) -> None:
+def paint_bone(
+    slab: Slab,
+    box: Box,
+    distance: np.ndarray,
+    cortex: np.ndarray | float,
+    texture: Texture,
+    marrow: float = MARROW,
+    contrast: float = 95.0,
+) -> None:
     """A shell of compact bone `cortex` mm thick around spongy bone whose struts follow the texture's zero surfaces."""
     struts = 0.75 - np.abs(texture.sample(slab, box))
     slab.paint(distance, CORTEX, box)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import scipy.sparse
 
-from .slab import Box, Slab
+from CTSuperResolutionLib.phantom.slab import Box, Slab
 
 
 class Texture:

@@ -38,8 +38,15 @@ class Tree:
         return Tree(start, stop, self.parent, self.radius)
 
 
-def grow(root: np.ndarray, targets: np.ndarray, rng: np.random.Generator, *, tip_radius: float, exponent: float,
-         step: float = 0.42) -> Tree:
+def grow(
+    root: np.ndarray,
+    targets: np.ndarray,
+    rng: np.random.Generator,
+    *,
+    tip_radius: float,
+    exponent: float,
+    step: float = 0.42,
+) -> Tree:
     """Grow a tree from `root` so that one tip comes close to every target.
 
     Every branch heads for the centroid of the targets it serves, goes part of the way, and splits them in two across

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import numpy as np
 
-from .shapes import ramp, smooth_minimum
-from .slab import Coordinates, Slab
-from .texture import Texture
+from CTSuperResolutionLib.phantom.shapes import ramp, smooth_minimum
+from CTSuperResolutionLib.phantom.slab import Coordinates, Slab
+from CTSuperResolutionLib.phantom.texture import Texture
 
 SKIN, FAT, MUSCLE = 10.0, -105.0, 52.0  # HU
 SKIN_THICKNESS = 1.8  # mm

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import numpy as np
 
-from .slab import AIR, Slab
-from .tree import Tree, grow
+from CTSuperResolutionLib.phantom.slab import AIR, Slab
+from CTSuperResolutionLib.phantom.tree import Tree, grow
 
 BLOOD, WALL = 45.0, 15.0  # HU
 TIPS = 4000  # per tree and lung
@@ -120,8 +120,11 @@ def _draw(share: np.ndarray, slab: Slab, rods: np.ndarray, corner: np.ndarray, s
     h = np.float32(slab.spacing)
     index = [corner[:, axis, None] + np.arange(side) for axis in range(3)]  # (n, side) each
     where = [np.float32(axis[0]) + h * i.astype(np.float32) for axis, i in zip(slab.axes, index, strict=True)]
-    views = ((slice(None), slice(None), None, None), (slice(None), None, slice(None), None),
-             (slice(None), None, None, slice(None)))
+    views = (
+        (slice(None), slice(None), None, None),
+        (slice(None), None, slice(None), None),
+        (slice(None), None, None, slice(None)),
+    )
     rods = rods.astype(np.float32)
     way = (rods[:, 3:6] - rods[:, :3])[:, ::-1]
     length2 = np.maximum(np.sum(way * way, axis=1), 1e-9)[:, None, None, None]

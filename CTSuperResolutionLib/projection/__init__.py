@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import torch
 
-from CTSuperResolutionLib.geometry import ScanGeometry
 from CTSuperResolutionLib.job.events import Progress
 from CTSuperResolutionLib.projection import raycast, tigre_adapter
+from CTSuperResolutionLib.projection.geometry import ScanGeometry
 from CTSuperResolutionLib.projection.raycast import backproject
 
 __all__ = ["backproject", "project"]

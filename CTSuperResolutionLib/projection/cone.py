@@ -16,9 +16,9 @@ from dataclasses import dataclass
 import torch
 import torch.nn.functional as F
 
-from CTSuperResolutionLib.geometry import ScanGeometry
 from CTSuperResolutionLib.job.events import Progress
 from CTSuperResolutionLib.projection.footprint import Lines, centres, columns_of_voxels, voxels_of_columns
+from CTSuperResolutionLib.projection.geometry import ScanGeometry
 
 # Samples of rays taken in one go: bounds the memory to tens of MB; more of them leave the processor's cache.
 _SAMPLES = 1 << 20

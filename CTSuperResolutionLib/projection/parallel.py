@@ -7,9 +7,9 @@ import math
 import torch
 import torch.nn.functional as F
 
-from CTSuperResolutionLib.geometry import ScanGeometry
 from CTSuperResolutionLib.job.events import Progress
 from CTSuperResolutionLib.projection.footprint import Lines, centres, columns_of_voxels, voxels_of_columns
+from CTSuperResolutionLib.projection.geometry import ScanGeometry
 
 
 def forward(

@@ -12,10 +12,10 @@ from typing import Any
 
 import torch
 
-from CTSuperResolutionLib.geometry import ScanGeometry, check_inside_orbit, check_volume
-from CTSuperResolutionLib.job.errors import JobError
+from CTSuperResolutionLib.errors import JobError
 from CTSuperResolutionLib.job.events import Progress
 from CTSuperResolutionLib.projection import cone, parallel
+from CTSuperResolutionLib.projection.geometry import ScanGeometry, check_inside_orbit, check_volume
 
 
 def project(

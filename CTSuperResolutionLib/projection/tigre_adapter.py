@@ -16,9 +16,9 @@ from typing import Any
 import numpy as np
 import torch
 
-from CTSuperResolutionLib.geometry import ScanGeometry
-from CTSuperResolutionLib.job.errors import JobError
+from CTSuperResolutionLib.errors import JobError
 from CTSuperResolutionLib.job.events import Progress
+from CTSuperResolutionLib.projection.geometry import ScanGeometry
 
 # Views in one call of TIGRE: it uploads the volume at each, and cannot be cancelled within one.
 _VIEWS = 16

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import numpy as np
 
-from CTSuperResolutionLib.job.errors import JobError
+from CTSuperResolutionLib.errors import JobError
 
 MIN_SIDE = 8
 """Fewest voxels along any axis."""

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from CTSuperResolutionLib.job.errors import JobError
+from CTSuperResolutionLib.errors import JobError
 from CTSuperResolutionLib.volume.reading import FORMATS
 
 

@@ -13,7 +13,7 @@ import zlib
 from dataclasses import dataclass
 from pathlib import Path
 
-from CTSuperResolutionLib.job.errors import JobError
+from CTSuperResolutionLib.errors import JobError
 
 TEXT_HEADER_BYTES = 1 << 16
 CHUNK_BYTES = 1 << 20

@@ -7,7 +7,7 @@ from pathlib import Path
 import numpy as np
 import SimpleITK as sitk
 
-from CTSuperResolutionLib.job.errors import JobError
+from CTSuperResolutionLib.errors import JobError
 from CTSuperResolutionLib.volume import checks, dicom
 from CTSuperResolutionLib.volume.headers import damaged, read_header
 from CTSuperResolutionLib.volume.native_output import captured_stderr

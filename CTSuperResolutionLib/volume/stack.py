@@ -8,7 +8,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from CTSuperResolutionLib.job.errors import JobError
+from CTSuperResolutionLib.errors import JobError
 from CTSuperResolutionLib.volume.checks import ORTHONORMAL_TOLERANCE, check_kind
 from CTSuperResolutionLib.volume.dicom import Series, Slice
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from CTSuperResolutionLib.bench.cases import BACKENDS, OPERATIONS, Case, all_cases, parse_names, parse_numbers
-from CTSuperResolutionLib.job.errors import JobError
+from CTSuperResolutionLib.errors import JobError
 
 
 def test_every_combination_is_measured_once():

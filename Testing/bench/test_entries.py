@@ -5,12 +5,13 @@ from __future__ import annotations
 import pytest
 import torch
 
-from CTSuperResolutionLib.bench import benchmark, contenders
+from CTSuperResolutionLib.bench import benchmark
+from CTSuperResolutionLib.bench import runners as contenders
 from CTSuperResolutionLib.bench.benchmark import Request
-from CTSuperResolutionLib.bench.contenders import find_backends
+from CTSuperResolutionLib.bench.runners import find_backends
+from CTSuperResolutionLib.errors import JobError
 from CTSuperResolutionLib.gaussians.backends import reference
 from CTSuperResolutionLib.gaussians.backends.choice import Backend
-from CTSuperResolutionLib.job.errors import JobError
 
 CPU, GPU = torch.device("cpu"), torch.device("cuda:0")
 

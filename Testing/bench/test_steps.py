@@ -7,7 +7,7 @@ import torch
 
 from CTSuperResolutionLib.bench import steps
 from CTSuperResolutionLib.bench.cases import Case
-from CTSuperResolutionLib.bench.contenders import contender, find_backend
+from CTSuperResolutionLib.bench.runners import contender, find_backend
 from CTSuperResolutionLib.bench.steps import Stepping, _Laps, fit_settings
 
 CPU = torch.device("cpu")

@@ -107,7 +107,7 @@ def run(parts: Any, sizes: Any, options: argparse.Namespace, absent: list[str], 
     import torch
     from gpu_targets import judge
 
-    from CTSuperResolutionLib.bench.surroundings import describe_device, describe_versions
+    from CTSuperResolutionLib.bench.environment import describe_device, describe_versions
 
     device = torch.device("cuda:0" if options.device == "cuda" else "cpu")
     wanted = "cuda" if device.type == "cuda" else "native"
@@ -154,7 +154,7 @@ def run(parts: Any, sizes: Any, options: argparse.Namespace, absent: list[str], 
 
 def write(found: dict[str, Any], folder: Path) -> Path:
     """Put the figures so far into <device>.json; those of a quick try beside it."""
-    from CTSuperResolutionLib.bench.surroundings import slug
+    from CTSuperResolutionLib.bench.environment import slug
 
     folder.mkdir(parents=True, exist_ok=True)
     path = folder / f"{slug(found['device']['name'])}{'-quick' if found['quick'] else ''}.json"

@@ -227,7 +227,7 @@ def whole_case(device: torch.device, sizes: Sizes, absent: Sequence[str], say: C
     if "scipy" in absent:
         return {"left_out": ["The whole case, which needs scipy (pip install scipy)."]}
     from CTSuperResolutionLib import pipeline
-    from CTSuperResolutionLib.job.spec import JobSpec
+    from CTSuperResolutionLib.job.job import JobSpec
     from CTSuperResolutionLib.phantom import thorax
 
     left_out, settings = [], dict(sizes.settings)

@@ -22,11 +22,11 @@ import numpy as np
 import torch
 
 from CTSuperResolutionLib import pipeline
-from CTSuperResolutionLib.geometry import ScanGeometry
+from CTSuperResolutionLib.job.job import JobSpec, parse_settings
 from CTSuperResolutionLib.job.parameters import Parameters
-from CTSuperResolutionLib.job.spec import JobSpec, parse_settings
 from CTSuperResolutionLib.projection import project
-from CTSuperResolutionLib.restoration import RestoredViews, restore_views
+from CTSuperResolutionLib.projection.geometry import ScanGeometry
+from CTSuperResolutionLib.stages.restore_views import RestoredViews, restore_views
 from CTSuperResolutionLib.volume.intensity import to_unit
 from CTSuperResolutionLib.volume.reading import read_volume
 from CTSuperResolutionLib.volume.volume import Volume

@@ -18,8 +18,8 @@ from unittest.mock import patch
 from CTSuperResolutionLib import pipeline
 from CTSuperResolutionLib.evaluation.baselines import baseline
 from CTSuperResolutionLib.evaluation.metrics import psnr, ssim
-from CTSuperResolutionLib.job.spec import JobSpec, parse_settings
-from CTSuperResolutionLib.restoration import RestoredViews, restore_views
+from CTSuperResolutionLib.job.job import JobSpec, parse_settings
+from CTSuperResolutionLib.stages.restore_views import RestoredViews, restore_views
 from CTSuperResolutionLib.volume.reading import read_volume
 from CTSuperResolutionLib.volume.volume import Volume
 

@@ -19,11 +19,11 @@ import torch
 
 from CTSuperResolutionLib import pipeline
 from CTSuperResolutionLib.evaluation.metrics import psnr, ssim
-from CTSuperResolutionLib.geometry import ScanGeometry
 from CTSuperResolutionLib.job.events import Progress
-from CTSuperResolutionLib.job.spec import JobSpec, parse_settings
+from CTSuperResolutionLib.job.job import JobSpec, parse_settings
 from CTSuperResolutionLib.projection import project
-from CTSuperResolutionLib.restoration import RestoredViews
+from CTSuperResolutionLib.projection.geometry import ScanGeometry
+from CTSuperResolutionLib.stages.restore_views import RestoredViews
 from CTSuperResolutionLib.volume.intensity import to_unit
 from CTSuperResolutionLib.volume.reading import read_volume
 from CTSuperResolutionLib.volume.volume import Volume

@@ -114,7 +114,7 @@ def prior(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """The folder of an untrained, very small prior."""
     import torch
 
-    from CTSuperResolutionLib.diffusion.network import ResidualDenoiser
+    from CTSuperResolutionLib.diffusion.networks.residual_denoiser import ResidualDenoiser
     from CTSuperResolutionLib.diffusion.prior import save_prior
 
     torch.manual_seed(0)

@@ -126,7 +126,7 @@ def test_demo_scores_on_the_grid_of_its_result(
 def test_degrade_takes_scans_whose_refinement_would_be_too_large(
     ctsr_here: Ctsr, scan: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    from CTSuperResolutionLib.job import spec
+    from CTSuperResolutionLib.job import job as spec
 
     monkeypatch.setattr(spec, "MAX_OUTPUT_VOXELS", 10 * 12 * 16)
     ended = ctsr_here("degrade", scan, tmp_path / "coarse.nrrd", "--scale", "1,1,2")
@@ -149,7 +149,7 @@ TINY = ["--batch", "1", "--crop", "32", "--validation-fraction", "0.25", "--bodi
 def test_train_prior_and_go_on(
     ctsr_here: Ctsr, radiographs: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    from CTSuperResolutionLib.diffusion import training
+    from CTSuperResolutionLib.diffusion.training import loop as training
 
     monkeypatch.setattr(training, "VALIDATION_EXAMPLES", 2)
     monkeypatch.setattr(training, "VALIDATION_STEPS", (20, 400))
@@ -187,7 +187,7 @@ def test_training_blames_its_folder_for_its_own_failures_alone(
     code: int,
     says: str,
 ) -> None:
-    from CTSuperResolutionLib.diffusion import training
+    from CTSuperResolutionLib.diffusion.training import loop as training
 
     def fail(*_: object, **__: object) -> None:
         raise error

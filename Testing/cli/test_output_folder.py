@@ -10,8 +10,8 @@ from pathlib import Path
 
 import pytest
 
-from CTSuperResolutionLib.job.errors import JobError
-from CTSuperResolutionLib.results import OutputFolder
+from CTSuperResolutionLib.errors import JobError
+from CTSuperResolutionLib.output.folder import OutputFolder
 
 
 def everything_in(folder: Path) -> dict[str, bytes]:

@@ -17,7 +17,7 @@ import psutil
 import pytest
 import SimpleITK as sitk
 
-from CTSuperResolutionLib.job.spec import JobSpec
+from CTSuperResolutionLib.job.job import JobSpec
 
 RESULTS = {"sr.nrrd", "cubic.nrrd", "compare.png", "result.json"}
 UNCERTAINTY = "uncertainty.nrrd"
@@ -207,7 +207,7 @@ def test_too_large_for_memory_says_what_fits(ctsr_here: Ctsr, tmp_path: Path) ->
 def test_too_many_voxels_says_what_fits(ctsr_here: Ctsr, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """The advice, taken, is enough, though memory would do for more."""
     from CTSuperResolutionLib import machine
-    from CTSuperResolutionLib.job.spec import MAX_OUTPUT_VOXELS
+    from CTSuperResolutionLib.job.job import MAX_OUTPUT_VOXELS
 
     monkeypatch.setattr(machine, "available_memory", lambda device=None: 10**12)
     image = sitk.Image(768, 768, 60, sitk.sitkInt16) - 1000

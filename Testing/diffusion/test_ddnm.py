@@ -9,10 +9,10 @@ import pytest
 import torch
 import torch.nn.functional as F
 
-from CTSuperResolutionLib.degradation import make_degradation
+from CTSuperResolutionLib.degradation.operator import make_degradation
 from CTSuperResolutionLib.diffusion.ddnm import SamplerSettings, restore, sampler_steps
 from CTSuperResolutionLib.diffusion.noise_schedule import new_scheduler
-from CTSuperResolutionLib.job.errors import Cancelled, JobError
+from CTSuperResolutionLib.errors import Cancelled, JobError
 
 ALPHAS = new_scheduler().alphas_cumprod.double()
 SHAPE, SCALE = (16, 24), (4, 4)

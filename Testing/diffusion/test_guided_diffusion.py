@@ -11,9 +11,9 @@ import stat
 import pytest
 import torch
 
-from CTSuperResolutionLib.diffusion.guided_diffusion import GuidedDiffusionUNet, configuration
+from CTSuperResolutionLib.diffusion.networks.guided_diffusion import GuidedDiffusionUNet, configuration
 from CTSuperResolutionLib.diffusion.prior import Prior
-from CTSuperResolutionLib.job.errors import JobError
+from CTSuperResolutionLib.errors import JobError
 from CTSuperResolutionLib.job.priors import find_prior
 
 HALF_WIDTH, LEARNED_SIGMA = "half-width first level", "learned sigma"

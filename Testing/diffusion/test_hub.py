@@ -17,7 +17,7 @@ import pytest
 import torch
 
 from CTSuperResolutionLib.diffusion.prior import Prior
-from CTSuperResolutionLib.job.errors import JobError
+from CTSuperResolutionLib.errors import JobError
 from CTSuperResolutionLib.job.priors import find_prior, known_priors, prior_name
 
 ROOT = Path(__file__).resolve().parents[2]

@@ -8,10 +8,10 @@ import torch
 from diffusers import UNet2DModel
 from safetensors.torch import load_file, save_file
 
-from CTSuperResolutionLib.diffusion.folder import WEIGHTS
 from CTSuperResolutionLib.diffusion.noise_schedule import new_scheduler
 from CTSuperResolutionLib.diffusion.prior import Prior, save_prior
-from CTSuperResolutionLib.job.errors import JobError
+from CTSuperResolutionLib.diffusion.prior_folder import WEIGHTS
+from CTSuperResolutionLib.errors import JobError
 
 TINY = (8, 8, 16)
 

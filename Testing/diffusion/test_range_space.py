@@ -5,7 +5,7 @@ import math
 import pytest
 import torch
 
-from CTSuperResolutionLib.degradation import make_degradation
+from CTSuperResolutionLib.degradation.operator import make_degradation
 from CTSuperResolutionLib.diffusion.range_space import RangeSpace, ddnm_plus_weights
 
 

@@ -7,7 +7,7 @@ import pytest
 from CTSuperResolutionLib.evaluation.child import run_task
 from CTSuperResolutionLib.evaluation.task import Task
 from CTSuperResolutionLib.job.events import describe_error
-from CTSuperResolutionLib.job.spec import JobSpec
+from CTSuperResolutionLib.job.job import JobSpec
 
 
 @pytest.fixture
@@ -46,5 +46,5 @@ def test_a_missing_package_is_one_to_install(fail):
 
 
 def test_a_child_that_is_stopped_is_no_internal_error(fail):
-    found, _ = fail("from CTSuperResolutionLib.job.errors import Cancelled; raise Cancelled('stopped by SIGTERM')")
+    found, _ = fail("from CTSuperResolutionLib.errors import Cancelled; raise Cancelled('stopped by SIGTERM')")
     assert found == {"kind": "cancelled", "message": "cubic on a-2: stopped by SIGTERM", "exit_code": 3}

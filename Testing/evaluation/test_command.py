@@ -19,10 +19,10 @@ import SimpleITK as sitk
 
 from CTSuperResolutionLib.cli import evaluate as evaluate_command
 from CTSuperResolutionLib.cli.main import main, make_parser
-from CTSuperResolutionLib.diffusion.network import ResidualDenoiser
+from CTSuperResolutionLib.diffusion.networks.residual_denoiser import ResidualDenoiser
 from CTSuperResolutionLib.diffusion.prior import save_prior
 from CTSuperResolutionLib.evaluation.protocol import Recipe
-from CTSuperResolutionLib.results import PREFIX
+from CTSuperResolutionLib.output.folder import PREFIX
 
 ROOT = Path(__file__).resolve().parents[2]
 TINY = ["--scale", "2", "--iso", "0", "--preset", "preview", "--device", "cpu"]

@@ -9,12 +9,12 @@ import pytest
 from scipy.special import erf
 from skimage.metrics import structural_similarity
 
+from CTSuperResolutionLib.degradation.simulation import degrade
 from CTSuperResolutionLib.evaluation.edges import edge_rise
 from CTSuperResolutionLib.evaluation.metrics import slice_step_error, ssim, ssim_3d
 from CTSuperResolutionLib.evaluation.scores import score
 from CTSuperResolutionLib.evaluation.table import SCORES
 from CTSuperResolutionLib.evaluation.tissues import tissue_error
-from CTSuperResolutionLib.simulation import degrade
 
 RISE_OF_SIGMA = 2 * 1.2815515655446004  # 10-90 % of a Gaussian's integral
 

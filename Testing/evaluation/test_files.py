@@ -10,8 +10,9 @@ import pytest
 import SimpleITK as sitk
 from PIL import Image
 
-from CTSuperResolutionLib.diffusion.network import ResidualDenoiser
+from CTSuperResolutionLib.diffusion.networks.residual_denoiser import ResidualDenoiser
 from CTSuperResolutionLib.diffusion.prior import save_prior
+from CTSuperResolutionLib.errors import JobError
 from CTSuperResolutionLib.evaluation.cases import load_volume, save_case
 from CTSuperResolutionLib.evaluation.figure import case_figure
 from CTSuperResolutionLib.evaluation.priors import look_at_prior, read_priors_map
@@ -19,8 +20,7 @@ from CTSuperResolutionLib.evaluation.store import Store
 from CTSuperResolutionLib.evaluation.table import SCORES
 from CTSuperResolutionLib.evaluation.task import Outcome, Task, task_key
 from CTSuperResolutionLib.evaluation.view import figure_plane, plane_shape
-from CTSuperResolutionLib.job.errors import JobError
-from CTSuperResolutionLib.job.spec import JobSpec
+from CTSuperResolutionLib.job.job import JobSpec
 
 REPORT = {"scores": {**dict.fromkeys(SCORES, 0.5), "psnr_db": None}, "seconds": 2.0, "peak_mb": 9, "gpu_peak_mb": None}
 

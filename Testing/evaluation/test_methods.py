@@ -7,14 +7,14 @@ import pytest
 import scipy.ndimage as ndi
 import torch
 
-from CTSuperResolutionLib.consistency import disagreement
-from CTSuperResolutionLib.degradation import make_degradation
+from CTSuperResolutionLib.degradation.data_consistency import disagreement
+from CTSuperResolutionLib.degradation.operator import make_degradation
+from CTSuperResolutionLib.degradation.simulation import degrade
+from CTSuperResolutionLib.errors import JobError
 from CTSuperResolutionLib.evaluation.baselines import baseline
 from CTSuperResolutionLib.evaluation.methods import DEFAULT_METHODS, METHODS, parse_methods
-from CTSuperResolutionLib.job.errors import JobError
+from CTSuperResolutionLib.job.job import JobSpec
 from CTSuperResolutionLib.job.parameters import PRESET_NAMES, PRESETS, Parameters
-from CTSuperResolutionLib.job.spec import JobSpec
-from CTSuperResolutionLib.simulation import degrade
 
 SPEC = JobSpec("-", "-", scale="1,4,4")
 

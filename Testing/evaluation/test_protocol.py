@@ -6,8 +6,8 @@ import numpy as np
 import pytest
 import scipy.ndimage as ndi
 
+from CTSuperResolutionLib.errors import JobError
 from CTSuperResolutionLib.evaluation.protocol import Recipe
-from CTSuperResolutionLib.job.errors import JobError
 from CTSuperResolutionLib.volume.volume import Volume
 
 PAPER = Recipe(iso_mm=1.0, crop=(40, 64, 48), blur=1.0, noise_hu=0.0, seed=0)

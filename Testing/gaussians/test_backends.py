@@ -18,9 +18,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from CTSuperResolutionLib.gaussians.backends import reference
+from CTSuperResolutionLib.gaussians.projection import project_gaussians
 from CTSuperResolutionLib.gaussians.scene import VoxelGrid
-from CTSuperResolutionLib.gaussians.splat import project_gaussians
-from CTSuperResolutionLib.geometry import ScanGeometry
+from CTSuperResolutionLib.projection.geometry import ScanGeometry
 
 VALUES, GRADIENTS = 1e-5, 1e-4
 
@@ -266,7 +266,7 @@ def test_a_fork_draws_as_its_parent_does():
         pytest.skip("this system has no fork")
     program = (
         "import os, torch; from CTSuperResolutionLib.gaussians.backends import native;"
-        "from CTSuperResolutionLib.geometry import ScanGeometry;"
+        "from CTSuperResolutionLib.projection.geometry import ScanGeometry;"
         "torch.manual_seed(0);"
         "field = torch.rand(500, 3), torch.full((500, 3), -3.0), torch.rand(500, 4), torch.rand(500);"
         "draw = lambda: native.rasterize(*field, ScanGeometry((0.3,), (80, 80), (0.02, 0.02)), 0);"

@@ -12,7 +12,7 @@ import pytest
 import torch
 
 from CTSuperResolutionLib.gaussians.backends import choice, cuda, launches, nvrtc, reference
-from CTSuperResolutionLib.gaussians.backends.places import kernel_sources
+from CTSuperResolutionLib.gaussians.backends.kernel_files import kernel_sources
 
 ARCHITECTURES = ("75", "80", "86", "89", "90", "100", "120")
 

@@ -20,7 +20,7 @@ from cuda_emulator.emulator import Emulator, build, why_not
 
 from CTSuperResolutionLib.gaussians.backends import launches, reference
 from CTSuperResolutionLib.gaussians.scene import VoxelGrid
-from CTSuperResolutionLib.geometry import ScanGeometry
+from CTSuperResolutionLib.projection.geometry import ScanGeometry
 
 VALUES, GRADIENTS = 1e-5, 1e-4
 # Standard deviation in pixels of 0.05, spread of its logarithm, and how far from the middle of a scene of ± 0.8.

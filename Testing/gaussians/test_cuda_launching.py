@@ -18,7 +18,7 @@ from cuda_emulator.emulator import Emulator, build, why_not
 
 from CTSuperResolutionLib.gaussians.backends import choice, cuda, launches, reference
 from CTSuperResolutionLib.gaussians.scene import VoxelGrid
-from CTSuperResolutionLib.geometry import ScanGeometry
+from CTSuperResolutionLib.projection.geometry import ScanGeometry
 
 GEOMETRY = ScanGeometry((0.2, 0.9), (20, 30), (0.08, 0.06))
 GRID = VoxelGrid((6, 10, 12), (0.1, 0.1, 0.1), (-0.3, -0.5, -0.6))

@@ -11,8 +11,8 @@ from scipy.spatial.transform import Rotation
 
 from CTSuperResolutionLib.gaussians.backends.reference import FLOOR, RADIUS
 from CTSuperResolutionLib.gaussians.scene import Scene, VoxelGrid
-from CTSuperResolutionLib.geometry import ScanGeometry
 from CTSuperResolutionLib.projection import project
+from CTSuperResolutionLib.projection.geometry import ScanGeometry
 
 ANGLES = (0.0, 0.4, math.pi / 2, 2.5)
 PARALLEL = ScanGeometry(ANGLES, (30, 41), (0.07, 0.06))

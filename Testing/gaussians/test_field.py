@@ -7,9 +7,9 @@ import torch
 from hypothesis import given
 from hypothesis import strategies as st
 
+from CTSuperResolutionLib.gaussians.activations import ACTIVATIONS, MOST_SINE
 from CTSuperResolutionLib.gaussians.backends.reference import voxelize
-from CTSuperResolutionLib.gaussians.density import ACTIVATIONS, MOST_SINE
-from CTSuperResolutionLib.gaussians.density_control import PRUNE_BELOW, DensityControl, clone, split
+from CTSuperResolutionLib.gaussians.densification import PRUNE_BELOW, DensityControl, clone, split
 from CTSuperResolutionLib.gaussians.field import FAINT, GaussianField, edge_strength, energy, initial_field, matter
 from CTSuperResolutionLib.gaussians.scene import Scene
 from CTSuperResolutionLib.job.parameters import PARAMETERS

@@ -8,18 +8,18 @@ import torch
 from scipy.ndimage import gaussian_filter
 from skimage.metrics import structural_similarity
 
+from CTSuperResolutionLib.gaussians.activations import ACTIVATIONS
 from CTSuperResolutionLib.gaussians.backends import reference
 from CTSuperResolutionLib.gaussians.backends.reference import rasterize, voxelize
-from CTSuperResolutionLib.gaussians.density import ACTIVATIONS
 from CTSuperResolutionLib.gaussians.field import edge_strength, energy, initial_field
 from CTSuperResolutionLib.gaussians.fit import FitSettings, fit
 from CTSuperResolutionLib.gaussians.losses import total_variation, view_loss
-from CTSuperResolutionLib.gaussians.residual import SLAB, voxelize_residual
 from CTSuperResolutionLib.gaussians.scene import Scene
-from CTSuperResolutionLib.geometry import parallel_beam
+from CTSuperResolutionLib.gaussians.voxelization import SLAB, voxelize_residual
 from CTSuperResolutionLib.job.events import Progress
 from CTSuperResolutionLib.projection import project
-from CTSuperResolutionLib.projection.least_squares import least_squares
+from CTSuperResolutionLib.projection.filtered_least_squares import least_squares
+from CTSuperResolutionLib.projection.geometry import parallel_beam
 
 SHAPE, SPACING = (20, 24, 24), (2.0, 1.5, 1.5)
 

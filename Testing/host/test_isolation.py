@@ -14,8 +14,14 @@ TESTING = Path(__file__).resolve().parents[1]
 
 def run(code: str) -> str:
     paths = [path for path in os.environ["PATH"].split(os.pathsep) if "slicer-host-" not in path]  # this process's own
-    done = subprocess.run([sys.executable, "-c", code], cwd=TESTING, capture_output=True, text=True, timeout=120,
-                          env={**os.environ, "PATH": os.pathsep.join(paths)})
+    done = subprocess.run(
+        [sys.executable, "-c", code],
+        cwd=TESTING,
+        capture_output=True,
+        text=True,
+        timeout=120,
+        env={**os.environ, "PATH": os.pathsep.join(paths)},
+    )
     assert done.returncode == 0, done.stderr
     return done.stdout
 

@@ -125,7 +125,8 @@ def test_sample_data_are_registered_and_loaded(slicer):
         return slicer.mrmlScene.AddNewNodeByClass("vtkMRMLScalarVolumeNode", source.nodeNames[0])
 
     SampleData.SampleDataLogic.registerCustomSampleDataSource(
-        category="Test", sampleName="A phantom", nodeNames="Phantom", customDownloader=make)
+        category="Test", sampleName="A phantom", nodeNames="Phantom", customDownloader=make
+    )
     assert SampleData.SampleDataLogic().downloadSample("A phantom").GetName() == "Phantom"
     with pytest.raises(ValueError, match="checksum"):
         SampleData.SampleDataLogic.registerCustomSampleDataSource(sampleName="x", uris="https://example.org/x.nrrd")

@@ -8,8 +8,8 @@ import os
 
 import pytest
 
-from CTSuperResolutionLib.job.cancel import Cancellation
-from CTSuperResolutionLib.job.errors import Cancelled, JobError
+from CTSuperResolutionLib.errors import Cancelled, JobError
+from CTSuperResolutionLib.job.cancellation import Cancellation
 from CTSuperResolutionLib.job.events import JsonLines, Progress, Reporter, describe_error
 from CTSuperResolutionLib.job.terminal import TerminalBar, clock_text
 from CTSuperResolutionLib.job.timeline import Timeline

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from CTSuperResolutionLib.job.errors import JobError
+from CTSuperResolutionLib.errors import JobError
 from CTSuperResolutionLib.job.parameters import PARAMETERS, PRESET_NAMES, PRESETS, Parameters, find_parameter
 
 

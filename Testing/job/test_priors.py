@@ -7,9 +7,9 @@ from pathlib import Path
 
 import pytest
 
-from CTSuperResolutionLib.job.errors import JobError
+from CTSuperResolutionLib.errors import JobError
+from CTSuperResolutionLib.job.job import JobSpec
 from CTSuperResolutionLib.job.priors import cache_folder, find_prior, hub_folder, known_priors, prior_name
-from CTSuperResolutionLib.job.spec import JobSpec
 
 NAME = "hub:Some-one/x-ray.prior"
 

@@ -10,11 +10,11 @@ import os
 import sys
 import time
 
+from CTSuperResolutionLib.errors import Cancelled
 from CTSuperResolutionLib.job import process
-from CTSuperResolutionLib.job.cancel import STDIN, Cancellation
-from CTSuperResolutionLib.job.errors import Cancelled
+from CTSuperResolutionLib.job.cancellation import STDIN, Cancellation
 from CTSuperResolutionLib.job.events import JsonLines, Reporter, describe_error
-from CTSuperResolutionLib.results import OutputFolder
+from CTSuperResolutionLib.output.folder import OutputFolder
 
 
 def work(manner: str, progress: Reporter, folder: OutputFolder) -> None:

@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 import scipy.ndimage as ndi
 
-from CTSuperResolutionLib.job.errors import Cancelled, JobError
+from CTSuperResolutionLib.errors import Cancelled, JobError
 from CTSuperResolutionLib.job.events import Progress
 from CTSuperResolutionLib.phantom import assembly, thorax
 
@@ -176,8 +176,14 @@ def test_any_shape_works(shape):
 
 @pytest.mark.parametrize(
     "bad",
-    [{"shape": (10, 10)}, {"shape": (0, 5, 5)}, {"spacing": 0.0}, {"noise_hu": -1.0}, {"seed": -1},
-     {"spacing": float("nan")}],
+    [
+        {"shape": (10, 10)},
+        {"shape": (0, 5, 5)},
+        {"spacing": 0.0},
+        {"noise_hu": -1.0},
+        {"seed": -1},
+        {"spacing": float("nan")},
+    ],
 )
 def test_impossible_phantoms_are_refused(bad):
     with pytest.raises(JobError, match="not possible"):

@@ -9,10 +9,10 @@ import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from CTSuperResolutionLib.geometry import ScanGeometry, cone_beam, parallel_beam
-from CTSuperResolutionLib.job.errors import Cancelled, JobError
+from CTSuperResolutionLib.errors import Cancelled, JobError
 from CTSuperResolutionLib.job.events import Progress
 from CTSuperResolutionLib.projection import backproject, cone, project, raycast
+from CTSuperResolutionLib.projection.geometry import ScanGeometry, cone_beam, parallel_beam
 
 
 @st.composite

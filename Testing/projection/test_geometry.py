@@ -8,8 +8,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from CTSuperResolutionLib.geometry import ScanGeometry, cone_beam, parallel_beam
-from CTSuperResolutionLib.job.errors import JobError
+from CTSuperResolutionLib.errors import JobError
+from CTSuperResolutionLib.projection.geometry import ScanGeometry, cone_beam, parallel_beam
 
 sizes = st.tuples(*[st.integers(1, 70)] * 3)
 spacings = st.tuples(*[st.floats(0.2, 6.0)] * 3)

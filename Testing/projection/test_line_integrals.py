@@ -11,8 +11,8 @@ import pytest
 import torch
 from scipy.ndimage import map_coordinates
 
-from CTSuperResolutionLib.geometry import ScanGeometry, cone_beam, parallel_beam
 from CTSuperResolutionLib.projection import project
+from CTSuperResolutionLib.projection.geometry import ScanGeometry, cone_beam, parallel_beam
 
 BEAMS = {"parallel": parallel_beam, "cone": cone_beam}
 CENTRE, AXES, TURN = np.array([3.0, -5.0, 2.0]), np.array([20.0, 11.0, 8.0]), 0.6  # mm (x, y, z), mm, radians about z

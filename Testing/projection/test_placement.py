@@ -10,8 +10,8 @@ import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from CTSuperResolutionLib.geometry import cone_beam, parallel_beam
 from CTSuperResolutionLib.projection import project
+from CTSuperResolutionLib.projection.geometry import cone_beam, parallel_beam
 
 
 def one_voxel(shape, index):

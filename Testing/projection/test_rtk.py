@@ -9,8 +9,8 @@ import pytest
 import torch
 from scipy.ndimage import gaussian_filter
 
-from CTSuperResolutionLib.geometry import ScanGeometry, cone_beam, parallel_beam
 from CTSuperResolutionLib.projection import project
+from CTSuperResolutionLib.projection.geometry import ScanGeometry, cone_beam, parallel_beam
 
 itk = pytest.importorskip("itk", reason="itk-rtk, of the test extra, is not installed")
 if not hasattr(itk, "RTK"):

@@ -16,10 +16,10 @@ import torch
 from scipy.ndimage import map_coordinates
 
 from CTSuperResolutionLib import projection
-from CTSuperResolutionLib.geometry import cone_beam, parallel_beam
-from CTSuperResolutionLib.job.errors import JobError
+from CTSuperResolutionLib.errors import JobError
 from CTSuperResolutionLib.job.events import Progress
 from CTSuperResolutionLib.projection import raycast, tigre_adapter
+from CTSuperResolutionLib.projection.geometry import cone_beam, parallel_beam
 
 
 def stand_in() -> ModuleType:

@@ -37,14 +37,17 @@ def main(folder: Path) -> None:
         others = " ".join(sorted(name for name in content["all_names"] if name not in classes))
         write(module, {"classes": classes, "known_by_name_only": others})
     util = {name: signature for name, signature in python["slicer.util"].items() if not name.startswith("_")}
-    write("python", {
-        "slicer": " ".join(name for name in python["slicer_names_without_vtk"] if not name.startswith("q")),
-        "slicer.util": util,
-        "modules": " ".join(python["module_names"]),
-        "slicer.i18n": " ".join(python["i18n"]),
-        "slicer.parameterNodeWrapper": " ".join(python["parameterNodeWrapper"]),
-        "versions": python["versions"],
-    })
+    write(
+        "python",
+        {
+            "slicer": " ".join(name for name in python["slicer_names_without_vtk"] if not name.startswith("q")),
+            "slicer.util": util,
+            "modules": " ".join(python["module_names"]),
+            "slicer.i18n": " ".join(python["i18n"]),
+            "slicer.parameterNodeWrapper": " ".join(python["parameterNodeWrapper"]),
+            "versions": python["versions"],
+        },
+    )
 
 
 def shortened(name: str, described: dict[str, dict[str, set[str]]]) -> dict[str, str]:

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from CTSuperResolutionLib.job.errors import JobError
+from CTSuperResolutionLib.errors import JobError
 from CTSuperResolutionLib.volume.ct_files import find_cts, stem
 
 

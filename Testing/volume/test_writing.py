@@ -122,7 +122,7 @@ def test_read_only_folder(volume, tmp_path, job_error):
 FULL = """
 import resource, sys
 import numpy as np
-from CTSuperResolutionLib.job.errors import JobError
+from CTSuperResolutionLib.errors import JobError
 from CTSuperResolutionLib.volume.volume import Volume
 from CTSuperResolutionLib.volume.writing import write_volume
 resource.setrlimit(resource.RLIMIT_FSIZE, (20_000, -1))

@@ -95,9 +95,7 @@ class _Judge:
         problem = _("{python} lacks what compiles the CUDA kernels ({packages}), so jobs take longer on the {gpu}.")
         found = replace(
             ready,
-            problem=problem.format(
-                python=self.name, packages=_enumerate([name_of(each) for each in lacking]), gpu=gpu
-            ),
+            problem=problem.format(python=self.name, packages=_enumerate([name_of(each) for each in lacking]), gpu=gpu),
         )
         return self._installation(found, lacking) if self.own else replace(found, fix=_in_environment(lacking))
 

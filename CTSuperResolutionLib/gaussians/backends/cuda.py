@@ -19,7 +19,7 @@ from CTSuperResolutionLib.gaussians.backends.field_arrays import UNSOUND, check_
 from CTSuperResolutionLib.gaussians.backends.frames import Grid, View
 from CTSuperResolutionLib.gaussians.backends.nvrtc import CompileError, import_cuda_core, machine_code
 from CTSuperResolutionLib.gaussians.scene import VoxelGrid
-from CTSuperResolutionLib.geometry import ScanGeometry
+from CTSuperResolutionLib.projection.geometry import ScanGeometry
 
 __all__ = ["CompileError", "check", "load_kernels", "rasterize", "view_loss", "voxelize"]
 

@@ -6,7 +6,7 @@ import ctypes
 import math
 
 from CTSuperResolutionLib.gaussians.scene import VoxelGrid
-from CTSuperResolutionLib.geometry import ScanGeometry
+from CTSuperResolutionLib.projection.geometry import ScanGeometry
 
 
 class View(ctypes.Structure):

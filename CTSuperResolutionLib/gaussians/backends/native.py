@@ -15,9 +15,9 @@ import torch
 
 from CTSuperResolutionLib.gaussians.backends.field_arrays import UNSOUND, check_images, check_shapes
 from CTSuperResolutionLib.gaussians.backends.frames import Grid, View
-from CTSuperResolutionLib.gaussians.backends.places import kernel_folders
+from CTSuperResolutionLib.gaussians.backends.kernel_files import kernel_folders
 from CTSuperResolutionLib.gaussians.scene import VoxelGrid
-from CTSuperResolutionLib.geometry import ScanGeometry
+from CTSuperResolutionLib.projection.geometry import ScanGeometry
 
 INTERFACE = 1  # NABGS_INTERFACE of CUDAKernels/nabgs.h
 NAMES = (

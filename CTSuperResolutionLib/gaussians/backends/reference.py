@@ -13,9 +13,9 @@ import torch
 
 from CTSuperResolutionLib.gaussians.backends.field_arrays import check_shapes, check_sound
 from CTSuperResolutionLib.gaussians.losses import view_loss
+from CTSuperResolutionLib.gaussians.projection import covariance, project_gaussians
 from CTSuperResolutionLib.gaussians.scene import VoxelGrid
-from CTSuperResolutionLib.gaussians.splat import covariance, project_gaussians
-from CTSuperResolutionLib.geometry import ScanGeometry
+from CTSuperResolutionLib.projection.geometry import ScanGeometry
 
 __all__ = ["check", "rasterize", "view_loss", "voxelize"]
 
@@ -36,7 +36,7 @@ def rasterize(
 ) -> torch.Tensor:
     """Line integrals of a signed Gaussian field, (detector v, detector u), density x scene length.
 
-    Arguments as :func:`~CTSuperResolutionLib.gaussians.splat.project_gaussians` takes them.
+    Arguments as :func:`~CTSuperResolutionLib.gaussians.projection.project_gaussians` takes them.
 
     Raises:
         ValueError: values that are not finite or beyond the limits of field_arrays.

@@ -28,8 +28,15 @@ LOGICS = {
 
 # What the subject hierarchy's plugins take up by themselves.
 IN_SUBJECT_HIERARCHY = (
-    "vtkMRMLVolumeNode", "vtkMRMLModelNode", "vtkMRMLMarkupsNode", "vtkMRMLTransformNode", "vtkMRMLTableNode",
-    "vtkMRMLPlotChartNode", "vtkMRMLPlotSeriesNode", "vtkMRMLSegmentationNode", "vtkMRMLTextNode",
+    "vtkMRMLVolumeNode",
+    "vtkMRMLModelNode",
+    "vtkMRMLMarkupsNode",
+    "vtkMRMLTransformNode",
+    "vtkMRMLTableNode",
+    "vtkMRMLPlotChartNode",
+    "vtkMRMLPlotSeriesNode",
+    "vtkMRMLSegmentationNode",
+    "vtkMRMLTextNode",
 )
 
 
@@ -72,6 +79,7 @@ class Scene:
 
     def _watch_hierarchy(self) -> None:
         """Data nodes get an item in the subject hierarchy, as its plugins in Slicer do."""
+
         def add(scene: Any, event: str, node: Any) -> None:
             if node is not None and not scene.IsImporting():
                 self._take_up(node)

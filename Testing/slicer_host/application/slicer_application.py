@@ -167,7 +167,8 @@ class qSlicerApplication(QApplication):
     slicerUserSettingsFilePath = Property(str, lambda self: self._user_settings.fileName())
     slicerRevisionUserSettingsFilePath = Property(str, lambda self: self._revision_settings.fileName())
     temporaryPath = Property(
-        str, lambda self: self._temporary, lambda self, path: self.__dict__.__setitem__("_temporary", path))
+        str, lambda self: self._temporary, lambda self, path: self.__dict__.__setitem__("_temporary", path)
+    )
     cachePath = stored(str, "cachePath", "")
     defaultScenePath = stored(str, "defaultScenePath", "")
     intDir = fixed(str, "")

@@ -27,9 +27,25 @@ from .packs import FloatRange, isParameterPack, parameterPack
 from .wrapper import isParameterNodeWrapper, parameterNodeWrapper
 
 __all__ = [
-    "Choice", "Decimals", "Default", "Exclude", "FloatRange", "IsInstance", "Label", "Maximum", "Minimum", "NotNone",
-    "RangeBounds", "SingleStep", "SlicerParameterNamePropertyName", "Validator", "WithinRange",
-    "isParameterNodeWrapper", "isParameterPack", "parameterNodeWrapper", "parameterPack",
+    "Choice",
+    "Decimals",
+    "Default",
+    "Exclude",
+    "FloatRange",
+    "IsInstance",
+    "Label",
+    "Maximum",
+    "Minimum",
+    "NotNone",
+    "RangeBounds",
+    "SingleStep",
+    "SlicerParameterNamePropertyName",
+    "Validator",
+    "WithinRange",
+    "isParameterNodeWrapper",
+    "isParameterPack",
+    "parameterNodeWrapper",
+    "parameterPack",
 ]
 
 

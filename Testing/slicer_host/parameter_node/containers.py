@@ -37,8 +37,10 @@ class Listed(Kind):
 
     def read(self, node: Any, name: str) -> ObservedList:
         """A list that writes its changes into the node."""
-        return ObservedList([self._element.read(node, f"{name}.{index}") for index in range(self._length(node, name))],
-                            lambda value: self.write(node, name, value))
+        return ObservedList(
+            [self._element.read(node, f"{name}.{index}") for index in range(self._length(node, name))],
+            lambda value: self.write(node, name, value),
+        )
 
     def remove(self, node: Any, name: str) -> None:
         """All elements."""

@@ -63,14 +63,20 @@ def _of_class(name: str, widget: Any, kind: Any, annotations: list) -> Connector
         _limit(widget, annotations, name == "QSlider", -(2**31), 2**31 - 1)
         return _property(widget, "valueChanged(int)", "value")
     if kind in (int, float) and name in (
-        "QDoubleSpinBox", "ctkSliderWidget", "qMRMLSliderWidget", "ctkDoubleSlider", "ctkDoubleSpinBox", "qMRMLSpinBox",
+        "QDoubleSpinBox",
+        "ctkSliderWidget",
+        "qMRMLSliderWidget",
+        "ctkDoubleSlider",
+        "ctkDoubleSpinBox",
+        "qMRMLSpinBox",
     ):
         if name != "ctkDoubleSlider" and (kind is int or first(annotations, Decimals)):
             widget.decimals = 0 if kind is int else first(annotations, Decimals).value
         # Qt makes numbers of its own from infinity; a slider cannot do without limits.
         _limit(widget, annotations, name in ("ctkSliderWidget", "qMRMLSliderWidget"), float("-inf"), float("inf"))
-        return Connector(widget, "valueChanged(double)", lambda: kind(widget.value),
-                         lambda value: setattr(widget, "value", value))
+        return Connector(
+            widget, "valueChanged(double)", lambda: kind(widget.value), lambda value: setattr(widget, "value", value)
+        )
     if name in ("QComboBox", "ctkComboBox") and (is_enum or kind in (int, float, str, bool)):
         return _combo_box(widget, kind, annotations)
     if kind is str and name == "QLineEdit":
@@ -80,19 +86,30 @@ def _of_class(name: str, widget: Any, kind: Any, annotations: list) -> Connector
     if kind is str and name == "QTextEdit":
         return Connector(widget, "textChanged()", widget.toPlainText, widget.setPlainText)
     if kind in PATHS and name == "ctkPathLineEdit":
-        return Connector(widget, "currentPathChanged(QString)", lambda: kind(widget.currentPath),
-                         lambda path: setattr(widget, "currentPath", str(path)))
+        return Connector(
+            widget,
+            "currentPathChanged(QString)",
+            lambda: kind(widget.currentPath),
+            lambda path: setattr(widget, "currentPath", str(path)),
+        )
     if kind in PATHS and name == "ctkDirectoryButton":
-        return Connector(widget, "directoryChanged(QString)", lambda: kind(widget.directory),
-                         lambda path: setattr(widget, "directory", str(path)))
+        return Connector(
+            widget,
+            "directoryChanged(QString)",
+            lambda: kind(widget.directory),
+            lambda path: setattr(widget, "directory", str(path)),
+        )
     if kind is FloatRange and name == "ctkRangeWidget":
         bounds = first(annotations, RangeBounds)
         if bounds is None:
             raise RuntimeError("A range widget needs the annotation RangeBounds.")
         widget.setRange(bounds.minimum, bounds.maximum)
-        return Connector(widget, "valuesChanged(double,double)",
-                         lambda: FloatRange(widget.minimumValue, widget.maximumValue),
-                         lambda value: widget.setValues(value.minimum, value.maximum))
+        return Connector(
+            widget,
+            "valuesChanged(double,double)",
+            lambda: FloatRange(widget.minimumValue, widget.maximumValue),
+            lambda value: widget.setValues(value.minimum, value.maximum),
+        )
     if name == "qMRMLNodeComboBox" and node_types(kind):
         widget.nodeTypes = node_types(kind)
         return Connector(widget, "currentNodeChanged(vtkMRMLNode*)", widget.currentNode, widget.setCurrentNode)

@@ -15,8 +15,14 @@ import slicer
 
 from .annotations import Default, IsInstance, IsNone, NotNone, Validator, split
 
-PATHS = (pathlib.Path, pathlib.PosixPath, pathlib.WindowsPath,
-         pathlib.PurePath, pathlib.PurePosixPath, pathlib.PureWindowsPath)
+PATHS = (
+    pathlib.Path,
+    pathlib.PosixPath,
+    pathlib.WindowsPath,
+    pathlib.PurePath,
+    pathlib.PurePosixPath,
+    pathlib.PureWindowsPath,
+)
 
 
 class Kind:

@@ -60,8 +60,11 @@ def make(name: str, pyside: type) -> type:
 def _sorted_out(described: names.Names, meta: QtCore.QMetaObject) -> names.Names:
     """The names of a class that could not be made alone in Slicer: listed, but not which are properties or signals."""
     properties = {meta.property(index).name() for index in range(meta.propertyCount())} & described.values
-    signatures = [bytes(meta.method(index).methodSignature().data()).decode() for index in range(meta.methodCount())
-                  if meta.method(index).methodType() == QtCore.QMetaMethod.MethodType.Signal]
+    signatures = [
+        bytes(meta.method(index).methodSignature().data()).decode()
+        for index in range(meta.methodCount())
+        if meta.method(index).methodType() == QtCore.QMetaMethod.MethodType.Signal
+    ]
     signals = {signature for signature in signatures if signature.split("(")[0] in described.values}
     values = described.values - properties - {signature.split("(")[0] for signature in signals}
     return names.Names(frozenset(properties), described.methods or values, frozenset(signals), values)

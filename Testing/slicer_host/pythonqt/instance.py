@@ -149,6 +149,7 @@ def _dynamic_names(found: Any) -> list[str]:
 
 def _operator(name: str) -> Any:
     """Arithmetic of points, sizes and the like."""
+
     def apply(self: Wrapper, other: Any) -> Any:
         return wrap(getattr(operator, name)(self.__dict__["_object"], unwrap(other)))
 
@@ -188,6 +189,7 @@ class Signal:
 
 def _late(wrapper: Wrapper, name: str, function: Any) -> Any:
     """A method that checks at the time of the call that the object still lives."""
+
     def run(*arguments: Any) -> Any:
         methods.check_alive(wrapper, f"call {name!r} of")
         return function(*arguments)

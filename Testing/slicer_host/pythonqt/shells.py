@@ -20,9 +20,11 @@ def pyside_class(cls: type, wrapped: type) -> type:
     if cls is wrapped:
         return wrapped._pyside
     if cls not in _made:
-        _made[cls] = type(cls.__name__, (wrapped._pyside,), {
-            name: _forward(wrapped._pyside, name) for name in _overwritten(cls, wrapped)
-        })
+        _made[cls] = type(
+            cls.__name__,
+            (wrapped._pyside,),
+            {name: _forward(wrapped._pyside, name) for name in _overwritten(cls, wrapped)},
+        )
         _made[cls]._wrapper_class = cls
     return _made[cls]
 
@@ -35,6 +37,7 @@ def _overwritten(cls: type, wrapped: type) -> list[str]:
 
 def _forward(pyside: type, name: str) -> Any:
     """What Qt calls: the method of the Python object, once that is there."""
+
     def call(self: Any, *arguments: Any) -> Any:
         shell = self.__dict__.get("_shell")
         if shell is None:

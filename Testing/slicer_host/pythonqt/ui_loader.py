@@ -17,8 +17,16 @@ from .wrapping import wrap
 # Properties in the file that Designer's loader makes into something else, by the class of the parent.
 OF_A_PAGE = {"QTabWidget": {"title", "icon", "toolTip"}, "QToolBox": {"label", "icon", "toolTip"}}
 OF_THE_LOADER = {"QLabel": {"buddy"}, "Line": {"orientation"}}
-OF_A_LAYOUT = {"leftMargin", "topMargin", "rightMargin", "bottomMargin", "margin", "spacing",
-               "horizontalSpacing", "verticalSpacing"}
+OF_A_LAYOUT = {
+    "leftMargin",
+    "topMargin",
+    "rightMargin",
+    "bottomMargin",
+    "margin",
+    "spacing",
+    "horizontalSpacing",
+    "verticalSpacing",
+}
 
 
 class QUiLoader(QObject):

@@ -12,10 +12,20 @@ import slicer
 class SampleDataSource:
     """A data set: where it comes from and how it is loaded."""
 
-    def __init__(self, sampleName: str | None = None, sampleDescription: str | None = None, uris: Any = None,
-                 fileNames: Any = None, nodeNames: Any = None, checksums: Any = None, loadFiles: Any = None,
-                 customDownloader: Callable | None = None, thumbnailFileName: str | None = None,
-                 loadFileType: Any = "VolumeFile", loadFileProperties: dict | None = None):
+    def __init__(
+        self,
+        sampleName: str | None = None,
+        sampleDescription: str | None = None,
+        uris: Any = None,
+        fileNames: Any = None,
+        nodeNames: Any = None,
+        checksums: Any = None,
+        loadFiles: Any = None,
+        customDownloader: Callable | None = None,
+        thumbnailFileName: str | None = None,
+        loadFileType: Any = "VolumeFile",
+        loadFileProperties: dict | None = None,
+    ):
         def many(item: Any) -> list:
             return list(item) if isinstance(item, (list, tuple)) else [item]
 
@@ -33,9 +43,16 @@ class SampleDataLogic:
 
     @staticmethod
     def registerCustomSampleDataSource(
-        category: str = "Custom", sampleName: str | None = None, uris: Any = None, fileNames: Any = None,
-        nodeNames: Any = None, customDownloader: Callable | None = None, thumbnailFileName: str | None = None,
-        loadFileType: Any = "VolumeFile", loadFiles: Any = None, loadFileProperties: dict | None = None,
+        category: str = "Custom",
+        sampleName: str | None = None,
+        uris: Any = None,
+        fileNames: Any = None,
+        nodeNames: Any = None,
+        customDownloader: Callable | None = None,
+        thumbnailFileName: str | None = None,
+        loadFileType: Any = "VolumeFile",
+        loadFiles: Any = None,
+        loadFileProperties: dict | None = None,
         checksums: Any = None,
     ) -> None:
         """Add a data set to a category."""
@@ -46,11 +63,20 @@ class SampleDataLogic:
         if not hasattr(slicer.modules, "sampleDataSources"):
             slicer.modules.sampleDataSources = {}
         sources = slicer.modules.sampleDataSources.setdefault(category, [])
-        sources.append(SampleDataSource(
-            sampleName=sampleName, uris=uris, fileNames=fileNames, nodeNames=nodeNames,
-            thumbnailFileName=thumbnailFileName, loadFileType=loadFileType, loadFiles=loadFiles,
-            loadFileProperties=loadFileProperties, checksums=checksums, customDownloader=customDownloader,
-        ))
+        sources.append(
+            SampleDataSource(
+                sampleName=sampleName,
+                uris=uris,
+                fileNames=fileNames,
+                nodeNames=nodeNames,
+                thumbnailFileName=thumbnailFileName,
+                loadFileType=loadFileType,
+                loadFiles=loadFiles,
+                loadFileProperties=loadFileProperties,
+                checksums=checksums,
+                customDownloader=customDownloader,
+            )
+        )
 
     def sourceForSampleName(self, sampleName: str) -> SampleDataSource | None:
         """The registered data set of that name, or None."""

@@ -53,8 +53,8 @@ class ctkComboBox(QComboBox):
     elideMode = stored(int, "elideMode", 3)
     scrollWheelEffect = stored(int, "scrollWheelEffect", 1)
     currentUserDataAsString = Property(
-        str, lambda self: str(self.currentData() or ""),
-        lambda self, value: self.setCurrentIndex(self.findData(value)))
+        str, lambda self: str(self.currentData() or ""), lambda self, value: self.setCurrentIndex(self.findData(value))
+    )
 
     def setCurrentUserDataAsString(self, value: str) -> None:
         """Choose the item with that data."""

@@ -53,8 +53,9 @@ class ctkPathLineEdit(QWidget):
         """Let the user choose."""
         filters = self.property("filters") or 0
         if filters & self.Filter.Files:
-            found = QFileDialog.getOpenFileName(self, self.property("label"), self._combo.currentText(),
-                                                ";;".join(self.property("nameFilters") or []))[0]
+            found = QFileDialog.getOpenFileName(
+                self, self.property("label"), self._combo.currentText(), ";;".join(self.property("nameFilters") or [])
+            )[0]
         else:
             found = QFileDialog.getExistingDirectory(self, self.property("label"), self._combo.currentText())
         if found:
@@ -76,7 +77,8 @@ class ctkPathLineEdit(QWidget):
     options = stored(int, "options", 0)
     settingKey = stored(str, "settingKey", "")
     showBrowseButton = Property(
-        bool, lambda self: not self._button.isHidden(), lambda self, value: self._button.setVisible(value))
+        bool, lambda self: not self._button.isHidden(), lambda self, value: self._button.setVisible(value)
+    )
     showHistoryButton = stored(bool, "showHistoryButton", True)
     minimumContentsLength = of_part(int, "_combo", "minimumContentsLength")
     sizeAdjustPolicy = of_part(int, "_combo", "sizeAdjustPolicy")

@@ -145,7 +145,8 @@ class ctkSliderWidget(QWidget):
     minimum = Property(float, lambda self: self._spin.minimum(), lambda self, value: self._set("minimum", value))
     maximum = Property(float, lambda self: self._spin.maximum(), lambda self, value: self._set("maximum", value))
     singleStep = Property(
-        float, lambda self: self._spin.singleStep(), lambda self, value: self._set("singleStep", value))
+        float, lambda self: self._spin.singleStep(), lambda self, value: self._set("singleStep", value)
+    )
     decimals = of_part(int, "_spin", "decimals")
     prefix = of_part(str, "_spin", "prefix")
     suffix = of_part(str, "_spin", "suffix")
@@ -153,7 +154,8 @@ class ctkSliderWidget(QWidget):
     tickInterval = of_part(float, "_slider", "tickInterval")
     tracking = of_part(bool, "_slider", "tracking")
     spinBoxVisible = Property(
-        bool, lambda self: not self._spin.isHidden(), lambda self, value: self._spin.setVisible(value))
+        bool, lambda self: not self._spin.isHidden(), lambda self, value: self._spin.setVisible(value)
+    )
     popupSlider = stored(bool, "popupSlider", False)
     synchronizeSiblings = stored(int, "synchronizeSiblings", 0)
     invertedAppearance = of_part(bool, "_slider", "invertedAppearance")
@@ -234,7 +236,8 @@ class ctkRangeWidget(QWidget):
     maximumValue = Property(float, lambda self: self._upper.value(), setMaximumValue)
     decimals = Property(int, lambda self: self._lower.decimals(), setDecimals)
     singleStep = Property(
-        float, lambda self: self._lower.singleStep(), lambda self, value: self._both("singleStep", value))
+        float, lambda self: self._lower.singleStep(), lambda self, value: self._both("singleStep", value)
+    )
     prefix = Property(str, lambda self: self._lower.prefix(), lambda self, value: self._both("prefix", value))
     suffix = Property(str, lambda self: self._lower.suffix(), lambda self, value: self._both("suffix", value))
     tracking = stored(bool, "tracking", True)

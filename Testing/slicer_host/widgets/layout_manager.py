@@ -122,8 +122,10 @@ class qSlicerLayoutManager(QObject):
             layout.setContentsMargins(0, 0, 0, 0)
             layout.setSpacing(2)
             for item in items:
-                place = [int(item.get(name, default)) for name, default in
-                         (("row", 0), ("column", 0), ("rowspan", 1), ("colspan", 1))]
+                place = [
+                    int(item.get(name, default))
+                    for name, default in (("row", 0), ("column", 0), ("rowspan", 1), ("colspan", 1))
+                ]
                 layout.addWidget(self._placed(item[0]), *place)
             return grid
         splitter = QSplitter(Qt.Orientation.Horizontal if kind == "horizontal" else Qt.Orientation.Vertical)

@@ -147,8 +147,9 @@ class qMRMLNodeComboBox(QWidget):
         if any(node.IsA(hidden) for hidden in self.property("hideChildNodeTypes")):
             return False
         asked = [(name, value) for kind, name, value in self._attributes if node.IsA(kind)]
-        return all(node.GetAttribute(name) is not None and value in (None, node.GetAttribute(name))
-                   for name, value in asked)
+        return all(
+            node.GetAttribute(name) is not None and value in (None, node.GetAttribute(name)) for name, value in asked
+        )
 
     def _node_modified(self, node: Any, event: str, data: Any) -> None:
         if self._is_shown(node) != (node in self._nodes):
@@ -294,5 +295,6 @@ class qMRMLNodeComboBox(QWidget):
         self.nodeAboutToBeEdited.emit(self._current)
 
     currentNodeID = Property(
-        str, lambda self: (self._current.GetID() or "") if self._current is not None else "", setCurrentNodeID)
+        str, lambda self: (self._current.GetID() or "") if self._current is not None else "", setCurrentNodeID
+    )
     currentNodeId = currentNodeID

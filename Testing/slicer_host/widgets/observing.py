@@ -16,8 +16,15 @@ class Observations:
     def __init__(self):
         self._made: list[tuple[Any, int]] = []
 
-    def add(self, subject: Any, event: Any, method: Callable[[Any, str, Any], None], *,
-            data: bool = False, priority: float = 0.0) -> None:
+    def add(
+        self,
+        subject: Any,
+        event: Any,
+        method: Callable[[Any, str, Any], None],
+        *,
+        data: bool = False,
+        priority: float = 0.0,
+    ) -> None:
         """Call the widget's method at an event; with ``data`` it also gets the event's VTK object."""
         reference = weakref.WeakMethod(method)
 

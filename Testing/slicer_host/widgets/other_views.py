@@ -55,8 +55,10 @@ class qMRMLThreeDView(RenderedView):
     def cameraNode(self) -> Any:
         """The camera node that looks into this view, or None."""
         scene = self._node.GetScene()
-        found = [scene.GetNthNodeByClass(index, "vtkMRMLCameraNode")
-                 for index in range(scene.GetNumberOfNodesByClass("vtkMRMLCameraNode"))]
+        found = [
+            scene.GetNthNodeByClass(index, "vtkMRMLCameraNode")
+            for index in range(scene.GetNumberOfNodesByClass("vtkMRMLCameraNode"))
+        ]
         return next((camera for camera in found if camera.GetLayoutName() == self._node.GetLayoutName()), None)
 
     def resetFocalPoint(self) -> None:
@@ -171,8 +173,10 @@ class qMRMLTableWidget(qMRMLWidget):
 def camera_for(node: Any) -> None:
     """Give a 3D view its camera node, as Slicer's cameras module does."""
     scene = node.GetScene()
-    found = [scene.GetNthNodeByClass(index, "vtkMRMLCameraNode")
-             for index in range(scene.GetNumberOfNodesByClass("vtkMRMLCameraNode"))]
+    found = [
+        scene.GetNthNodeByClass(index, "vtkMRMLCameraNode")
+        for index in range(scene.GetNumberOfNodesByClass("vtkMRMLCameraNode"))
+    ]
     if not any(camera.GetLayoutName() == node.GetLayoutName() for camera in found):
         camera = slicer.vtkMRMLCameraNode()
         camera.SetName(scene.GenerateUniqueName("Camera"))

@@ -10,6 +10,7 @@ from PySide6.QtCore import Property
 
 def stored(kind: Any, name: str, default: Any, changed: Callable[[Any], None] | None = None) -> Property:
     """A property that is only kept, in the attribute ``_name``; ``changed(widget)`` runs after it was set."""
+
     def read(widget: Any) -> Any:
         return widget.__dict__.get("_" + name, default)
 
@@ -23,6 +24,7 @@ def stored(kind: Any, name: str, default: Any, changed: Callable[[Any], None] | 
 
 def of_part(kind: Any, part: str, name: str) -> Property:
     """A property that is the one of an inner widget, kept in the attribute ``part``."""
+
     def read(widget: Any) -> Any:
         return getattr(widget, part).property(name)
 

@@ -112,8 +112,11 @@ class qMRMLSliceControllerWidget(qMRMLWidget):
         scene, group = self._logic.GetMRMLScene(), self._logic.GetSliceNode().GetViewGroup()
         logics = self._logic.GetMRMLApplicationLogic().GetSliceLogics()
         found = [logics.GetItemAsObject(index) for index in range(logics.GetNumberOfItems())]
-        return [item.GetSliceCompositeNode() for item in found
-                if scene is item.GetMRMLScene() and item.GetSliceNode().GetViewGroup() == group]
+        return [
+            item.GetSliceCompositeNode()
+            for item in found
+            if scene is item.GetMRMLScene() and item.GetSliceNode().GetViewGroup() == group
+        ]
 
     def fitSliceToBackground(self) -> None:
         """Show all of the background volume."""
@@ -181,7 +184,6 @@ class qMRMLSliceWidget(qMRMLWidget):
         """What handles the mouse."""
         return self._view.interactorStyle()
 
-
     def fitSliceToBackground(self) -> None:
         """Show all of the background volume."""
         self._logic.FitSliceToBackground()
@@ -202,6 +204,9 @@ class qMRMLSliceWidget(qMRMLWidget):
         return getattr(self.mrmlSliceNode(), name)()
 
     sliceViewName = Property(str, lambda self: self._of_node("GetLayoutName"))
-    sliceViewLabel = Property(str, lambda self: self._of_node("GetLayoutLabel"),
-                              lambda self, value: self.mrmlSliceNode().SetLayoutLabel(value))
+    sliceViewLabel = Property(
+        str,
+        lambda self: self._of_node("GetLayoutLabel"),
+        lambda self, value: self.mrmlSliceNode().SetLayoutLabel(value),
+    )
     sliceOrientation = Property(str, lambda self: self._of_node("GetOrientation"), setSliceOrientation)

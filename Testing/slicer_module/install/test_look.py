@@ -162,9 +162,7 @@ def test_torch_for_the_cpu_beside_a_gpu_can_be_used_and_is_said(full_environment
 
 
 @pytest.mark.parametrize("usable", [True, False])
-def test_torch_for_cuda_beside_a_gpu(
-    full_environment, make_slicers, look_at, gpu, torch_code, usable, kernel_wheels
-):
+def test_torch_for_cuda_beside_a_gpu(full_environment, make_slicers, look_at, gpu, torch_code, usable, kernel_wheels):
     full_environment.put(*kernel_wheels(13))
     (full_environment.site / "torch" / "__init__.py").write_text(torch_code("13.0", usable))
     found = look_at(make_slicers(full_environment))

@@ -10,6 +10,8 @@ import numpy as np
 import pytest
 
 CHILD = Path(__file__).with_name("child.py")
+
+
 @pytest.fixture(scope="session")
 def python() -> Path:
     """What runs background processes here."""

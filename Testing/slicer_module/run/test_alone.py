@@ -23,7 +23,9 @@ before = set(sys.modules)
 begun = time.perf_counter()
 host.modules.load({str(ROOT / "CTSuperResolution" / "CTSuperResolution.py")!r})
 """
-IMPORT = START + """
+IMPORT = (
+    START
+    + """
 seconds = time.perf_counter() - begun
 loaded = {name.partition(".")[0] for name in set(sys.modules) - before}
 print(sorted(loaded - set(sys.stdlib_module_names)))
@@ -31,7 +33,10 @@ host.modules.module("CTSuperResolution").widgetRepresentation()
 print(sorted({"torch", "diffusers", "gsplat", "scipy", "SimpleITK", "matplotlib", "pydicom"} & set(sys.modules)))
 print(seconds)
 """
-CRASH = START + f"""
+)
+CRASH = (
+    START
+    + f"""
 import slicer
 slicer.util.selectModule("CTSuperResolution")
 from pathlib import Path
@@ -45,7 +50,8 @@ runner.library_command = lambda python, *a: Command(
     str(python), ("-u", child, "works until cancelled", a[a.index("--job") + 1]), environment_for(python))
 panel = slicer.util.getModuleWidget("CTSuperResolution")
 state = panel.logic.getParameterNode()
-state.inputVolume = slicer.util.addVolumeFromArray(np.random.default_rng(0).integers(-900, 900, (10, 12, 14)).astype("i2"))
+voxels = np.random.default_rng(0).integers(-900, 900, (10, 12, 14)).astype("i2")
+state.inputVolume = slicer.util.addVolumeFromArray(voxels)
 panel.panel.refresh()
 panel.ui.applyButton.click()
 while panel.logic.runner.progress.stage != "fit":
@@ -53,7 +59,8 @@ while panel.logic.runner.progress.stage != "fit":
     time.sleep(0.01)
 print(panel.logic.runner._folder.path, panel.logic.runner._process._process.processId(), flush=True)
 time.sleep(60)
-"""  # noqa: E501
+"""
+)
 
 
 @pytest.fixture(autouse=True)

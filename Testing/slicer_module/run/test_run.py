@@ -129,7 +129,7 @@ def test_declining_to_install_runs_nothing(panel, scan, finish, job_folders, mon
 
 
 def test_a_second_job_is_refused_kindly(panel, scan, child, finish, wait_until):
-    from CTSuperResolutionLib.job.errors import JobError
+    from CTSuperResolutionLib.errors import JobError
 
     child("works until cancelled")
     panel.ui.applyButton.click()

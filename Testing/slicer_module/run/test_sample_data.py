@@ -11,7 +11,7 @@ from CTSuperResolutionLib.phantom import thorax
 
 def test_the_phantom_is_a_scan_that_the_method_understands(slicer):
     """As the library's own simulation of a scanner gives it, and where that puts it."""
-    from CTSuperResolutionLib.simulation import degrade
+    from CTSuperResolutionLib.degradation.simulation import degrade
 
     node = sample_data.load_phantom(shape=(10, 12, 16), spacing=12.0)
     expected = degrade(thorax(shape=(20, 24, 32), spacing=6.0), (2, 2, 2), blur=0.5)

@@ -1,0 +1,106 @@
+"""Who competes: a backend on a device, doing what a case asks for."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+import torch
+
+from CTSuperResolutionLib.bench.cases import Case
+from CTSuperResolutionLib.bench.scenes import VIEW, make_field, make_geometry, make_grid
+from CTSuperResolutionLib.bench.timing import stopwatch
+from CTSuperResolutionLib.errors import JobError
+from CTSuperResolutionLib.gaussians.backends import reference
+from CTSuperResolutionLib.gaussians.backends.choice import Backend, choose_backend
+
+if TYPE_CHECKING:
+    from CTSuperResolutionLib.bench.steps import Stepping
+
+
+def find_backends(names: tuple[str, ...], device: torch.device) -> tuple[dict[str, Backend], list[str]]:
+    """The backends of these names, and why those are missing that a device would have.
+
+    Args:
+        names: of BACKENDS. Without any, those made for the device.
+        device: where torch and CUDA kernels run; the CPU library runs on the CPU.
+
+    Raises:
+        JobError: one that was named does not work here.
+    """
+    found, missing = {}, []
+    for name in names or ("torch", "cuda" if device.type == "cuda" else "native"):
+        backend = find_backend(name, device)
+        if backend.name == name:
+            found[name] = backend
+        elif names:
+            why, others = backend.why.rstrip("."), ",".join(n for n in names if n != name) or "torch"
+            raise JobError(f"The backend {name} does not work here ({why}); use --backends {others}.")
+        else:
+            missing.append(backend.why)
+    return found, missing
+
+
+def find_backend(name: str, device: torch.device) -> Backend:
+    """The backend of that name; plain torch, with the reason why, where it does not work."""
+    if name == "torch":
+        return Backend("torch", "Plain torch draws the Gaussians.", reference)
+    if name == "cuda" and device.type != "cuda":
+        return Backend("torch", "The benchmark runs on the CPU.", reference)
+    return choose_backend(device_of(name, device))
+
+
+def device_of(backend: str, device: torch.device) -> torch.device:
+    """Where a backend runs when the benchmark runs on a device."""
+    return torch.device("cpu") if backend == "native" else device
+
+
+@dataclass
+class Drawing:
+    """A backend that draws a case's field and takes the gradients back to it, over and over.
+
+    Args:
+        case: rasterize or voxelize.
+        backend: which draws.
+        device: where.
+    """
+
+    case: Case
+    backend: Backend
+    device: torch.device
+
+    def __post_init__(self) -> None:
+        self.field = make_field(self.case, self.device)
+        draw, frame = self._draw(), self._frame()
+        self._forward: Callable[[], torch.Tensor] = lambda: draw(*self.field, *frame)
+        generator = torch.Generator().manual_seed(1)
+        shape = (self.case.size,) * (3 if self.case.op == "voxelize" else 2)
+        self._gradient = torch.randn(shape, generator=generator).to(self.device)
+        self._watch = stopwatch(self.device)
+
+    def turn(self) -> tuple[float, ...]:
+        """Forward and backward once; the milliseconds of each."""
+        for parameter in self.field:
+            parameter.grad = None
+        self._watch.start()
+        drawn = self._forward()
+        self._watch.mark()
+        drawn.backward(self._gradient)
+        self._watch.mark()
+        return self._watch.laps()
+
+    def _draw(self) -> Callable[..., torch.Tensor]:
+        return self.backend.kernels.voxelize if self.case.op == "voxelize" else self.backend.kernels.rasterize
+
+    def _frame(self) -> tuple:
+        return (make_grid(self.case),) if self.case.op == "voxelize" else (make_geometry(self.case), VIEW)
+
+
+def contender(case: Case, backend: Backend, device: torch.device) -> Drawing | Stepping:
+    """Whatever does a case's work."""
+    if case.op == "step":
+        from CTSuperResolutionLib.bench.steps import Stepping  # drawing alone needs fewer packages than the fit
+
+        return Stepping(case, backend, device)
+    return Drawing(case, backend, device)

@@ -1,0 +1,1 @@
+"""How a scanner blurs and samples, and what follows from that: A, A†, noise, data consistency, simulation."""

@@ -1,0 +1,1 @@
+"""Training a prior: images, targets, loop."""

@@ -1,0 +1,139 @@
+"""How a job is stopped from outside, within two seconds, whatever it is doing."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import select
+import signal
+import socket
+import threading
+import time
+from collections.abc import Callable
+
+from CTSuperResolutionLib.errors import Cancelled
+from CTSuperResolutionLib.job import process
+
+# SIGBREAK is Windows' Ctrl-Break, SIGHUP a closed terminal.
+SIGNALS = tuple(getattr(signal, name) for name in ("SIGINT", "SIGTERM", "SIGHUP", "SIGBREAK") if hasattr(signal, name))
+STDIN = 0
+
+
+class Cancellation:
+    """A request to stop, from a ``cancel`` line on stdin, a signal, or the end of who started this process.
+
+    The work asks :attr:`requested` often and ends by itself. Where it does not within ``grace`` seconds (it may be
+    loading a large library, or deep in one long operation), the watching thread cleans up, says the last words and
+    ends the process.
+
+    Args:
+        grace: seconds that the work has to end by itself.
+        interval: seconds between two looks at stdin and the parent.
+    """
+
+    def __init__(self, *, grace: float = 0.8, interval: float = 0.1) -> None:
+        self.requested = False
+        self.message = ""
+        self._grace = grace
+        self._interval = interval
+        self._since = 0.0
+        self._closed = False
+        self._lock = threading.Lock()
+        self._on_kill: list[Callable[[], None]] = []
+
+    def request(self, reason: str) -> None:
+        """Ask the work to stop. Nothing happens when that was asked before or the work is :meth:`closed <close>`."""
+        with self._lock:
+            if not self.requested and not self._closed:
+                self._since = time.monotonic()
+                self.message = f"Cancelled: {reason}."
+                self.requested = True
+
+    def close(self) -> None:
+        """From here on it is too late to stop.
+
+        Raises:
+            Cancelled: it was asked before.
+        """
+        with self._lock:
+            if self.requested:
+                raise Cancelled(self.message)
+            self._closed = True
+
+    def on_kill(self, action: Callable[[], None]) -> None:
+        """Have something done, by another thread, before the process is ended; the last one added comes first."""
+        self._on_kill.append(action)
+
+    @contextlib.contextmanager
+    def watching(self, *, stdin: bool, output: int | None = None):  # noqa: ANN201 - a context manager
+        """Watch signals, the parent, and perhaps stdin and who reads the output, until the block ends.
+
+        Args:
+            stdin: look for a ``cancel`` line there. The end of stdin stops nothing: it may be /dev/null.
+            output: descriptor of a pipe; nobody reading it any more is taken as the parent's end.
+        """
+        bell, ring = socket.socketpair()
+        for end in (bell, ring):
+            end.setblocking(False)
+        # Python runs handlers between bytecodes of the main thread, which may be minutes away; C rings this at once.
+        # Before the handlers, which do nothing: a signal that comes between the two would be lost.
+        previous_wakeup = signal.set_wakeup_fd(ring.fileno(), warn_on_full_buffer=False)
+        previous = {n: signal.signal(n, self._on_signal) for n in SIGNALS if signal.getsignal(n) != signal.SIG_IGN}
+        stopped = threading.Event()
+        alive = (lambda: True) if process.outlives_its_parent() else process.parent_watch()
+        arguments = (bell, stopped, alive, STDIN if stdin else None, output)
+        thread = threading.Thread(target=self._watch, args=arguments, name="cancellation", daemon=True)
+        thread.start()
+        try:
+            yield self
+        finally:
+            stopped.set()
+            signal.set_wakeup_fd(previous_wakeup)
+            if not self.requested:
+                # Otherwise the process is about to end, and who pressed Ctrl-C twice must not break into its tidying.
+                for number, handler in previous.items():
+                    signal.signal(number, handler)
+            ring.close()
+            thread.join()
+            bell.close()
+
+    def _on_signal(self, number: int, frame: object) -> None:
+        """The watching thread has been told already; the handler is here so that Python does not do its default."""
+
+    def _watch(
+        self,
+        bell: socket.socket,
+        stopped: threading.Event,
+        parent_alive: Callable[[], bool],
+        stdin: int | None,
+        output: int | None,
+    ) -> None:
+        line = b""
+        while not stopped.is_set():
+            with contextlib.suppress(OSError):
+                if select.select([bell], [], [], self._interval)[0]:
+                    for number in bell.recv(64):
+                        if number in SIGNALS:
+                            self.request(f"stopped by {signal.Signals(number).name}")
+            if stdin is not None:
+                read = process.read_available(stdin)
+                *lines, line = (line + (b"\n" if read is None else read)).split(b"\n")
+                if b"cancel" in (text.strip() for text in lines):
+                    self.request("asked for on stdin")
+                stdin = None if read is None else stdin
+            if not parent_alive() or (output is not None and process.reader_gone(output)):
+                self.request("the program that started it has ended")
+            if self.requested and time.monotonic() - self._since > self._grace:
+                self._kill()
+
+    def _kill(self) -> None:
+        def act() -> None:
+            for action in reversed(self._on_kill):
+                with contextlib.suppress(Exception):
+                    action()
+
+        # In a thread of its own: a full pipe that nobody reads would otherwise hold up the end.
+        last = threading.Thread(target=act, daemon=True)
+        last.start()
+        last.join(0.4)
+        os._exit(Cancelled.exit_code)

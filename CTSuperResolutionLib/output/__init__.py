@@ -1,0 +1,1 @@
+"""What a job leaves: its folder, its report, its picture."""

@@ -1,0 +1,292 @@
+"""What a job writes, and where it is put together, so that a folder gets all of it or nothing."""
+
+from __future__ import annotations
+
+import contextlib
+import errno
+import json
+import os
+import platform
+import shutil
+import subprocess
+import sys
+import tempfile
+from collections.abc import Iterable
+from dataclasses import asdict
+from pathlib import Path
+from types import TracebackType
+from typing import TYPE_CHECKING, Any
+
+from CTSuperResolutionLib import __version__
+from CTSuperResolutionLib.errors import JobError
+from CTSuperResolutionLib.job.events import Progress
+from CTSuperResolutionLib.job.job import JobSpec
+from CTSuperResolutionLib.job.priors import prior_name
+
+if TYPE_CHECKING:
+    from CTSuperResolutionLib.pipeline import Result
+    from CTSuperResolutionLib.volume.volume import Volume
+
+NOT_FOR_DIAGNOSIS = "Made by CTSuperResolution for research; not for diagnosis."
+SUMMARY = "result.json"  # put in place last: where it is, the rest is
+UNCERTAINTY = "uncertainty.nrrd"  # where there were several samples
+RESULTS = ("sr.nrrd", "cubic.nrrd", UNCERTAINTY, "compare.png", SUMMARY)
+PREFIX = ".ctsr-"
+
+# Waits for the end of the process that writes to its stdin. One that ended well says so; after a crash or kill, the
+# scan it was working on must not stay behind.
+_JANITOR = """
+import os, shutil, sys
+staging, *created = sys.argv[1:]
+if sys.stdin.buffer.read() != b"done":
+    shutil.rmtree(staging, ignore_errors=True)
+    for folder in created:
+        try:
+            os.rmdir(folder)
+        except OSError:
+            break
+"""
+
+
+class OutputFolder:
+    """A folder that results go to, by way of a private staging folder (mode 0700) inside it.
+
+    As a context manager: made on entry; on exit, what was not published is removed, with the folders that were made
+    for it. The same happens when the process is killed or crashes.
+
+    Args:
+        path: the folder; made when it is not there yet.
+
+    Raises:
+        JobError: on entry, where the folder cannot be made or written to.
+    """
+
+    def __init__(self, path: Path | str) -> None:
+        self.path = Path(path)
+        self.staging = self.path
+        self._created: list[Path] = []  # innermost first
+        self._obsolete: list[str] = []
+        self._janitor: subprocess.Popen | None = None
+
+    def __enter__(self) -> OutputFolder:
+        try:
+            self._make()
+            self.staging = Path(tempfile.mkdtemp(prefix=PREFIX, dir=self.path))
+        except OSError as error:
+            self._remove_created()
+            reason = error.strerror or type(error).__name__
+            raise JobError(f"The output folder {self.path} cannot be written ({reason}); choose another one.") from None
+        self._janitor = _start_janitor(self.staging, self._created)
+        return self
+
+    def __exit__(self, kind: type | None, error: BaseException | None, trace: TracebackType | None) -> None:
+        self.discard()
+        if self._janitor is not None:
+            with contextlib.suppress(OSError, subprocess.SubprocessError):
+                self._janitor.communicate(b"done", timeout=5)
+
+    def require_replaceable(self, names: Iterable[str], source: Path | str) -> None:
+        """Check, before long work, that putting files of those names in place would destroy nothing but older ones.
+
+        Args:
+            names: the files to come.
+            source: what they are made from, which must stay.
+
+        Raises:
+            JobError: one is there and is the source, or not a regular file.
+        """
+        for target in (self.path / name for name in names):
+            if not target.exists():
+                continue
+            if Path(source).exists() and target.samefile(source):
+                raise JobError(f"The result {target} would replace the input; choose another output.")
+            if not target.is_file():
+                raise JobError(
+                    f"The result {target} cannot be written, for something that is no file has its name; move that "
+                    "or choose another output."
+                )
+
+    def file(self, name: str) -> Path:
+        """Where to write the result of that name."""
+        return self.staging / name
+
+    def drop(self, name: str) -> None:
+        """Take an older file of that name away when the new ones are put in place."""
+        self._obsolete.append(name)
+
+    def require_space(self, needed: int) -> None:
+        """Check, before long work, that the results will find room.
+
+        Raises:
+            JobError: less than ``needed`` bytes are free.
+        """
+        free = shutil.disk_usage(self.staging).free
+        if free < needed:
+            raise JobError(
+                f"The output folder {self.path} has {free / 1e6:.0f} MB free and the results may take "
+                f"{needed / 1e6:.0f} MB; free some space or choose another folder."
+            )
+
+    def publish(self) -> dict[str, Path]:
+        """Put all files of the staging folder in place, over older ones of their names, and return where they are.
+
+        Older files that were to be dropped go.
+
+        Raises:
+            JobError: one could not be put in place; then the older ones are as they were.
+        """
+        names = sorted((entry.name for entry in self.staging.iterdir()), key=lambda name: (name == SUMMARY, name))
+        older = Path(tempfile.mkdtemp(prefix="older-", dir=self.staging))
+        done: list[str] = []
+        try:
+            for name in (*self._obsolete, *names):
+                if (self.path / name).is_dir():  # made since the work began; all in it would go
+                    raise IsADirectoryError(errno.EISDIR, os.strerror(errno.EISDIR))
+                done.append(name)
+                with contextlib.suppress(FileNotFoundError):
+                    os.replace(self.path / name, older / name)
+                if name in names:
+                    os.replace(self.staging / name, self.path / name)
+        except OSError as error:
+            self._roll_back(done, older)
+            raise JobError(
+                f"{self.path / name} cannot be replaced ({error.strerror}); close it where it is open."
+            ) from None
+        self._created.clear()
+        return {name: self.path / name for name in names}
+
+    def discard(self) -> None:
+        """Remove the staging folder, and the output folder if it was made for this. Safe to call from any thread."""
+        # Another thread may still be writing into it.
+        for _ in range(3):
+            if self.staging != self.path and self.staging.exists():
+                shutil.rmtree(self.staging, ignore_errors=True)
+        self._remove_created()
+
+    def _make(self) -> None:
+        missing = [folder for folder in (self.path, *self.path.parents) if not folder.exists()]
+        for folder in reversed(missing):
+            folder.mkdir(exist_ok=True)
+            self._created.insert(0, folder)
+
+    def _remove_created(self) -> None:
+        for folder in self._created:
+            with contextlib.suppress(OSError):
+                folder.rmdir()
+
+    def _roll_back(self, names: list[str], older: Path) -> None:
+        for name in names:
+            with contextlib.suppress(OSError):
+                if not (self.staging / name).exists():
+                    os.replace(self.path / name, self.staging / name)
+            with contextlib.suppress(OSError):
+                os.replace(older / name, self.path / name)
+
+
+def write_results(
+    folder: OutputFolder,
+    scan: Volume,
+    result: Result,
+    spec: JobSpec,
+    progress: Progress,
+    *,
+    extra: dict[str, Any],
+) -> dict[str, Any]:
+    """Write sr.nrrd, cubic.nrrd, compare.png and result.json into the staging folder, and uncertainty.nrrd if known.
+
+    What an earlier run left and this one does not make is dropped from the folder.
+
+    Args:
+        folder: where to.
+        scan: the region that was worked on.
+        result: what came of it.
+        spec: what was asked for.
+        progress: told of this stage; its record of the stages goes into the report.
+        extra: entries to add to the report.
+
+    Returns:
+        The report, as it stands in result.json.
+    """
+    from CTSuperResolutionLib.output.comparison_figure import compare_figure
+    from CTSuperResolutionLib.volume.writing import write_volume
+
+    # An uncertainty is mostly of a few HU: not rounded to whole ones.
+    volumes = [("sr", result.sr, True), ("cubic", result.cubic, True)]
+    if result.uncertainty is not None:
+        volumes.append((Path(UNCERTAINTY).stem, result.uncertainty, False))
+    progress.stage("write", len(volumes) + 1)
+    report = _report(scan, result, spec) | extra
+    note = {"CTSR_note": NOT_FOR_DIAGNOSIS, "CTSR_job": json.dumps(report["job"])}
+    for name, volume, integer in volumes:
+        write_volume(volume, folder.file(f"{name}.nrrd"), integer=integer, metadata={**note, "CTSR_volume": name})
+        progress.advance()
+    title = f"CT super-resolution, {' x '.join(map(str, report['scale']))} (z, y, x), preset {spec.preset}"
+    caption = f"Prior {report['job']['prior']}, seed {spec.seed}, CTSuperResolution {__version__}."
+    compare_figure(scan, result.cubic, result.sr, folder.file("compare.png"), title=title, caption=caption)
+    progress.advance()
+    files = [*sorted(entry.name for entry in folder.staging.iterdir()), SUMMARY]
+    for name in _earlier_files(folder.path):
+        if name not in files:
+            folder.drop(name)
+    stages = progress.stages()
+    report |= {
+        "files": files,
+        "stages": stages,
+        "seconds": round(sum(stage["seconds"] for stage in stages.values()), 3),
+        "peak_mb": max((stage["peak_mb"] for stage in stages.values()), default=None),
+    }
+    folder.file(SUMMARY).write_text(json.dumps(report, indent=2, ensure_ascii=False) + "\n", encoding="utf-8")
+    return report
+
+
+def _earlier_files(folder: Path) -> list[str]:
+    """Names of the results that an earlier run left in a folder, as far as its result.json lists them."""
+    try:
+        listed = json.loads((folder / SUMMARY).read_text(encoding="utf-8"))["files"]
+        return [name for name in RESULTS if name in listed]
+    except (OSError, ValueError, KeyError, TypeError):
+        return []
+
+
+def _report(scan: Volume, result: Result, spec: JobSpec) -> dict[str, Any]:
+    from CTSuperResolutionLib import machine
+
+    def grid(volume: Volume) -> dict[str, Any]:
+        return {
+            "shape": list(volume.shape),
+            "spacing_mm": list(volume.spacing),
+            "origin_mm": list(volume.origin),
+            "direction": list(volume.direction),
+        }
+
+    # Names, not paths: a result is handed on more often than the folders around it should be.
+    name = Path(os.path.abspath(spec.input)).name  # of "." as well
+    job = spec.to_dict() | {"input": name, "prior": prior_name(spec.prior)}
+    del job["output"]
+    return {
+        "note": NOT_FOR_DIAGNOSIS,
+        "versions": machine.versions(),
+        "platform": platform.platform(),
+        "job": job,
+        "seed": spec.seed,
+        "parameters": asdict(spec.parameters),
+        "input": grid(scan),
+        "output": grid(result.sr),
+        **result.report,
+    }
+
+
+def _start_janitor(staging: Path, created: list[Path]) -> subprocess.Popen | None:
+    """A small process, out of reach of this one's signals, that cleans up where this one cannot any more."""
+    paths = [str(path.resolve()) for path in (staging, *created)]
+    detached = {"creationflags": 0x00000208} if os.name == "nt" else {"start_new_session": True}  # no window, own group
+    try:
+        return subprocess.Popen(
+            [sys.executable, "-S", "-c", _JANITOR, *paths],
+            stdin=subprocess.PIPE,
+            stdout=subprocess.DEVNULL,
+            stderr=subprocess.DEVNULL,
+            **detached,
+        )
+    except OSError:
+        return None  # staging is then left behind by a crash, and by nothing else

@@ -1,0 +1,66 @@
+"""The way of one job, the same for every command that super-resolves: read, check, work, write, publish."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import TYPE_CHECKING, Any
+
+from CTSuperResolutionLib.job.events import Reporter
+from CTSuperResolutionLib.job.job import JobSpec
+from CTSuperResolutionLib.output.folder import RESULTS, OutputFolder, write_results
+
+if TYPE_CHECKING:
+    from CTSuperResolutionLib.pipeline import Result
+    from CTSuperResolutionLib.volume.volume import Volume
+
+
+def super_resolve_into(
+    spec: JobSpec,
+    progress: Reporter,
+    load: Callable[[OutputFolder], Volume],
+    score: Callable[[Result], dict[str, Any]] = lambda result: {},
+) -> dict[str, Any]:
+    """Do a job from its scan to the files in its output folder.
+
+    Args:
+        spec: the job.
+        progress: told of every stage.
+        load: brings the whole scan; may write files of its own to go with the results.
+        score: looks at the result and returns what to add to the report.
+
+    Returns:
+        What the final event says: ``files`` by name, ``shape`` and ``spacing_mm`` (z, y, x), and ``report``.
+
+    Raises:
+        JobError, Cancelled: and then nothing is left behind.
+    """
+    folder = OutputFolder(spec.output)
+    progress.cancellation.on_kill(folder.discard)
+    with folder:
+        folder.require_replaceable(RESULTS, spec.input)
+        progress.stage("load", 2)
+        scan = load(folder)
+        progress.advance()
+        # Imported here and not above: the command line must watch for cancelling before torch is loaded.
+        from CTSuperResolutionLib import pipeline
+        from CTSuperResolutionLib.planning.requirements import job_needs
+
+        needs = job_needs(spec, scan.shape, scan.spacing)
+        needs.require_memory(spec)
+        folder.require_space(needs.disk)
+        if spec.roi is not None:
+            scan = scan.crop(spec.region(scan.shape))
+        progress.advance()
+        progress.plan({"write": needs.write_seconds})
+
+        result = pipeline.super_resolve(scan, spec, progress=progress)
+
+        report = write_results(folder, scan, result, spec, progress, extra=score(result))
+        progress.cancellation.close()
+        files = folder.publish()
+    return {
+        "files": {name: str(path.resolve()) for name, path in files.items()},
+        "shape": list(result.sr.shape),
+        "spacing_mm": list(result.sr.spacing),
+        "report": report,
+    }

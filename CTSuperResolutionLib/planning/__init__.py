@@ -1,0 +1,1 @@
+"""What a job will need, before any of it is done."""

@@ -1,0 +1,1 @@
+"""The stages of the pipeline that are more than one call."""

@@ -1,0 +1,161 @@
+"""The shipped prior's network against the same sums in numpy, and what its docstring says it sees."""
+
+import math
+
+import numpy as np
+import pytest
+import scipy.signal
+import torch
+
+from CTSuperResolutionLib.diffusion.networks.residual_denoiser import ResidualDenoiser
+from CTSuperResolutionLib.diffusion.prior import Prior, save_prior
+
+
+def trained(**sizes: int) -> ResidualDenoiser:
+    """A network none of whose weights is zero, in float64."""
+    torch.manual_seed(0)
+    network = ResidualDenoiser(**sizes).double().eval().requires_grad_(False)
+    for values in network.parameters():
+        torch.nn.init.normal_(values, std=0.2)
+    return network
+
+
+def factors(*each: tuple[float, float]) -> torch.Tensor:
+    return torch.tensor(each, dtype=torch.float64)
+
+
+def images(*shape: int) -> torch.Tensor:
+    return torch.randn(*shape, generator=torch.Generator().manual_seed(1), dtype=torch.float64)
+
+
+def convolved(features: np.ndarray, weights: dict[str, np.ndarray], name: str) -> np.ndarray:
+    filters, bias = weights[f"{name}.weight"], weights[f"{name}.bias"]
+    planes = [
+        sum(scipy.signal.correlate2d(channel, f, mode="same") for channel, f in zip(features, row, strict=True))
+        for row in filters
+    ]
+    return np.stack(planes) + bias[:, None, None]
+
+
+def by_the_formulas(network: ResidualDenoiser, image: np.ndarray, step: int, factors: tuple) -> np.ndarray:
+    """One image (v, u): patches to channels, residual blocks that step and coarseness modulate, channels to patches."""
+    weights = {name: values.numpy() for name, values in network.state_dict().items()}
+    channels, patch = network.config.channels, network.config.patch
+    frequencies = 10000.0 ** (-np.arange(channels // 2) / (channels // 2))
+    time = np.concatenate([np.cos(step * frequencies), np.sin(step * frequencies)])
+
+    def perceptron(values: np.ndarray, first: str, second: str) -> np.ndarray:
+        hidden = weights[f"{first}.weight"] @ values + weights[f"{first}.bias"]
+        return weights[f"{second}.weight"] @ (hidden / (1 + np.exp(-hidden))) + weights[f"{second}.bias"]
+
+    condition = perceptron(time, "embedding.linear_1", "embedding.linear_2")
+    condition = condition + perceptron(np.log2(factors), "coarseness.0", "coarseness.2")
+    patches = np.stack([image[i::patch, j::patch] for i in range(patch) for j in range(patch)])
+    features = convolved(patches, weights, "conv_in")
+    for k in range(network.config.blocks):
+        film = weights[f"body.{k}.film.weight"] @ condition + weights[f"body.{k}.film.bias"]
+        scale, shift = film[:channels, None, None], film[channels:, None, None]
+        inner = convolved(features, weights, f"body.{k}.first") * (1 + scale) + shift
+        features = features + convolved(np.maximum(inner, 0), weights, f"body.{k}.second")
+    answer = np.empty_like(image)
+    for channel, plane in enumerate(convolved(features, weights, "conv_out")):
+        answer[channel // patch :: patch, channel % patch :: patch] = plane
+    return answer
+
+
+@pytest.mark.parametrize(("patch", "blocks", "shape"), [(2, 2, (6, 34)), (1, 1, (5, 7)), (4, 1, (8, 4))])
+def test_it_is_the_sum_that_the_docstring_describes(patch, blocks, shape):
+    network, x = trained(channels=6, blocks=blocks, patch=patch), images(2, 1, *shape)
+    told = ((4, 1), (2.5, 3))
+    answers = network(x, torch.tensor([3, 750]), factors(*told)).sample
+    for image, answer, step, factor in zip(x, answers, (3, 750), told, strict=True):
+        expected = by_the_formulas(network, image[0].numpy(), step, factor)
+        # diffusers embeds the step in single precision
+        np.testing.assert_allclose(answer[0], expected, rtol=1e-3, atol=1e-4 * np.abs(expected).max())
+
+
+@pytest.mark.parametrize(("patch", "blocks"), [(2, 1), (2, 3), (3, 1), (1, 2)])
+def test_a_pixel_sees_so_many_patches_and_no_more(patch, blocks):
+    """Which pixels an answer depends on, by autograd; the ones next to the border of that square too."""
+    network, reach = trained(channels=8, blocks=blocks, patch=patch), 2 * blocks + 2
+    middle, side = reach + 3, 2 * reach + 7
+    x = images(4, 1, side * patch, side * patch).requires_grad_()
+    answer = network(x, torch.full((4,), 20), factors((4, 4)).expand(4, 2)).sample
+    answer[..., middle * patch, middle * patch].sum().backward()
+    seen = x.grad.abs().sum((0, 1)) > 0
+    patches = seen.reshape(side, patch, side, patch).any(3).any(1).nonzero()
+    assert patches.amin(0).tolist() == [middle - reach] * 2
+    assert patches.amax(0).tolist() == [middle + reach] * 2
+
+
+@pytest.mark.parametrize("moved", [(1, 0), (2, 3)])
+def test_a_moved_image_gives_the_moved_answer(moved):
+    patch, blocks = 2, 2
+    network, x = trained(channels=8, blocks=blocks, patch=patch), images(1, 1, 48, 56)
+    by = tuple(patch * m for m in moved)
+    steps, border = torch.tensor([100]), patch * (2 * blocks + 2) + max(by)
+    inside = (..., slice(border, -border), slice(border, -border))
+    told = factors((2, 4))
+    expected = network(x, steps, told).sample.roll(by, (-2, -1))[inside]
+    found = network(x.roll(by, (-2, -1)), steps, told).sample[inside]
+    torch.testing.assert_close(found, expected, rtol=1e-9, atol=1e-9)
+
+
+def test_the_middle_of_an_image_does_not_depend_on_its_size():
+    network, x, steps = trained(channels=8, blocks=1, patch=2), images(1, 1, 60, 44), torch.tensor([0])
+    told = factors((8, 8))
+    part, whole = network(x[..., 10:50, 6:40], steps, told).sample, network(x, steps, told).sample
+    torch.testing.assert_close(part[..., 8:-8, 8:-8], whole[..., 18:42, 14:32], rtol=1e-9, atol=1e-9)
+
+
+def test_training_starts_from_no_answer_and_from_contrasts():
+    torch.manual_seed(0)
+    network, x = ResidualDenoiser(), torch.randn(2, 1, 16, 20)
+    answer = network(x, torch.tensor([0, 500]), torch.tensor([[4.0, 4.0], [1.0, 8.0]])).sample
+    assert answer.shape == x.shape and not answer.any()
+    (answer - x).square().mean().backward()
+    assert network.conv_out.weight.grad.abs().max() > 1e-3  # and yet it can learn
+    contrasts, others = network.conv_in.weight[:42], network.conv_in.weight[42:]
+    assert (contrasts.std() / others.std()).item() == pytest.approx(10, rel=0.1)
+    features = network.conv_in(torch.full((1, 4, 8, 8), 0.7))[0, :, 4, 4]
+    assert features[:42].abs().max() < 1e-5 < 1e-3 < features[42:].abs().max()
+
+
+@pytest.mark.parametrize("sizes", [{"channels": 8, "blocks": 1, "patch": 1}, {"channels": 6, "blocks": 2, "patch": 4}])
+def test_written_and_read_back_it_is_the_same_but_for_half_precision(tmp_path, sizes):
+    network = trained(**sizes).float()
+    before = {name: values.clone() for name, values in network.state_dict().items()}
+    save_prior(network, tmp_path, card={})
+    assert all(torch.equal(before[name], values) for name, values in network.state_dict().items())
+    prior = Prior.load(tmp_path)
+    assert dict(prior.network.config).items() >= sizes.items() and prior.multiple == sizes["patch"]
+    for name, values in prior.network.state_dict().items():
+        assert torch.equal(values, torch.from_numpy(before[name].numpy().astype(np.float16).astype(np.float32)))
+    x = images(2, 1, 24, 16).float()
+    answer, steps = prior.at((1, 1)).predict_noise(x, 30), torch.tensor([30, 30])
+    expected = network(x, steps, torch.ones(2, 2)).sample
+    torch.testing.assert_close(answer, expected, rtol=0, atol=5e-3 * expected.abs().max().item())
+
+
+@pytest.mark.parametrize("shape", [(15, 18), (1, 1), (31, 33)])
+def test_as_a_prior_it_takes_images_of_any_size(tmp_path, shape):
+    """What is missing to whole patches repeats the last row and column."""
+    save_prior(trained(channels=8, blocks=1, patch=4).half().float(), tmp_path, card={})
+    prior, x = Prior.load(tmp_path), images(2, 1, *shape).float()
+    rows, columns = (4 * math.ceil(n / 4) for n in shape)
+    padded = np.pad(x.numpy(), [(0, 0), (0, 0), (0, rows - shape[0]), (0, columns - shape[1])], mode="edge")
+    told = torch.tensor([[4.0, 1.0], [4.0, 1.0]])
+    expected = prior.network(torch.from_numpy(padded), torch.tensor([9, 9]), told).sample[..., : shape[0], : shape[1]]
+    torch.testing.assert_close(prior.at((4, 1)).predict_noise(x, 9), expected)
+    assert not torch.allclose(prior.at((1, 4)).predict_noise(x, 9), expected, rtol=0.01)
+    with pytest.raises(ValueError, match="how coarse"):
+        prior.predict_noise(x, 9)
+
+
+@pytest.mark.parametrize(
+    ("factor", "told"), [((10, 10), (8, 8)), ((8, 1), (8, 8)), ((3, 5), (5, 5)), ((4, 1), (4, 1)), ((1, 20), (8, 8))]
+)
+def test_it_is_told_of_no_factors_that_it_was_not_trained_on(factor, told):
+    network, x, steps = trained(channels=8, blocks=1, patch=2), images(1, 1, 12, 12), torch.tensor([0])
+    answer, expected, other = (network(x, steps, factors(f)).sample for f in (factor, told, (2, 7.5)))
+    assert torch.equal(answer, expected) and not torch.allclose(answer, other)

@@ -1,0 +1,180 @@
+"""The job: what it takes, refuses, and keeps through JSON."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from CTSuperResolutionLib.errors import JobError
+from CTSuperResolutionLib.job.job import JobSpec, parse_roi, parse_settings
+from CTSuperResolutionLib.job.parameters import PRESETS
+from CTSuperResolutionLib.job.priors import prior_name
+
+
+def spec(**values: object) -> JobSpec:
+    return JobSpec(**{"input": "scan.nrrd", "output": "out", **values})
+
+
+def test_defaults() -> None:
+    job = spec()
+    assert (job.scale, job.preset, job.device, job.seed) == ("4", "balanced", "auto", 0)
+    assert job.parameters == PRESETS["balanced"]
+
+
+@pytest.mark.parametrize(
+    ("scale", "spacing", "factors"),
+    [
+        ("2", (1, 1, 1), (2, 2, 2)),
+        ("8", (5, 0.7, 0.7), (8, 8, 8)),
+        ("4,1,1", (4, 1, 1), (4, 1, 1)),
+        ("1, 2, 2", (1, 1, 1), (1, 2, 2)),
+        ("2,3,2", (1, 1, 1), (2, 3, 2)),
+        ("isotropic", (5.0, 0.7, 0.7), (7, 1, 1)),
+        ("isotropic", (0.4, 0.8, 0.8), (1, 2, 2)),
+        ("Isotropic", (2.5, 1.0, 1.0), (3, 1, 1)),  # halves go up: finer rather than coarser
+    ],
+)
+def test_factors(scale: str, spacing: tuple, factors: tuple) -> None:
+    assert spec(scale=scale).factors(spacing, (64, 64, 64)) == factors
+
+
+@pytest.mark.parametrize(
+    ("scale", "spacing", "says"),
+    [
+        ("isotropic", (1.0, 1.1, 1.1), "isotropic already"),
+        ("isotropic", (8.0, 0.5, 0.5), "16 times"),
+        ("4,2,1", (1, 1, 1), "4,2,1 are all different"),
+        ("isotropic", (5.0, 2.0, 1.0), "all different"),
+    ],
+)
+def test_factors_that_cannot_be(scale: str, spacing: tuple, says: str) -> None:
+    with pytest.raises(JobError, match=says):
+        spec(scale=scale).factors(spacing, (64, 64, 64))
+
+
+def test_too_many_voxels() -> None:
+    assert spec(scale="2").factors((1, 1, 1), (512, 512, 512)) == (2, 2, 2)
+    with pytest.raises(JobError, match=r"8\.6 billion voxels"):
+        spec(scale="4").factors((1, 1, 1), (512, 512, 512))
+
+
+@pytest.mark.parametrize(
+    "scale", ["3", "1", "0", "-4", "4.0", "4,4", "1,1,1", "4,0,1", "11,1,1", "x", "", "4,1,1,1", "²"]
+)
+def test_scales_that_are_not_allowed(scale: str) -> None:
+    with pytest.raises(JobError) as caught:
+        spec(scale=scale)
+    assert str(caught.value).endswith(".")
+
+
+@pytest.mark.parametrize(
+    ("values", "says"),
+    [
+        ({"preset": "papper"}, "the nearest is 'paper'"),
+        ({"prior": "ship"}, "no prior 'ship'; the nearest is 'shipped'"),
+        ({"device": "gpu"}, "no device 'gpu'"),
+        ({"device": "cuda:x"}, "the nearest is 'cuda'"),
+        ({"seed": -1}, "from 0 to"),
+        ({"seed": 1.5}, "whole number"),
+        ({"seed": True}, "whole number"),
+        ({"roi": "1:2,3:4"}, "z0:z1,y0:y1,x0:x1"),
+        ({"roi": "a:2,3:4,5:6"}, "z0:z1,y0:y1,x0:x1"),
+        ({"roi": "1-2,3-4,5-6"}, "z0:z1,y0:y1,x0:x1"),
+        ({"settings": {"gama": 0.1}}, "the nearest is 'gamma'"),
+        ({"input": ""}, "no input"),
+        ({"input": 5}, "input of the job is a path, not 5"),
+        ({"input": "a\0b"}, "input of the job is a path"),
+        ({"output": "a\ud800"}, "output of the job is a path"),
+        ({"prior": 5}, "prior of the job is a path, not 5"),
+        ({"prior": ["a"]}, "prior of the job is a path"),
+        ({"prior": "a\0"}, "prior of the job is a path"),
+        ({"prior": "a" * 5000}, "no prior 'aaa"),
+        ({"device": ["cpu"]}, "no device"),
+        ({"device": "cuda:" + "9" * 400}, "no device"),
+        ({"series": 3}, "series of the job is text or nothing, not 3"),
+        ({"allow_unusual": "no"}, 'true or false, not "no"'),
+        ({"seed": 10**400}, "whole number"),
+        ({"settings": [1]}, "object of names"),
+        ({"settings": {"views": 10**400}}, "views is a whole number"),
+        ({"scale": "9" * 5000 + ",1,1"}, "is not 2, 4, 8"),
+        ({"preset": ["paper"]}, "no preset"),
+    ],
+)
+def test_what_is_not_allowed(values: dict, says: str) -> None:
+    with pytest.raises(JobError, match=says):
+        spec(**values)
+
+
+def test_region() -> None:
+    job = spec(roi="2:10,:20,5:")
+    assert job.region((30, 40, 50)) == (slice(2, 10), slice(0, 20), slice(5, 50))
+    assert spec().region((3, 4, 5)) == (slice(0, 3), slice(0, 4), slice(0, 5))
+
+
+@pytest.mark.parametrize("roi", ["0:31,:,:", ":,-1:5,:", ":,:,7:7", ":,9:3,:"])
+def test_region_outside_the_volume(roi: str) -> None:
+    with pytest.raises(JobError, match="not inside the volume"):
+        spec(roi=roi).region((30, 30, 30))
+
+
+def test_prior_by_path(tmp_path: Path) -> None:
+    assert spec(prior=str(tmp_path)).prior == str(tmp_path)
+
+
+def test_settings_entries() -> None:
+    assert parse_settings(["views=3", "views= 36", "kernel=mean"]) == {"views": "36", "kernel": "mean"}
+    with pytest.raises(JobError, match="'views' is not of the form name=value"):
+        parse_settings(["views"])
+
+
+bounds = st.one_of(st.none(), st.integers(0, 10_000))
+jobs = st.builds(
+    spec,
+    scale=st.sampled_from(["2", "4", "8", "isotropic", "4,1,1", "1,3,3"]),
+    preset=st.sampled_from(sorted(PRESETS)),
+    roi=st.one_of(st.none(), st.tuples(*[st.tuples(bounds, bounds)] * 3)),
+    seed=st.integers(0, 2**32 - 1),
+    series=st.one_of(st.none(), st.text(max_size=20)),
+    allow_unusual=st.booleans(),
+    settings=st.fixed_dictionaries({}, optional={"views": st.integers(4, 1000), "gamma": st.floats(1e-6, 1)}),
+)
+
+
+@given(jobs)
+def test_json_keeps_the_job(job: JobSpec) -> None:
+    assert JobSpec.from_json(job.to_json()) == job
+    assert JobSpec.from_json(json.dumps(job.to_dict())).parameters == job.parameters
+
+
+@given(st.one_of(bounds, st.none()), bounds, bounds)
+def test_roi_text_and_pairs_agree(start: int | None, stop: int | None, other: int | None) -> None:
+    text = ",".join(f"{'' if a is None else a}:{'' if b is None else b}" for a, b in [(start, stop), (other, None)] * 2)
+    first_three = text.rsplit(",", 1)[0]
+    assert parse_roi(first_three) == ((start, stop), (other, None), (start, stop))
+
+
+@pytest.mark.parametrize(
+    ("text", "says"),
+    [
+        ("{", "not JSON"),
+        ("[]", "JSON object"),
+        ('{"input": "a", "output": "b", "sclae": "4"}', "no job entry 'sclae'; the nearest is 'scale'"),
+        ('{"input": "a"}', "no output"),
+        ('{"input": "a", "output": "b", "settings": [1]}', "object of names"),
+        ('{"input": "a", "output": "b", "roi": [[0, 1.5], [0, 2], [0, 2]]}', "z0:z1"),
+    ],
+)
+def test_bad_job_files(text: str, says: str) -> None:
+    with pytest.raises(JobError, match=says):
+        JobSpec.from_json(text)
+
+
+def test_name_of_a_prior(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    (tmp_path / "mine").mkdir()
+    monkeypatch.chdir(tmp_path / "mine")
+    named = {"shipped": "shipped", ".": "mine", "..": tmp_path.name, "../mine/": "mine"}
+    assert {prior: prior_name(prior) for prior in named} == named

@@ -1,0 +1,162 @@
+"""Restored views: the prior's share of them, several samples, and the steps announced."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+import scipy.ndimage as ndi
+import torch
+
+from CTSuperResolutionLib.degradation.operator import make_degradation
+from CTSuperResolutionLib.diffusion.ddnm import restore
+from CTSuperResolutionLib.diffusion.noise_schedule import new_scheduler
+from CTSuperResolutionLib.job.events import Progress
+from CTSuperResolutionLib.job.parameters import Parameters
+from CTSuperResolutionLib.projection import project
+from CTSuperResolutionLib.projection.filtered_least_squares import least_squares
+from CTSuperResolutionLib.projection.geometry import parallel_beam
+from CTSuperResolutionLib.stages.restore_views import restoration_steps, restore_views, sampler_settings
+
+SHAPE, SPACING, SCALE = (8, 12, 20), (2.0, 2.0, 2.0), (2, 2)
+VIEWS = 6
+GEOMETRY = parallel_beam(views=VIEWS, volume_shape=(4, 6, 10), spacing=(4.0, 4.0, 4.0)).refined(*SCALE)
+DEGRADATION = make_degradation(GEOMETRY.detector_shape, SCALE)
+
+
+class Mixing:
+    """Any network will do: this one mixes a pixel with others, and notes what it is told of which images."""
+
+    alphas_cumprod = new_scheduler().alphas_cumprod
+
+    def __init__(self, factors: tuple[float, float] | None = None, told: set | None = None) -> None:
+        self.factors, self.told = factors, set() if told is None else told
+
+    def at(self, factors: tuple[float, float]) -> Mixing:
+        return Mixing(factors, self.told)
+
+    def predict_noise(self, x: torch.Tensor, t: int) -> torch.Tensor:
+        self.told.add((tuple(x.shape[-2:]), self.factors))
+        return 3 * x.roll(3, -1) - 2 * x.flip(-2)
+
+
+PRIOR = Mixing()
+
+
+class Counter(Progress):
+    done = 0
+
+    def advance(self, steps: int = 1) -> None:
+        self.done += steps
+
+
+@pytest.fixture(scope="module")
+def volume() -> torch.Tensor:
+    """(z, y, x), in [0, 1]."""
+    return torch.from_numpy(ndi.gaussian_filter(np.random.default_rng(0).random(SHAPE), 0.8).astype(np.float32))
+
+
+def parameters(**settings) -> Parameters:
+    return Parameters.of("preview", {"views": VIEWS, "slice_axes": 3, **settings})
+
+
+def restored(volume, p, *, seed=0, progress=None):
+    views = project(volume, SPACING, GEOMETRY)
+    return restore_views(
+        volume,
+        views,
+        SPACING,
+        GEOMETRY,
+        DEGRADATION,
+        PRIOR,
+        p,
+        seed=seed,
+        agree=lambda unit: unit,
+        progress=progress or Progress(),
+    )
+
+
+def drawn(volume, p, sample: int) -> torch.Tensor:
+    """What the sampler makes of the volume's views."""
+    views = project(volume, SPACING, GEOMETRY)
+    settings = sampler_settings(p, GEOMETRY, volume.device, seed=0, sample=sample)
+    return restore(DEGRADATION.apply(views), views, DEGRADATION, PRIOR, settings)
+
+
+@pytest.mark.parametrize("share", [1.0, 0.3])
+def test_a_single_look_is_the_samplers_own(volume, share):
+    p = parameters(slice_gain=0, null_space=share)
+    found, views = restored(volume, p), project(volume, SPACING, GEOMETRY)
+    assert found.uncertainty is None
+    torch.testing.assert_close(found.views, views + share * (drawn(volume, p, 0) - views))
+    assert not torch.allclose(found.views, views)
+    assert torch.equal(found.volume, volume) and torch.equal(found.volume_views, views)
+
+
+def test_the_slices_come_first_and_the_views_are_those_of_what_they_gave(volume):
+    """The measured part of the views stays that of the sharpened volume."""
+    p = parameters(slice_gain=1.5, null_space=1, sigma_y=0)
+    found, views = restored(volume, p), project(volume, SPACING, GEOMETRY)
+    alpha = float(PRIOR.alphas_cumprod[0])
+    x = alpha**0.5 * (2 * volume - 1)
+    looked = []
+    for axis in range(3):
+        slices = x.movedim(axis, 0)[:, None]
+        clean = (slices - (1 - alpha) ** 0.5 * PRIOR.predict_noise(slices, 0)) / alpha**0.5
+        looked.append((clean[:, 0].movedim(0, axis) + 1) / 2)
+    torch.testing.assert_close(found.volume, volume + 1.5 * (sum(looked) / 3 - volume), atol=1e-5, rtol=1e-5)
+    torch.testing.assert_close(found.volume_views, project(found.volume, SPACING, GEOMETRY))
+    seen = DEGRADATION.apply(views)
+    torch.testing.assert_close(DEGRADATION.apply(found.views), seen, atol=1e-3 * float(seen.max()), rtol=0)
+
+
+def test_the_prior_is_told_how_much_coarser_rows_and_columns_were(volume):
+    fine = parallel_beam(views=VIEWS, volume_shape=(2, 12, 20), spacing=(8.0, 2.0, 2.0)).refined(4, 1)
+    degradation = make_degradation(fine.detector_shape, (4, 1))
+    restoration, views = parameters(slice_gain=1), project(volume, SPACING, fine)
+    prior = Mixing()
+    restore_views(
+        volume, views, SPACING, fine, degradation, prior, restoration, seed=0, agree=lambda u: u, progress=Progress()
+    )
+    z, y, x = SHAPE
+    slices = {((y, x), (1, 1)), ((z, x), (4, 1)), ((z, y), (4, 1))}
+    assert prior.told == slices | {(tuple(fine.detector_shape), (4, 1))}
+
+
+@pytest.mark.parametrize("samples", [2, 3])
+def test_mean_and_spread_of_samples_are_those_of_single_draws(volume, samples):
+    p = parameters(slice_gain=0, null_space=1, samples=samples, start_step=100, ddim_steps=3)
+    views = project(volume, SPACING, GEOMETRY)
+    draws = [drawn(volume, p, sample) for sample in range(samples)]
+    volumes = [volume + least_squares(draw - views, SHAPE, SPACING, GEOMETRY) for draw in draws]
+    found = restored(volume, p)
+    expected = np.std(np.stack(volumes), axis=0, ddof=1)
+    assert expected.mean() > 1e-3
+    np.testing.assert_allclose(found.views, np.mean(np.stack(draws), axis=0), rtol=1e-4, atol=1e-4)
+    np.testing.assert_allclose(found.uncertainty, expected, rtol=1e-3, atol=1e-6)
+
+
+def test_samples_with_slices_differ_by_their_seed_alone(volume):
+    p = parameters(slice_gain=1.5, samples=2, start_step=10)
+    first, again, other = (restored(volume, p, seed=seed) for seed in (0, 0, 1))
+    assert torch.equal(first.views, again.views) and torch.equal(first.uncertainty, again.uncertainty)
+    assert not torch.equal(first.views, other.views)
+    assert first.uncertainty.shape == SHAPE and float(first.uncertainty.min()) > 0
+
+
+@pytest.mark.parametrize(
+    "settings",
+    [
+        {"slice_gain": 0},
+        {"slice_gain": 1.5},
+        {"slice_gain": 1.5, "slice_axes": 1},
+        {"slice_gain": 1.5, "samples": 3, "start_step": 10},
+        {"slice_gain": 1.5, "start_step": 100, "ddim_steps": 4, "time_travel": 3},
+        {"slice_gain": 1.5, "start_step": 900, "ddim_steps": 5, "adaptive_frontal": 5, "adaptive_lateral": 60},
+        {"samples": 2, "start_step": 500, "ddim_steps": 3, "adaptive_frontal": 1, "time_travel": 2},
+    ],
+    ids=lambda settings: " ".join(f"{name}={value}" for name, value in settings.items()),
+)
+def test_progress_advances_as_announced(volume, settings):
+    p, counter = parameters(**settings), Counter()
+    restored(volume, p, progress=counter)
+    assert counter.done == restoration_steps(p, GEOMETRY, DEGRADATION, SHAPE)
