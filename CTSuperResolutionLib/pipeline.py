@@ -1,29 +1,27 @@
-"""From scan to result: the method, in the order of its figure."""
+"""The method from scan to result, in the order of its figure."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from dataclasses import dataclass
 
 import torch
 
 from CTSuperResolutionLib import machine
-from CTSuperResolutionLib.degradation.data_consistency import agree_with_scan, disagreement
-from CTSuperResolutionLib.degradation.noise_estimation import scan_noise
-from CTSuperResolutionLib.degradation.operator import assumed_blur, make_degradation
-from CTSuperResolutionLib.degradation.upsampling import VIEW_UPSAMPLING, upsample
 from CTSuperResolutionLib.diffusion.prior import Prior
 from CTSuperResolutionLib.job.events import Progress
 from CTSuperResolutionLib.job.job import JobSpec
-from CTSuperResolutionLib.job.parameters import Parameters
 from CTSuperResolutionLib.job.priors import find_prior, prior_name
 from CTSuperResolutionLib.planning.cost_model import stage_seconds
-from CTSuperResolutionLib.projection import project
-from CTSuperResolutionLib.projection.geometry import ScanGeometry, cone_beam, parallel_beam
-from CTSuperResolutionLib.stages.reconstruct_residual import carrier_steps, carry
-from CTSuperResolutionLib.stages.restore_views import restoration_steps, restore_views
-from CTSuperResolutionLib.volume.axis_order import Turn
-from CTSuperResolutionLib.volume.intensity import restore_clipped, to_hu, to_unit
+from CTSuperResolutionLib.stages.project_volume import (
+    ProjectedVolume,
+    make_projector,
+    make_view_degradation,
+    project_base,
+    projection_steps,
+)
+from CTSuperResolutionLib.stages.reconstruct_residual import reconstruct_residual, residual_steps
+from CTSuperResolutionLib.stages.restore_views import Restorer, interpolate_views
+from CTSuperResolutionLib.stages.upsample_scan import UpsampledScan, upsample_scan
 from CTSuperResolutionLib.volume.volume import Volume
 
 
@@ -44,123 +42,67 @@ class Result:
 
 
 @torch.no_grad()
-def super_resolve(scan: Volume, spec: JobSpec, *, progress: Progress | None = None) -> Result:
+def super_resolve(scan: Volume, method: JobSpec, *, progress: Progress | None = None) -> Result:
     """Super-resolve a scan.
 
     Args:
         scan: the LR volume, already cut to the region of interest.
-        spec: what to do; its input, output and region are not looked at.
+        method: scale, preset, parameters, prior, seed and device.
         progress: told of every stage; ends the work by raising Cancelled.
 
     Raises:
         JobError: a scale, device or prior that cannot be used.
     """
     progress = progress or Progress()
-    p = spec.parameters
-    factors = spec.factors(scan.spacing, scan.shape)
+    p, factors = method.parameters, method.factors(scan.spacing, scan.shape)
     progress.plan(stage_seconds(p, scan.shape, factors, scan.spacing))
+
     progress.stage("upsample")
-    device = machine.choose_device(spec.device)
+    device = machine.choose_device(method.device)
     # First, so that a damaged one is said at once.
-    prior = Prior.load(find_prior(spec.prior), device=device) if p.uses_prior else None
-    bounds = (p.hu_low, p.hu_high)
-    turn = Turn.of(factors)
-    scale, spacing = turn.there(factors), turn.there(scan.spacing)
-    fine_spacing = tuple(d / s for d, s in zip(spacing, scale, strict=True))
+    prior = Prior.load(find_prior(method.prior), device=device) if p.uses_prior else None
+    upsampled = upsample_scan(scan, factors, p, device)
 
-    coarse = torch.from_numpy(turn.volume(scan.array)).to(device)
-    cubic = upsample(coarse, scale)
-    blur = assumed_blur(p.blur, scale)
-    degradation = make_degradation(cubic.shape, scale, kernel=p.kernel, blur=blur)
-    noise = scan_noise(scan.array)
-    damping = noise.damping(p.damping)
-    trusted = degradation.trusted(coarse, cubic, damping)
+    progress.stage("project", projection_steps(p))
+    projector = make_projector(upsampled, p)
+    start = ProjectedVolume.of(upsampled.consistent(), projector, progress)
+    base = project_base(start, upsampled, projector, p, progress)
 
-    def agree(unit: torch.Tensor) -> torch.Tensor:
-        """A volume on the [0, 1] scale brought to HU, and to agreement with the scan."""
-        hu = restore_clipped(to_hu(unit.clamp(min=0), bounds), cubic, bounds)
-        return agree_with_scan(hu, trusted, degradation, rounds=p.consistency_rounds)
-
-    sharpened_unit = to_unit(agree_with_scan(cubic, trusted, degradation, rounds=p.consistency_rounds), bounds)
-    base_unit = sharpened_unit
-    if p.base == "cubic":
-        base_unit = to_unit(cubic, bounds)
-    elif p.base == "none":
-        base_unit = cubic.new_zeros(()).expand(cubic.shape)
-
-    progress.stage("project", 2 * p.views if p.base == "cubic" else p.views)
-    geometry = scan_geometry(p, coarse.shape, spacing).refined(*scale[:2])
-    sharpened_views = base_views = project(sharpened_unit, fine_spacing, geometry, progress=progress)
-    if p.base == "none":
-        base_views = torch.zeros_like(sharpened_views)
-    elif p.base == "cubic":
-        base_views = project(base_unit, fine_spacing, geometry, progress=progress)
-
-    restored_views, uncertainty = sharpened_views, None
-    view_degradation = make_degradation(geometry.detector_shape, scale[:2], kernel=p.kernel, blur=blur[:2])
+    view_degradation = make_view_degradation(upsampled, projector, p)
     if prior:
-        progress.stage("restore", restoration_steps(p, geometry, view_degradation, cubic.shape))
-        restored = restore_views(
-            sharpened_unit,
-            sharpened_views,
-            fine_spacing,
-            geometry,
-            view_degradation,
-            prior,
-            p,
-            seed=spec.seed,
-            agree=lambda unit: to_unit(agree(unit), bounds),
-            progress=progress,
-        )
-        restored_views, uncertainty = restored.views, restored.uncertainty
-        if p.base == "restored":
-            base_unit, base_views = restored.volume, restored.volume_views
-        sharpened_unit = restored.volume
-    elif p.restorer in VIEW_UPSAMPLING:
-        restored_views = VIEW_UPSAMPLING[p.restorer](view_degradation.apply(sharpened_views), scale[:2])
+        restorer = Restorer(prior, upsampled, projector, view_degradation, p, method.seed)
+        progress.stage("restore", restorer.steps)
+        restored = restorer.restore(start, progress)
+    else:
+        restored = interpolate_views(start, view_degradation, p)
+    if p.base == "restored":
+        base = restored.start
+    del start  # volumes: memory is what limits the size of a job
 
-    progress.stage("fit", carrier_steps(p))
-    carried = carry(
-        restored_views,
-        base_views,
-        sharpened_unit,
-        base_unit,
-        fine_spacing,
-        geometry,
-        p,
-        seed=spec.seed,
-        progress=progress,
-    )
-    del sharpened_unit
+    progress.stage("fit", residual_steps(p))
+    residual = reconstruct_residual(restored, base, projector, p, seed=method.seed, progress=progress)
 
-    progress.stage("assemble", cubic.shape[0])
-    residual = carried.voxels(progress)
-    fine = agree(base_unit + residual).round_()
+    progress.stage("assemble", upsampled.grid.shape[0])
+    fine = upsampled.enforce(base.volume + residual.voxels(progress)).round_()
 
-    def volume(array: torch.Tensor) -> Volume:
-        return scan.with_array(turn.back(array.cpu().numpy()), factors)
-
-    report = {
-        "scale": list(factors),
-        "device": str(device),
-        "prior": {"name": prior_name(spec.prior), "sha256": prior.sha256} if prior else None,
-        "noise": {"hu": round(noise.noise, 1), "damping": round(damping, 3)},
-        **carried.report,
-        "consistency": {
-            "sr": disagreement(fine, coarse, degradation),
-            "cubic": disagreement(cubic, coarse, degradation),
-        },
-    }
-    hu_of_unit = bounds[1] - bounds[0]
     return Result(
-        sr=volume(fine),
-        cubic=volume(cubic),
-        uncertainty=None if uncertainty is None else volume(uncertainty * hu_of_unit),
-        report=report,
+        sr=upsampled.to_volume(fine),
+        cubic=upsampled.to_volume(upsampled.cubic),
+        uncertainty=_in_hu(restored.uncertainty, upsampled),
+        report={
+            "scale": list(factors),
+            "device": str(device),
+            "prior": {"name": prior_name(method.prior), "sha256": prior.sha256} if prior else None,
+            "noise": {"hu": round(upsampled.noise.noise, 1), "damping": round(upsampled.damping, 3)},
+            **residual.report,
+            "consistency": {
+                "sr": upsampled.consistency.residual(fine),
+                "cubic": upsampled.consistency.residual(upsampled.cubic),
+            },
+        },
     )
 
 
-def scan_geometry(p: Parameters, shape: Sequence[int], spacing: Sequence[float]) -> ScanGeometry:
-    """The simulated scan of the LR volume: one detector pixel a voxel."""
-    beam = cone_beam if p.geometry == "cone" else parallel_beam
-    return beam(views=p.views, volume_shape=tuple(shape), spacing=tuple(spacing))
+def _in_hu(uncertainty: torch.Tensor | None, upsampled: UpsampledScan) -> Volume | None:
+    low, high = upsampled.hu_range
+    return None if uncertainty is None else upsampled.to_volume(uncertainty * (high - low))

@@ -51,8 +51,8 @@ def test_degrading_the_result_gives_back_what_can_be_trusted_of_the_scan(truth, 
     scan = degrade(truth, (2, 2, 2), kernel="lanczos", blur=0.5, noise_hu=noise_hu, seed=1)
     result = super_resolve(scan, job("2"))
     degradation, coarse = make_degradation(truth.shape, (2, 2, 2), blur=0.5), torch.from_numpy(scan.array)
-    trusted = degradation.trusted(coarse, upsample(coarse, (2, 2, 2)), result.report["noise"]["damping"])
-    given = degradation.apply(torch.from_numpy(result.sr.array))
+    trusted = degradation.filtered_measurement(coarse, upsample(coarse, (2, 2, 2)), result.report["noise"]["damping"])
+    given = degradation.A(torch.from_numpy(result.sr.array))
     assert (given - trusted).square().mean().sqrt() < 0.5
     error, reported = (given - coarse).numpy(), result.report["consistency"]["sr"]
     assert reported["rms_hu"] == pytest.approx(np.sqrt(np.mean(error**2)), abs=0.01)

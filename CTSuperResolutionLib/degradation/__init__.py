@@ -1,1 +1,1 @@
-"""How a scanner blurs and samples, and what follows from that: A, A†, noise, data consistency, simulation."""
+"""The degradation by a scanner: the operator A and its A†, upsampling, noise, data consistency, simulation."""

@@ -1,6 +1,8 @@
-"""The last word belongs to the scan: degrading the result has to give it back."""
+"""Data consistency: degrading a result has to give the scan back."""
 
 from __future__ import annotations
+
+from dataclasses import dataclass
 
 import torch
 
@@ -10,32 +12,67 @@ from CTSuperResolutionLib.volume.checks import AIR_HU
 METAL_HU = 3071.0  # the 12-bit ceiling of a CT; a scan that goes beyond raises it for its own result
 
 
-def agree_with_scan(fine: torch.Tensor, scan: torch.Tensor, degradation: Degradation, *, rounds: int) -> torch.Tensor:
-    """The fine volume nearest to agreeing with the scan within the HU that matter can have.
+@dataclass(frozen=True, eq=False)
+class DataConsistency:
+    """What a measured scan demands of a finer volume x: A x = y, as far as y stands out of its noise.
 
-    Projected gradients with Nesterov's momentum (FISTA) on ½‖A†(y − A x)‖², x between air and metal. A†A is an
-    orthogonal projection, so the step is 1 and a plain step is x + A†(y − A x): the first one deblurs what was
-    measured, and the bounds then take back its ringing beside air and metal. What A cannot see changes only there.
-
-    Args:
-        fine: HU, (z, y, x).
-        scan: y, HU, coarse.
-        degradation: A from fine to coarse.
-        rounds: number of steps; the bounds have the last word.
+    Attributes:
+        degradation: A, from fine to coarse.
+        measurement: y, the scan, HU, coarse (z, y, x).
+        filtered_measurement: y without what its noise forbids to sharpen, same shape.
+        rounds: projected gradients of one :meth:`enforce`.
     """
-    highest = max(METAL_HU, float(scan.max()))
-    previous, momentum = fine, 1.0
-    for _ in range(rounds):
-        current = degradation.consistent(fine, scan).clamp_(AIR_HU, highest)
-        following = (1 + (1 + 4 * momentum**2) ** 0.5) / 2
-        fine = current + (momentum - 1) / following * (current - previous)
-        previous, momentum = current, following
-    return previous
+
+    degradation: Degradation
+    measurement: torch.Tensor
+    filtered_measurement: torch.Tensor
+    rounds: int
+
+    @classmethod
+    def damped(
+        cls,
+        degradation: Degradation,
+        measurement: torch.Tensor,
+        upsampled: torch.Tensor,
+        *,
+        damping: float,
+        rounds: int,
+    ) -> DataConsistency:
+        """Consistency with a noisy scan: what it says beyond its upsampling is damped.
+
+        Args:
+            degradation: A. measurement: y. upsampled: of y, HU, fine.
+            damping: λ of :meth:`Degradation.filtered_measurement`.
+            rounds: see the class.
+        """
+        filtered = degradation.filtered_measurement(measurement, upsampled, damping)
+        return cls(degradation, measurement, filtered, rounds)
+
+    def enforce(self, fine: torch.Tensor) -> torch.Tensor:
+        """The volume nearest to ``fine`` (HU) that is consistent within the HU that matter can have.
+
+        Projected gradients with Nesterov's momentum (FISTA) on ½‖A†(y − A x)‖², x between air and metal. A†A is an
+        orthogonal projection, so the step is 1 and a plain step is x + A†(y − A x): the first one deblurs what was
+        measured, and the bounds then take back its ringing beside air and metal. What A cannot see changes only there.
+        The bounds have the last word.
+        """
+        highest = max(METAL_HU, float(self.filtered_measurement.max()))
+        previous, momentum = fine, 1.0
+        for _ in range(self.rounds):
+            current = self.degradation.enforce(fine, self.filtered_measurement).clamp_(AIR_HU, highest)
+            following = (1 + (1 + 4 * momentum**2) ** 0.5) / 2
+            fine = current + (momentum - 1) / following * (current - previous)
+            previous, momentum = current, following
+        return previous
+
+    def residual(self, fine: torch.Tensor) -> dict[str, float]:
+        """How far A x is from the scan itself: see :func:`measurement_residual`."""
+        return measurement_residual(fine, self.measurement, self.degradation)
 
 
-def disagreement(fine: torch.Tensor, scan: torch.Tensor, degradation: Degradation) -> dict[str, float]:
-    """Root mean square and largest |A x − y|, in HU."""
-    error = degradation.apply(fine) - scan
+def measurement_residual(fine: torch.Tensor, measurement: torch.Tensor, degradation: Degradation) -> dict[str, float]:
+    """Root mean square and largest |A x − y|, in HU, as ``rms_hu`` and ``max_hu``."""
+    error = degradation.A(fine) - measurement
     return {
         "rms_hu": round(float(error.double().square().mean().sqrt()), 3),
         "max_hu": round(float(error.abs().max()), 3),

@@ -1,4 +1,4 @@
-"""How a row of coarse voxels is sampled from a row of fine ones, as matrices; without torch, for Slicer's process."""
+"""Sampling kernels as matrices from a row of fine voxels to one of coarse ones; without torch, for Slicer's process."""
 
 from __future__ import annotations
 

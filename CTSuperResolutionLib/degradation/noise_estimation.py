@@ -1,4 +1,4 @@
-"""How noisy a scan is, and how much of its sharpening that forbids."""
+"""Noise estimation of a scan, and the damping of its sharpening that follows."""
 
 from __future__ import annotations
 

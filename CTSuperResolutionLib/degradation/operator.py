@@ -1,4 +1,4 @@
-"""How a scanner blurs and samples: a separable linear map A, its pseudo-inverse A† and its singular values."""
+"""Degradation operator A of a scanner, blur and sampling: a separable linear map, its A† and its singular values."""
 
 from __future__ import annotations
 
@@ -53,16 +53,16 @@ class Degradation:
         """By how much each axis is coarser than the fine array's."""
         return tuple(1.0 if a is None else a.matrix.shape[1] / a.matrix.shape[0] for a in self.axes)
 
-    def apply(self, fine: torch.Tensor) -> torch.Tensor:
+    def A(self, fine: torch.Tensor) -> torch.Tensor:
         """A x: the coarse array."""
-        return apply_along_axes([a and a.matrix for a in self.axes], fine)
+        return apply_along_axes([None if a is None else a.matrix for a in self.axes], fine)
 
-    def pseudo_inverse(self, coarse: torch.Tensor) -> torch.Tensor:
+    def A_dagger(self, coarse: torch.Tensor) -> torch.Tensor:
         """A† y: the smallest fine array whose degradation is y."""
-        return apply_along_axes([a and a.pseudo_inverse for a in self.axes], coarse)
+        return apply_along_axes([None if a is None else a.pseudo_inverse for a in self.axes], coarse)
 
-    def trusted(self, coarse: torch.Tensor, fine: torch.Tensor, damping: float) -> torch.Tensor:
-        """The part of a coarse array that can be asked of fine ones without magnifying its noise.
+    def filtered_measurement(self, coarse: torch.Tensor, fine: torch.Tensor, damping: float) -> torch.Tensor:
+        """A measured coarse array without what would magnify its noise if it were asked of a fine one.
 
         What the array says beyond A x is damped by s²/(s² + λ²) in A's singular directions (Tikhonov), s relative to
         the largest and over all axes together: λ = ``damping`` bounds the gain of every direction by 1/(2λ), where
@@ -73,13 +73,13 @@ class Degradation:
         for part, size in zip(parts, coarse.shape[-len(parts) :], strict=True):
             along = np.ones(size) if part is None else part[1] / part[1][0]
             gains = gains[..., None] * torch.as_tensor(along).to(coarse)
-        known = self.apply(fine)
+        known = self.A(fine)
         beyond = apply_along_axes([p and p[0].T for p in parts], coarse - known)
         return known + apply_along_axes([p and p[0] for p in parts], beyond * gains**2 / (gains**2 + damping**2))
 
-    def consistent(self, fine: torch.Tensor, coarse: torch.Tensor) -> torch.Tensor:
+    def enforce(self, fine: torch.Tensor, coarse: torch.Tensor) -> torch.Tensor:
         """x + A†(y − A x): the nearest array to x whose degradation is y."""
-        return fine + self.pseudo_inverse(coarse - self.apply(fine))
+        return fine + self.A_dagger(coarse - self.A(fine))
 
 
 def make_degradation(

@@ -13,11 +13,9 @@ def apply_along_axes(matrices: Sequence[np.ndarray | None], array: torch.Tensor)
 
     Axes that shrink go first, so that the work and memory in between stay small.
     """
-    order = sorted(
-        (k for k, m in enumerate(matrices) if m is not None), key=lambda k: matrices[k].shape[0] / matrices[k].shape[1]
-    )
-    for k in order:
-        matrix = torch.as_tensor(matrices[k], dtype=array.dtype, device=array.device)
+    present = [(k, m) for k, m in enumerate(matrices) if m is not None]
+    for k, values in sorted(present, key=lambda entry: entry[1].shape[0] / entry[1].shape[1]):
+        matrix = torch.as_tensor(values, dtype=array.dtype, device=array.device)
         axis = k - len(matrices)
         if axis == -1:
             array = array @ matrix.T

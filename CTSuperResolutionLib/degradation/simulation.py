@@ -1,4 +1,4 @@
-"""Low-resolution scans made from better ones."""
+"""Simulation of low-resolution scans from better ones."""
 
 from __future__ import annotations
 
@@ -49,7 +49,7 @@ def degrade(
         )
     array = np.clip(fine.array[tuple(slice(0, n) for n in shape)], *CLIP_HU)
     degradation = make_degradation(shape, factors, kernel=kernel, blur=blur)
-    coarse = degradation.apply(torch.from_numpy(array)).numpy()
+    coarse = degradation.A(torch.from_numpy(array)).numpy()
     if noise_hu:
         coarse = coarse + np.random.default_rng(seed).normal(0, noise_hu, coarse.shape)
     spacing = tuple(d * s for d, s in zip(fine.spacing, factors, strict=True))

@@ -110,7 +110,7 @@ def restore(
     brightest = float(upsampled.max()) or 1.0  # nothing but air: any scale will do
     y = coarse / brightest * 2 - 1
     # The first step already sees the measured part sharpened.
-    start = degradation.consistent(upsampled / brightest * 2 - 1, y)
+    start = degradation.enforce(upsampled / brightest * 2 - 1, y)
     restored = _Sampler(y, start, degradation, prior, settings, progress or Progress()).draw()
     return (restored + 1) / 2 * brightest
 

@@ -4,11 +4,9 @@ from __future__ import annotations
 
 import torch
 
-from CTSuperResolutionLib.degradation.data_consistency import agree_with_scan
-from CTSuperResolutionLib.degradation.noise_estimation import scan_noise
-from CTSuperResolutionLib.degradation.operator import assumed_blur, make_degradation
 from CTSuperResolutionLib.degradation.upsampling import upsample
 from CTSuperResolutionLib.job.job import JobSpec
+from CTSuperResolutionLib.stages.upsample_scan import upsample_scan
 from CTSuperResolutionLib.volume.volume import Volume
 
 
@@ -23,6 +21,9 @@ def baseline(name: str, scan: Volume, spec: JobSpec) -> Volume:
     """
     factors, p = spec.factors(scan.spacing, scan.shape), spec.parameters
     coarse = torch.from_numpy(scan.array)
+    if name == "consistent":
+        upsampled = upsample_scan(scan, factors, p, coarse.device)
+        return upsampled.to_volume(upsampled.consistency.enforce(upsampled.cubic))
     if name == "trilinear":
         # Samples at voxel centres; beyond the outer ones the edge value goes on.
         fine = torch.nn.functional.interpolate(
@@ -30,8 +31,4 @@ def baseline(name: str, scan: Volume, spec: JobSpec) -> Volume:
         )[0, 0]
     else:
         fine = upsample(coarse, factors)
-    if name == "consistent":
-        degradation = make_degradation(fine.shape, factors, kernel=p.kernel, blur=assumed_blur(p.blur, factors))
-        trusted = degradation.trusted(coarse, fine, scan_noise(scan.array).damping(p.damping))
-        fine = agree_with_scan(fine, trusted, degradation, rounds=p.consistency_rounds)
     return scan.with_array(fine.numpy(), factors)

@@ -7,7 +7,7 @@ import math
 import numpy as np
 import torch
 
-from CTSuperResolutionLib.degradation.data_consistency import disagreement
+from CTSuperResolutionLib.degradation.data_consistency import measurement_residual
 from CTSuperResolutionLib.degradation.operator import make_degradation
 from CTSuperResolutionLib.evaluation import metrics
 from CTSuperResolutionLib.evaluation.edges import edge_rise
@@ -45,5 +45,5 @@ def score(result: Volume, reference: Volume, scan: Volume, blur: float) -> Score
     factors = [fine // coarse for fine, coarse in zip(reference.shape, scan.shape, strict=True)]
     degradation = make_degradation(reference.shape, factors, blur=blur)
     fine, coarse = (torch.from_numpy(np.ascontiguousarray(v.array)) for v in (result, scan))
-    found["consistency_rms_hu"] = disagreement(fine, coarse, degradation)["rms_hu"]
+    found["consistency_rms_hu"] = measurement_residual(fine, coarse, degradation)["rms_hu"]
     return found

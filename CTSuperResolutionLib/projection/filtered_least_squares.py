@@ -1,46 +1,41 @@
-"""A volume from its projections: a few steps of least squares, each in the direction of filtered backprojection."""
+"""Filtered least squares: a volume from its projections in a few steps, each along a filtered backprojection."""
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 import torch
 
-from CTSuperResolutionLib.job.events import Progress
-from CTSuperResolutionLib.projection import project
-from CTSuperResolutionLib.projection.geometry import ScanGeometry
-from CTSuperResolutionLib.projection.raycast import backproject
 
-
-def least_squares(
-    projections: torch.Tensor,
-    volume_shape: tuple[int, int, int],
-    spacing: tuple[float, float, float],
-    geometry: ScanGeometry,
+def filtered_least_squares(
+    y: torch.Tensor,
+    A: Callable[[torch.Tensor], torch.Tensor],
+    A_adjoint: Callable[[torch.Tensor], torch.Tensor],
     *,
-    steps: int = 1,
-    progress: Progress | None = None,
+    steps: int,
 ) -> torch.Tensor:
-    """A volume x whose projections P x come near p: x += a d with d = Pᵀ F (p − P x), a = ⟨P d, p − P x⟩ / ‖P d‖².
+    """A volume x whose projections A x come near y: x += a d with d = Aᵀ F (y − A x), a = ⟨A d, y − A x⟩ / ‖A d‖².
 
-    F is the ramp filter along detector rows, which makes PᵀF nearly the inverse of P: one step does what a dozen
+    F is the ramp filter along detector rows, which makes AᵀF nearly the inverse of A: one step does what a dozen
     conjugate gradients do, on either beam. The length a is the best one along d, so no scale has to be known.
 
     Args:
-        projections: p, (views, v, u), value x mm.
-        volume_shape: (z, y, x). spacing: mm, (z, y, x).
-        geometry: of the projections.
+        y: projections, (views, v, u), value x mm.
+        A: projects (z, y, x) to (views, v, u). A_adjoint: its transpose.
         steps: at least 1; each projects and backprojects once.
-        progress: advanced by two a view and step.
 
     Returns:
         x, (z, y, x).
     """
-    left, volume = projections, None
+    left, volume = y, None
     for _ in range(steps):
-        direction = backproject(_ramp(left), volume_shape, spacing, geometry, progress=progress)
-        change = project(direction, spacing, geometry, progress=progress)
+        direction = A_adjoint(_ramp(left))
+        change = A(direction)
         length = (change * left).sum() / change.square().sum().clamp(min=torch.finfo(change.dtype).tiny)
         volume = length * direction if volume is None else volume.add_(length * direction)
         left = left - length * change
+    if volume is None:
+        raise ValueError("at least one step is needed")
     return volume
 
 

@@ -1,4 +1,4 @@
-"""How one view's rays weigh the voxels of a slice: exact line integrals of the bilinear interpolant.
+"""Footprint weights of one view in a slice: exact line integrals of the bilinear interpolant.
 
 Seen from above, the rays of a detector column are one line {p : n . p = c} with unit normal n = (cos f, sin f). A
 bilinear interpolant is a sum of hats, each the product of a tent along x and one along y (half-widths a and b, the
@@ -20,6 +20,8 @@ from dataclasses import dataclass
 
 import torch
 
+from CTSuperResolutionLib.projection.grid import VolumeGrid
+
 
 @dataclass(frozen=True)
 class Lines:
@@ -33,22 +35,20 @@ class Lines:
         """The lines of some detector columns."""
         return Lines(self.normal_x[block], self.normal_y[block], self.offset[block])
 
-    def crossed(self, spacing: tuple[float, float, float]) -> torch.Tensor:
+    def crossed(self, grid: VolumeGrid) -> torch.Tensor:
         """(nu,) bool: whether a line crosses rows of voxels (constant y) more steeply than columns (constant x)."""
-        return (self.normal_x * spacing[2]).abs() >= (self.normal_y * spacing[1]).abs()
+        return (self.normal_x * grid.spacing[2]).abs() >= (self.normal_y * grid.spacing[1]).abs()
 
 
-def voxels_of_columns(
-    lines: Lines, shape: tuple[int, int], spacing: tuple[float, float, float]
-) -> tuple[torch.Tensor, torch.Tensor]:
+def voxels_of_columns(lines: Lines, grid: VolumeGrid) -> tuple[torch.Tensor, torch.Tensor]:
     """The voxels that each ray meets, line of voxels by line of voxels.
 
-    shape is (ny, nx), spacing (z, y, x) mm. Returns (taps, weights), both (nu, max(ny, nx), at most 4): indices
-    iy*nx + ix and mm; the second axis is iy for rays that cross rows (`Lines.crossed`), else ix.
+    Returns (taps, weights), both (nu, max(ny, nx), at most 4): indices iy*nx + ix and mm; the second axis is iy for
+    rays that cross rows (`Lines.crossed`), else ix.
     """
-    (ny, nx), (_, b, a) = shape, spacing
+    (_, ny, nx), (_, b, a) = grid.shape, grid.spacing
     device = lines.offset.device
-    crossed = lines.crossed(spacing)
+    crossed = lines.crossed(grid)
     along_x, along_y = lines.normal_x * a, lines.normal_y * b  # mm of n . p per voxel
     step = torch.where(crossed, along_x, along_y)[:, None, None]
     skip = torch.where(crossed, along_y, along_x)[:, None, None]
@@ -67,20 +67,15 @@ def voxels_of_columns(
 
 
 def columns_of_voxels(
-    lines: Lines,
-    column: torch.Tensor,
-    reach: float,
-    voxel: torch.Tensor,
-    shape: tuple[int, int],
-    spacing: tuple[float, float, float],
+    lines: Lines, column: torch.Tensor, reach: float, voxel: torch.Tensor, grid: VolumeGrid
 ) -> tuple[torch.Tensor, torch.Tensor]:
     """The rays that meet each voxel: the same weights as `voxels_of_columns`, gathered the other way.
 
     voxel (n,) are indices iy*nx + ix, column (n,) where their centres fall on the detector, in pixels; no ray farther
-    than `reach` pixels from there meets the voxel. shape is (ny, nx), spacing (z, y, x) mm. Returns (taps, weights),
-    both (n, 2*reach rounded up): indices into lines, and mm.
+    than `reach` pixels from there meets the voxel. Returns (taps, weights), both (n, 2*reach rounded up): indices into
+    lines, and mm.
     """
-    (ny, nx), (_, b, a) = shape, spacing
+    (_, ny, nx), (_, b, a) = grid.shape, grid.spacing
     nu, device = len(lines.offset), lines.offset.device
     taps = torch.ceil(column[:, None] - reach).long() + torch.arange(math.ceil(2 * reach), device=device)
     inside = (taps >= 0) & (taps < nu)

@@ -1,4 +1,4 @@
-"""Where the rays of a simulated scan run: angles, detector, and for cone beam the source.
+"""Acquisition geometry of a simulated circular scan, parallel or cone beam: angles, detector, source.
 
 World coordinates are millimetres (x, y, z) with the origin at the volume's centre: voxel (iz, iy, ix) of a volume
 of shape (nz, ny, nx) and spacing (sz, sy, sx) lies at x = (ix - (nx-1)/2)*sx, and so on. The scanner turns about z.
@@ -9,10 +9,11 @@ d = (-sin t, cos t, 0). The centre of detector pixel (iv, iu) lies at u = (iu - 
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
 from CTSuperResolutionLib.errors import JobError
+from CTSuperResolutionLib.projection.grid import VolumeGrid
+from CTSuperResolutionLib.projection.lengths import check_lengths
 
 # Beyond this fraction of the orbit's radius the fan opens past 128 degrees and the flat detector grows without bound.
 LARGEST_OBJECT = 0.9
@@ -44,11 +45,11 @@ class ScanGeometry:
             raise JobError("The scan geometry needs at least one view, and every angle finite; set views to 1 or more.")
         if len(self.detector_shape) != 2 or min(self.detector_shape) < 1:
             raise JobError(f"The detector shape {self.detector_shape} is not (rows, columns) of at least one pixel.")
-        _check_positive("detector spacing", self.detector_spacing, 2)
+        check_lengths("detector spacing", self.detector_spacing, 2)
         if (self.source_distance is None) != (self.detector_distance is None):
             raise JobError("Cone beam needs both source_distance and detector_distance; parallel beam needs neither.")
         if self.is_cone:
-            _check_positive("source and detector distances", (self.source_distance, self.detector_distance), 2)
+            check_lengths("source and detector distances", self.cone_distances, 2)
 
     @property
     def views(self) -> int:
@@ -59,6 +60,13 @@ class ScanGeometry:
     def is_cone(self) -> bool:
         """Whether the rays diverge from a source; otherwise they are parallel."""
         return self.source_distance is not None
+
+    @property
+    def cone_distances(self) -> tuple[float, float]:
+        """(source_distance, detector_distance) of a cone beam, mm. Raises ValueError for parallel beam."""
+        if self.source_distance is None or self.detector_distance is None:
+            raise ValueError("parallel rays have no source")
+        return self.source_distance, self.detector_distance
 
     def refined(self, scale_v: int, scale_u: int) -> ScanGeometry:
         """The same scan on a detector of the same area with (nv*scale_v, nu*scale_u) pixels, so much smaller."""
@@ -78,10 +86,10 @@ def parallel_beam(
     voxel by which the interpolated volume reaches beyond it. At angle 0 pixel centres coincide with voxel centres when
     x has the smaller spacing.
     """
-    check_volume(volume_shape, spacing)
+    grid = VolumeGrid(volume_shape, spacing)
     nz, _, nx = volume_shape
     du = float(min(spacing[1:]))
-    nu = _pixels(2 * _in_plane_radius(volume_shape, spacing), du, parity=nx)
+    nu = _pixels(2 * grid.radius, du, parity=nx)
     return ScanGeometry(_half_turn(views), (nz, nu), (float(spacing[0]), du))
 
 
@@ -101,11 +109,11 @@ def cone_beam(
 
     Raises JobError where the volume reaches too near the source's orbit.
     """
-    check_volume(volume_shape, spacing)
-    _check_positive("source and detector distances", (source_distance, detector_distance), 2)
-    check_inside_orbit(volume_shape, spacing, source_distance)
+    grid = VolumeGrid(volume_shape, spacing)
+    check_lengths("source and detector distances", (source_distance, detector_distance), 2)
+    check_inside_orbit(grid, source_distance)
     magnification = detector_distance / source_distance
-    radius = _in_plane_radius(volume_shape, spacing)
+    radius = grid.radius
     dv, du = spacing[0] * magnification, min(spacing[1:]) * magnification
     # The outermost ray is tangent to the cylinder; the steepest one meets its rim on the source's side.
     half_width = detector_distance * radius / math.sqrt(source_distance**2 - radius**2)
@@ -119,21 +127,11 @@ def cone_beam(
     )
 
 
-def check_volume(volume_shape: Sequence[int], spacing: Sequence[float]) -> None:
-    """Raise JobError unless these are the shape (z, y, x) and the spacing in mm of a volume."""
-    if len(volume_shape) != 3 or min(volume_shape) < 1:
-        raise JobError(f"The volume shape {tuple(volume_shape)} is not (z, y, x) of at least one voxel each.")
-    _check_positive("voxel spacing", spacing, 3)
-
-
-def check_inside_orbit(
-    volume_shape: Sequence[int], spacing: tuple[float, float, float], source_distance: float
-) -> None:
+def check_inside_orbit(grid: VolumeGrid, source_distance: float) -> None:
     """Raise JobError unless the volume, turning, stays clear of a source at source_distance mm from the axis."""
-    radius = _in_plane_radius(volume_shape, spacing)
-    if radius > LARGEST_OBJECT * source_distance:
+    if grid.radius > LARGEST_OBJECT * source_distance:
         raise JobError(
-            f"The volume reaches {radius:.0f} mm from the rotation axis, too near the X-ray source's orbit of "
+            f"The volume reaches {grid.radius:.0f} mm from the rotation axis, too near the X-ray source's orbit of "
             f"{source_distance:.0f} mm; choose a region of interest, a larger source distance or parallel beam."
         )
 
@@ -142,17 +140,7 @@ def _half_turn(views: int) -> tuple[float, ...]:
     return tuple(math.pi * k / views for k in range(views))
 
 
-def _in_plane_radius(volume_shape: Sequence[int], spacing: Sequence[float]) -> float:
-    """How far the interpolated volume reaches from the rotation axis: it ends half a voxel beyond its faces."""
-    return math.hypot((volume_shape[1] + 1) * spacing[1], (volume_shape[2] + 1) * spacing[2]) / 2
-
-
 def _pixels(width: float, pitch: float, *, parity: int) -> int:
     """Pixels that span width, odd or even as parity is."""
     pixels = math.ceil(width / pitch)
     return pixels + (pixels - parity) % 2
-
-
-def _check_positive(name: str, values: Sequence[float], count: int) -> None:
-    if len(values) != count or not all(math.isfinite(value) and value > 0 for value in values):
-        raise JobError(f"The {name} {tuple(values)} must be {count} positive lengths in mm.")

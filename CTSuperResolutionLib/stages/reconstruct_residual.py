@@ -1,4 +1,4 @@
-"""What carries the restored views back into the volume: the signed Gaussians, or what they are compared with."""
+"""Stage 4: the residual volume behind the restored views, by signed Gaussians or by what they are compared with."""
 
 from __future__ import annotations
 
@@ -15,14 +15,15 @@ from CTSuperResolutionLib.gaussians.voxelization import voxelize_residual
 from CTSuperResolutionLib.job.events import Progress
 from CTSuperResolutionLib.job.parameters import Parameters
 from CTSuperResolutionLib.planning.cost_model import gaussian_counts, least_squares_steps
-from CTSuperResolutionLib.projection.filtered_least_squares import least_squares
-from CTSuperResolutionLib.projection.geometry import ScanGeometry
+from CTSuperResolutionLib.projection.projector import Projector
+from CTSuperResolutionLib.stages.project_volume import ProjectedVolume
+from CTSuperResolutionLib.stages.restore_views import Restored
 
 WIDEST_ALONE = 8.0  # voxels; a field without a base has the insides of organs to fill as well
 
 
 @dataclass(frozen=True, eq=False)
-class CarriedVoxels:
+class VoxelResidual:
     """A residual that is a volume already, (z, y, x)."""
 
     volume: torch.Tensor
@@ -39,7 +40,7 @@ class CarriedVoxels:
 
 
 @dataclass(frozen=True, eq=False)
-class CarriedGaussians:
+class GaussianResidual:
     """A residual that is a fitted Gaussian field."""
 
     field: GaussianField
@@ -58,18 +59,9 @@ class CarriedGaussians:
         return voxelize_residual(self.field, self.scene.grid, kernels=self.backend.kernels, progress=progress)
 
 
-def carry(
-    views: torch.Tensor,
-    base_views: torch.Tensor,
-    sharpened: torch.Tensor,
-    base: torch.Tensor,
-    spacing: tuple[float, float, float],
-    geometry: ScanGeometry,
-    p: Parameters,
-    *,
-    seed: int,
-    progress: Progress,
-) -> CarriedVoxels | CarriedGaussians:
+def reconstruct_residual(
+    restored: Restored, base: ProjectedVolume, projector: Projector, p: Parameters, *, seed: int, progress: Progress
+) -> VoxelResidual | GaussianResidual:
     """Find the volume that a base lacks to have the restored views.
 
     "grid" takes ``GRID_STEPS`` of least squares on voxels; "fdk" one, which is filtered backprojection with its scale
@@ -77,24 +69,23 @@ def carry(
     edges, those of a whole volume where it is not empty (R2-Gaussian).
 
     Args:
-        views: restored, (views, v, u), value x mm.
-        base_views: projections of the base, same shape; zero where there is no base.
-        sharpened: the upsampled volume made consistent with the scan, (z, y, x), in [0, 1].
-        base: what the residual is added to, same shape.
-        spacing: mm, (z, y, x). geometry: of the views.
-        p: says which carrier. seed: of all that is drawn.
-        progress: advanced by :func:`carrier_steps`.
+        restored: the views to have; and the volume they were taken from, which says where a whole volume is not empty.
+        base: what the residual is added to; zero where there is no base.
+        projector: volumes to views.
+        p: says how. seed: of all that is drawn.
+        progress: advanced by :func:`residual_steps`.
     """
-    scene, steps = Scene.around(base.shape, spacing), least_squares_steps(p)
+    views, consistent = restored.views, restored.start.volume
+    scene, steps = Scene.around(projector.grid.shape, projector.grid.spacing), least_squares_steps(p)
     if steps:
-        missing = least_squares(views - base_views, base.shape, spacing, geometry, steps=steps, progress=progress)
+        missing = projector.reconstruct(views - base.views, steps=steps, progress=progress)
         if p.carrier != "gaussians":
-            return CarriedVoxels(missing)
+            return VoxelResidual(missing)
         strength = energy(missing)
     else:
-        missing = sharpened - base
-        strength = matter(sharpened) if p.base == "none" else edge_strength(base, scene.grid)
-    count, limit = gaussian_counts(p, base.numel())
+        missing = consistent - base.volume
+        strength = matter(consistent) if p.base == "none" else edge_strength(base.volume, scene.grid)
+    count, limit = gaussian_counts(p, base.volume.numel())
     field = initial_field(
         strength,
         missing,
@@ -120,10 +111,10 @@ def carry(
     )
     backend = choose_backend(views.device)
     progress.note(backend.why)
-    fit(field, views, base_views, geometry, scene, settings, kernels=backend.kernels, progress=progress)
-    return CarriedGaussians(field, scene, backend)
+    fit(field, views, base.views, projector.geometry, scene, settings, kernels=backend.kernels, progress=progress)
+    return GaussianResidual(field, scene, backend)
 
 
-def carrier_steps(p: Parameters) -> int:
-    """How often :func:`carry` advances its progress."""
+def residual_steps(p: Parameters) -> int:
+    """How often :func:`reconstruct_residual` advances its progress."""
     return 2 * p.views * least_squares_steps(p) + (p.iterations if p.carrier == "gaussians" else 0)

@@ -1,138 +1,149 @@
-"""From the sharpened volume to views that the prior restored, agreeing with the scan and with each other."""
+"""Stage 3: the prior restores the views of the data-consistent volume, after its slices."""
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from dataclasses import dataclass
+from functools import cached_property
+from typing import Protocol
 
 import torch
 
 from CTSuperResolutionLib.degradation.operator import Degradation
+from CTSuperResolutionLib.degradation.upsampling import VIEW_UPSAMPLING
 from CTSuperResolutionLib.diffusion.adaptive_start import start_thresholds
-from CTSuperResolutionLib.diffusion.batching import Batches, batch_size
+from CTSuperResolutionLib.diffusion.batching import batch_size
 from CTSuperResolutionLib.diffusion.ddnm import SamplerSettings, restore, sampler_steps
-from CTSuperResolutionLib.diffusion.denoise import guess_clean
-from CTSuperResolutionLib.diffusion.noise_streams import NoiseStreams
 from CTSuperResolutionLib.diffusion.prior import Prior
 from CTSuperResolutionLib.job.events import Progress
 from CTSuperResolutionLib.job.parameters import Parameters
-from CTSuperResolutionLib.projection import project
-from CTSuperResolutionLib.projection.filtered_least_squares import least_squares
-from CTSuperResolutionLib.projection.geometry import ScanGeometry
-from CTSuperResolutionLib.stages.restore_slices import coarsest_axes, restore_slices
+from CTSuperResolutionLib.projection.projector import Projector
+from CTSuperResolutionLib.stages.project_volume import ProjectedVolume
+from CTSuperResolutionLib.stages.restore_slices import SliceDenoiser, coarsest_axes, restore_slices
+
+
+class Consistency(Protocol):
+    """What makes a volume agree with the scan: an UpsampledScan."""
+
+    def enforce_unit(self, unit: torch.Tensor) -> torch.Tensor:
+        """A volume in [0, 1] made consistent with the scan."""
 
 
 @dataclass(frozen=True, eq=False)
-class RestoredViews:
+class Restored:
     """What the prior makes of a scan; all are means over its samples.
 
     Attributes:
         views: restored, (views, v, u), value x mm.
-        volume: the sharpened volume with what the prior saw in its slices, (z, y, x), in [0, 1].
-        volume_views: its projections: what the views were before they were restored.
+        start: the volume with its slices restored, and its projections: what the views were before.
         uncertainty: standard deviation over the samples of the volume that each one's views give, (z, y, x), in
             [0, 1] (n − 1 in the denominator); None for a single sample.
     """
 
     views: torch.Tensor
-    volume: torch.Tensor
-    volume_views: torch.Tensor
-    uncertainty: torch.Tensor | None
+    start: ProjectedVolume
+    uncertainty: torch.Tensor | None = None
 
 
-def restore_views(
-    volume: torch.Tensor,
-    volume_views: torch.Tensor,
-    spacing: tuple[float, float, float],
-    geometry: ScanGeometry,
-    degradation: Degradation,
-    prior: Prior,
-    p: Parameters,
-    *,
-    seed: int,
-    agree: Callable[[torch.Tensor], torch.Tensor],
-    progress: Progress,
-) -> RestoredViews:
-    """Restore the slices of a volume, and then its views.
+@dataclass(frozen=True, eq=False)
+class Restorer:
+    """Restores the slices of a volume, and then its views.
 
     Views that are drawn one by one invent details of their own, which the volume averages away. What the slices gave
     is in the volume before it is projected, so all views agree on it.
 
-    Args:
-        volume: sharpened, (z, y, x), in [0, 1]. volume_views: its projections, (views, v, u), value x mm.
-        spacing: mm, (z, y, x). geometry: of the views. degradation: A over the detector.
-        prior: what restores. p: how. seed: of all that is drawn.
-        agree: makes a volume in [0, 1] agree with the scan.
-        progress: advanced by :func:`restoration_steps`.
+    Attributes:
+        prior: what restores.
+        consistency: of volumes with the scan.
+        projector: volumes to views. degradation: A over the detector.
+        p: how. seed: of all that is drawn.
     """
-    restoration = _Restoration(spacing, geometry, degradation, prior, p, seed, agree, progress)
-    if p.samples == 1:
-        return RestoredViews(*restoration.draw(volume, volume_views, 0), uncertainty=None)
-    sums = [torch.zeros_like(array) for array in (volume_views, volume, volume_views)]
-    mean, squares = torch.zeros_like(volume), torch.zeros_like(volume)
-    for sample in range(p.samples):
-        drawn = restoration.draw(volume, volume_views, sample)
-        for total, array in zip(sums, drawn, strict=True):
-            total += array / p.samples
-        # Welford's way: mean and variance in one pass, no sample kept.
-        beyond = restoration.reconstruct(*drawn) - mean
-        mean += beyond / (sample + 1)
-        squares += beyond.square() * (sample / (sample + 1))
-    return RestoredViews(*sums, uncertainty=(squares / (p.samples - 1)).sqrt())
 
+    prior: Prior
+    consistency: Consistency
+    projector: Projector
+    degradation: Degradation
+    p: Parameters
+    seed: int
 
-class _Restoration:
-    def __init__(self, spacing, geometry, degradation, prior, p, seed, agree, progress) -> None:  # noqa: ANN001
-        self._spacing, self._geometry, self._degradation, self._agree = spacing, geometry, degradation, agree
-        self._prior, self._p, self._seed, self._progress = prior, p, seed, progress
-        self._factors = volume_factors(degradation)
-        self._networks: dict[int, Batches] = {}
+    def restore(self, start: ProjectedVolume, progress: Progress) -> Restored:
+        """Restore a volume and its views; progress advances by :attr:`steps`."""
+        if self.p.samples == 1:
+            return self._draw(start, 0, progress)
+        samples = self.p.samples
+        views, volume, volume_views = (torch.zeros_like(a) for a in (start.views, start.volume, start.views))
+        mean, squares = torch.zeros_like(start.volume), torch.zeros_like(start.volume)
+        for sample in range(samples):
+            drawn = self._draw(start, sample, progress)
+            views += drawn.views / samples
+            volume += drawn.start.volume / samples
+            volume_views += drawn.start.views / samples
+            # Welford's way: mean and variance in one pass, no sample kept.
+            beyond = self._reconstruct(drawn, progress) - mean
+            mean += beyond / (sample + 1)
+            squares += beyond.square() * (sample / (sample + 1))
+        return Restored(views, ProjectedVolume(volume, volume_views), (squares / (samples - 1)).sqrt())
 
-    def draw(
-        self, volume: torch.Tensor, volume_views: torch.Tensor, sample: int
-    ) -> tuple[torch.Tensor, torch.Tensor, torch.Tensor]:
-        """One sample: restored views, the volume they were taken from, and its projections."""
-        settings = sampler_settings(self._p, self._geometry, volume.device, seed=self._seed, sample=sample)
-        measured = self._degradation.apply(volume_views)
-        if self._p.slice_gain:
-            volume = self._agree(
-                restore_slices(
-                    volume,
-                    lambda slices, axis, first: self._looked_at(slices, axis, (self._seed, sample, axis, first)),
-                    self._p.slice_gain,
-                    coarsest_axes(self._factors, self._p.slice_axes),
-                    self._progress.advance,
-                )
-            )
-            volume_views = project(volume, self._spacing, self._geometry, progress=self._progress)
-        prior = self._prior.at(self._degradation.factors)
-        drawn = restore(measured, volume_views, self._degradation, prior, settings, progress=self._progress)
+    @property
+    def steps(self) -> int:
+        """How often :meth:`restore` advances its progress."""
+        p = self.p
+        sampling = sampler_steps(self._settings(torch.device("cpu"), 0), p.views)
+        slices = sum(self.projector.grid.shape[axis] for axis in self._axes) + p.views if p.slice_gain else 0
+        reconstruction = 2 * p.views if p.samples > 1 else 0
+        return p.samples * (slices + sampling + reconstruction)
+
+    def _draw(self, start: ProjectedVolume, sample: int, progress: Progress) -> Restored:
+        """One sample."""
+        measured = self.degradation.A(start.views)
+        if self.p.slice_gain:
+            start = ProjectedVolume.of(self._restore_slices(start.volume, sample, progress), self.projector, progress)
+        prior = self.prior.at(self.degradation.factors)
+        settings = self._settings(start.volume.device, sample)
+        drawn = restore(measured, start.views, self.degradation, prior, settings, progress=progress)
         # Part of what a weak prior draws is wrong; Wiener's factor, correlation over energy, says what to keep.
-        return torch.lerp(volume_views, drawn, self._p.null_space), volume, volume_views
+        return Restored(torch.lerp(start.views, drawn, self.p.null_space), start)
 
-    def reconstruct(self, views: torch.Tensor, volume: torch.Tensor, volume_views: torch.Tensor) -> torch.Tensor:
-        """The volume that restored views give, (z, y, x)."""
-        return volume + least_squares(
-            views - volume_views, volume.shape, self._spacing, self._geometry, progress=self._progress
-        )
+    def _restore_slices(self, volume: torch.Tensor, sample: int, progress: Progress) -> torch.Tensor:
+        def denoise(slices: torch.Tensor, axis: int, first: int) -> torch.Tensor:
+            seeds = [(self.seed, sample, axis, first, k) for k in range(len(slices))]
+            return self._denoiser.denoise(slices, axis, seeds)
 
-    def _looked_at(self, slices: torch.Tensor, axis: int, stream: tuple[int, ...]) -> torch.Tensor:
-        if axis not in self._networks:  # kept, with what it learns of the memory there is
-            prior = self._prior.at(self._factors[:axis] + self._factors[axis + 1 :])
-            self._networks[axis] = Batches(prior, batch_size(slices.shape[1:], slices.device), Progress())
-        noise = NoiseStreams([(*stream, k) for k in range(len(slices))], slices[0])
-        step = min(self._p.start_step, len(self._prior.alphas_cumprod) - 1)
-        return guess_clean(slices, self._networks[axis], step, noise)
+        restored = restore_slices(volume, denoise, self.p.slice_gain, self._axes, progress)
+        return self.consistency.enforce_unit(restored)
+
+    def _reconstruct(self, drawn: Restored, progress: Progress) -> torch.Tensor:
+        """The volume that one sample's views give, (z, y, x)."""
+        change = self.projector.reconstruct(drawn.views - drawn.start.views, progress=progress)
+        return drawn.start.volume + change
+
+    @cached_property
+    def _denoiser(self) -> SliceDenoiser:
+        return SliceDenoiser(self.prior, self._factors, self.p.start_step)
+
+    @property
+    def _factors(self) -> tuple[float, float, float]:
+        """By how much the scan is coarser along (z, y, x): rows of the views follow each other along z."""
+        through_plane, in_plane = self.degradation.factors
+        return through_plane, in_plane, in_plane
+
+    @property
+    def _axes(self) -> tuple[int, ...]:
+        return coarsest_axes(self._factors, self.p.slice_axes)
+
+    def _settings(self, device: torch.device, sample: int) -> SamplerSettings:
+        return sampler_settings(self.p, self.projector, device, seed=self.seed, sample=sample)
 
 
-def volume_factors(degradation: Degradation) -> tuple[float, float, float]:
-    """By how much a scan is coarser along (z, y, x), from its views: their rows follow each other along z."""
-    through_plane, in_plane = degradation.factors
-    return through_plane, in_plane, in_plane
+def interpolate_views(start: ProjectedVolume, degradation: Degradation, p: Parameters) -> Restored:
+    """Restoration without the prior: views as they are, or degraded and interpolated for comparison."""
+    views = start.views
+    if p.restorer in VIEW_UPSAMPLING:
+        views = VIEW_UPSAMPLING[p.restorer](degradation.A(views), [round(f) for f in degradation.factors])
+    return Restored(views, start)
 
 
 def sampler_settings(
-    p: Parameters, geometry: ScanGeometry, device: torch.device, *, seed: int, sample: int
+    p: Parameters, projector: Projector, device: torch.device, *, seed: int, sample: int
 ) -> SamplerSettings:
     """How one sample of the views is drawn."""
     return SamplerSettings(
@@ -141,20 +152,8 @@ def sampler_settings(
         eta=p.eta,
         sigma_y=p.sigma_y if p.restorer == "ddnm+" else 0.0,
         time_travel=p.time_travel,
-        thresholds=start_thresholds(geometry.angles, p.adaptive_frontal, p.adaptive_lateral),
-        batch=batch_size(geometry.detector_shape, device),
+        thresholds=start_thresholds(projector.geometry.angles, p.adaptive_frontal, p.adaptive_lateral),
+        batch=batch_size(projector.geometry.detector_shape, device),
         seed=seed,
         sample=sample,
     )
-
-
-def restoration_steps(
-    p: Parameters, geometry: ScanGeometry, degradation: Degradation, shape: tuple[int, int, int]
-) -> int:
-    """How often :func:`restore_views` advances its progress for a volume of that shape, (z, y, x)."""
-    settings = sampler_settings(p, geometry, torch.device("cpu"), seed=0, sample=0)
-    sampling = sampler_steps(settings, p.views)
-    axes = coarsest_axes(volume_factors(degradation), p.slice_axes)
-    slices = sum(shape[axis] for axis in axes) + p.views if p.slice_gain else 0
-    reconstruction = 2 * p.views if p.samples > 1 else 0
-    return p.samples * (slices + sampling + reconstruction)

@@ -15,18 +15,19 @@ import argparse
 import json
 from dataclasses import replace
 from pathlib import Path
-from typing import Any
-from unittest.mock import patch
 
 import numpy as np
 import torch
 
-from CTSuperResolutionLib import pipeline
+from CTSuperResolutionLib import machine
+from CTSuperResolutionLib.diffusion.prior import Prior
+from CTSuperResolutionLib.job.events import Progress
 from CTSuperResolutionLib.job.job import JobSpec, parse_settings
-from CTSuperResolutionLib.job.parameters import Parameters
-from CTSuperResolutionLib.projection import project
+from CTSuperResolutionLib.job.priors import find_prior
 from CTSuperResolutionLib.projection.geometry import ScanGeometry
-from CTSuperResolutionLib.stages.restore_views import RestoredViews, restore_views
+from CTSuperResolutionLib.stages.project_volume import ProjectedVolume, make_projector, make_view_degradation
+from CTSuperResolutionLib.stages.restore_views import Restorer
+from CTSuperResolutionLib.stages.upsample_scan import upsample_scan
 from CTSuperResolutionLib.volume.intensity import to_unit
 from CTSuperResolutionLib.volume.reading import read_volume
 from CTSuperResolutionLib.volume.volume import Volume
@@ -64,32 +65,30 @@ def table(sums: np.ndarray) -> dict[str, dict[str, float]]:
     }
 
 
+@torch.no_grad()
 def compare(scan: Volume, truth: Volume, spec: JobSpec) -> dict[str, dict[str, dict[str, float]]]:
     """The tables of views restored alone, and of those whose volume had its slices restored."""
-    bounds = (spec.parameters.hu_low, spec.parameters.hu_high)
-    turn = pipeline.Turn.of(spec.factors(scan.spacing, scan.shape))
-    true_volume = to_unit(torch.from_numpy(turn.volume(truth.array)), bounds)
+    p, progress, device = spec.parameters, Progress(), machine.choose_device(spec.device)
+    upsampled = upsample_scan(scan, spec.factors(scan.spacing, scan.shape), p, device)
+    projector = make_projector(upsampled, p)
+    start = ProjectedVolume.of(upsampled.consistent(), projector, progress)
+    degradation = make_view_degradation(upsampled, projector, p)
+    prior = Prior.load(find_prior(spec.prior), device=device)
+
+    def unseen(views: torch.Tensor) -> torch.Tensor:
+        return views - degradation.A_dagger(degradation.A(views))
+
+    true_volume = to_unit(torch.from_numpy(upsampled.axis_order.volume(truth.array)), upsampled.hu_range)
+    missing = unseen(projector.forward(true_volume) - start.views)
+    ways = {"each view alone": replace(p, slice_gain=0, null_space=1), "slices first": p} if p.slice_gain else {"": p}
     tables = {}
-
-    def watched(volume: torch.Tensor, volume_views: torch.Tensor, *rest: Any, **options: Any) -> RestoredViews:
-        spacing, geometry, degradation, prior, p = rest
-
-        def unseen(views: torch.Tensor) -> torch.Tensor:
-            return views - degradation.pseudo_inverse(degradation.apply(views))
-
-        def restored(p: Parameters) -> RestoredViews:
-            found = restore_views(volume, volume_views, spacing, geometry, degradation, prior, p, **options)
-            tables[p.slice_gain] = table(products(unseen(found.views - volume_views), missing, geometry))
-            return found
-
-        missing = unseen(project(true_volume, spacing, geometry) - volume_views)
-        if p.slice_gain:
-            restored(replace(p, slice_gain=0, null_space=1))
-        return restored(p)
-
-    with patch.object(pipeline, "restore_views", watched):
-        pipeline.super_resolve(scan, spec)
-    return {"slices first" if gain else "each view alone": found for gain, found in tables.items()}
+    for name, parameters in ways.items():
+        restorer = Restorer(prior, upsampled, projector, degradation, parameters, spec.seed)
+        found = restorer.restore(start, progress)
+        tables[name or "each view alone"] = table(
+            products(unseen(found.views - start.views), missing, projector.geometry)
+        )
+    return tables
 
 
 def main() -> None:
@@ -103,7 +102,7 @@ def main() -> None:
     parser.add_argument("--set", action="append", default=[])
     parser.add_argument("--json", type=Path)
     options = parser.parse_args()
-    settings = dict(parse_settings(options.set)) | {"carrier": "fdk"}  # what becomes of the views is not looked at
+    settings = dict(parse_settings(options.set))
     spec = JobSpec("scan", "out", options.scale, options.preset, None, "cpu", options.prior, settings=settings)
     tables = compare(read_volume(options.lr), read_volume(options.hr), spec)
     for name, rows in tables.items():

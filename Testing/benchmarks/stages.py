@@ -13,38 +13,39 @@ import json
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
-from unittest.mock import patch
 
-from CTSuperResolutionLib import pipeline
-from CTSuperResolutionLib.evaluation.baselines import baseline
+import torch
+
+from CTSuperResolutionLib import machine
+from CTSuperResolutionLib.diffusion.prior import Prior
 from CTSuperResolutionLib.evaluation.metrics import psnr, ssim
+from CTSuperResolutionLib.job.events import Progress
 from CTSuperResolutionLib.job.job import JobSpec, parse_settings
-from CTSuperResolutionLib.stages.restore_views import RestoredViews, restore_views
+from CTSuperResolutionLib.job.priors import find_prior
+from CTSuperResolutionLib.pipeline import super_resolve
+from CTSuperResolutionLib.stages.project_volume import ProjectedVolume, make_projector, make_view_degradation
+from CTSuperResolutionLib.stages.restore_views import Restorer
+from CTSuperResolutionLib.stages.upsample_scan import upsample_scan
 from CTSuperResolutionLib.volume.reading import read_volume
 from CTSuperResolutionLib.volume.volume import Volume
 
 
+@torch.no_grad()
 def stages(scan: Volume, spec: JobSpec) -> dict[str, Volume]:
     """The volume after each stage."""
-    restored: list[RestoredViews] = []
-
-    def watched(*arguments: Any, **options: Any) -> RestoredViews:
-        restored.append(restore_views(*arguments, **options))
-        return restored[0]
-
-    def slices_alone(*_: Any, **__: Any) -> RestoredViews:
-        return replace(restored[0], views=restored[0].volume_views)
-
-    with patch.object(pipeline, "restore_views", watched):
-        result = pipeline.super_resolve(scan, spec)
-    with patch.object(pipeline, "restore_views", slices_alone):  # there is nothing left to carry
-        base = pipeline.super_resolve(scan, changed(spec, carrier="fdk"))
+    p, device = spec.parameters, machine.choose_device(spec.device)
+    upsampled = upsample_scan(scan, spec.factors(scan.spacing, scan.shape), p, device)
+    projector = make_projector(upsampled, p)
+    start = ProjectedVolume.of(upsampled.consistent(), projector, Progress())
+    prior = Prior.load(find_prior(spec.prior), device=device)
+    degradation = make_view_degradation(upsampled, projector, p)
+    restored = Restorer(prior, upsampled, projector, degradation, p, spec.seed).restore(start, Progress())
     return {
-        "cubic": result.cubic,
-        "+ consistency": baseline("consistent", scan, spec),
-        "+ slices": base.sr,
-        "+ NAB-GS": result.sr,
-        "all, null_space=0": pipeline.super_resolve(scan, changed(spec, null_space=0)).sr,
+        "cubic": upsampled.to_volume(upsampled.cubic),
+        "+ consistency": upsampled.to_volume(upsampled.consistency.enforce(upsampled.cubic)),
+        "+ slices": upsampled.to_volume(upsampled.enforce(restored.start.volume).round_()),
+        "+ NAB-GS": super_resolve(scan, spec).sr,
+        "all, null_space=0": super_resolve(scan, changed(spec, null_space=0)).sr,
     }
 
 

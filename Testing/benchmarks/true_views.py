@@ -1,8 +1,8 @@
 #!/usr/bin/env python3
 """What the fit makes of perfect views: python Testing/benchmarks/true_views.py LR HR [--set …] [--set …+…]
 
-Runs the pipeline with the projections of the HR reference in place of what the prior restores, once for every --set,
-and prints the seconds of the fit and the scores of the result. Settings that go together are joined by a plus, as in
+Runs the pipeline's stages with the projections of the HR reference in place of what the prior restores, once for every
+--set, and prints the seconds of the fit and the scores of the result. Settings that go together are joined by a plus, as in
 --set start=edges+iterations=600. It says what the Gaussian field, or another carrier, can carry, whatever the prior is
 worth.
 """
@@ -12,53 +12,35 @@ from __future__ import annotations
 import argparse
 import time
 from pathlib import Path
-from typing import Any
-from unittest.mock import patch
 
 import torch
 
-from CTSuperResolutionLib import pipeline
 from CTSuperResolutionLib.evaluation.metrics import psnr, ssim
 from CTSuperResolutionLib.job.events import Progress
 from CTSuperResolutionLib.job.job import JobSpec, parse_settings
-from CTSuperResolutionLib.projection import project
-from CTSuperResolutionLib.projection.geometry import ScanGeometry
-from CTSuperResolutionLib.stages.restore_views import RestoredViews
+from CTSuperResolutionLib.stages.project_volume import ProjectedVolume, make_projector, project_base
+from CTSuperResolutionLib.stages.reconstruct_residual import reconstruct_residual
+from CTSuperResolutionLib.stages.restore_views import Restored
+from CTSuperResolutionLib.stages.upsample_scan import upsample_scan
 from CTSuperResolutionLib.volume.intensity import to_unit
 from CTSuperResolutionLib.volume.reading import read_volume
 from CTSuperResolutionLib.volume.volume import Volume
 
 
-class FitClock(Progress):
-    """Seconds from the beginning of the fit to that of the stage after it."""
-
-    began = seconds = 0.0
-
-    def stage(self, name: str, steps: int = 1) -> None:
-        if name == "fit":
-            self.began = time.perf_counter()
-        elif name == "assemble":
-            self.seconds = time.perf_counter() - self.began
-
-
-def super_resolve_with(truth: Volume, scan: Volume, spec: JobSpec, clock: FitClock) -> pipeline.Result:
-    """The pipeline, its restored views replaced by those of the truth."""
-    turn = pipeline.Turn.of(spec.factors(scan.spacing, scan.shape))
-    bounds = (spec.parameters.hu_low, spec.parameters.hu_high)
-    true_volume = to_unit(torch.from_numpy(turn.volume(truth.array)), bounds)
-
-    def true_views(
-        volume: torch.Tensor,
-        volume_views: torch.Tensor,
-        spacing: tuple[float, float, float],
-        geometry: ScanGeometry,
-        *_: Any,
-        **__: Any,
-    ) -> RestoredViews:
-        return RestoredViews(project(true_volume, spacing, geometry), volume, volume_views, uncertainty=None)
-
-    with patch.object(pipeline, "restore_views", true_views):
-        return pipeline.super_resolve(scan, spec, progress=clock)
+@torch.no_grad()
+def super_resolve_with(truth: Volume, scan: Volume, spec: JobSpec) -> tuple[Volume, float]:
+    """The pipeline's result with the views of the truth for restored ones, and the seconds of the fit."""
+    p, progress = spec.parameters, Progress()
+    upsampled = upsample_scan(scan, spec.factors(scan.spacing, scan.shape), p, "cpu")
+    projector = make_projector(upsampled, p)
+    start = ProjectedVolume.of(upsampled.consistent(), projector, progress)
+    base = project_base(start, upsampled, projector, p, progress)
+    true_volume = to_unit(torch.from_numpy(upsampled.axis_order.volume(truth.array)), upsampled.hu_range)
+    restored = Restored(projector.forward(true_volume), start)
+    began = time.perf_counter()
+    residual = reconstruct_residual(restored, base, projector, p, seed=spec.seed, progress=progress)
+    seconds = time.perf_counter() - began
+    return upsampled.to_volume(upsampled.enforce(base.volume + residual.voxels(progress)).round_()), seconds
 
 
 def main() -> None:
@@ -72,12 +54,11 @@ def main() -> None:
     options = parser.parse_args()
     scan, truth = read_volume(options.lr), read_volume(options.hr)
     for chosen in options.set or [""]:
-        settings = dict(parse_settings([*filter(None, chosen.split("+")), "null_space=1"]))
+        settings = dict(parse_settings(filter(None, chosen.split("+"))))
         spec = JobSpec("scan", "out", options.scale, options.preset, settings=settings, device="cpu")
-        clock = FitClock()
-        result = super_resolve_with(truth, scan, spec, clock)
-        scores = f"{psnr(result.sr, truth):8.3f} dB{ssim(result.sr, truth):8.4f}"
-        print(f"{chosen or options.preset:<60}{clock.seconds:8.1f} s{scores}", flush=True)
+        result, seconds = super_resolve_with(truth, scan, spec)
+        scores = f"{psnr(result, truth):8.3f} dB{ssim(result, truth):8.4f}"
+        print(f"{chosen or options.preset:<60}{seconds:8.1f} s{scores}", flush=True)
 
 
 if __name__ == "__main__":

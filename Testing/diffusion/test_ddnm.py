@@ -112,20 +112,20 @@ def spread_of_samples(deviation: float, steps: int, eta: float, travel: list[int
 def test_without_noise_the_measured_part_is_exact(kernel, steps, start_step, eta):
     degradation = make_degradation(SHAPE, SCALE, kernel=kernel)
     truth = views(3)
-    coarse = degradation.apply(truth)
-    start = degradation.pseudo_inverse(coarse)
+    coarse = degradation.A(truth)
+    start = degradation.A_dagger(coarse)
     start[:, 0, 0] = 1.0
     chosen = settings(steps=steps, start_step=start_step, eta=eta)
     restored = restore(coarse, start, degradation, linear_denoiser(0.4), chosen)
-    torch.testing.assert_close(degradation.apply(restored), coarse, atol=1e-9, rtol=0)
+    torch.testing.assert_close(degradation.A(restored), coarse, atol=1e-9, rtol=0)
 
 
 def test_an_untouched_axis_is_kept_whole():
     degradation = make_degradation(SHAPE, (4, 1))
-    coarse = degradation.apply(views(2))
-    start = degradation.pseudo_inverse(coarse)
+    coarse = degradation.A(views(2))
+    start = degradation.A_dagger(coarse)
     restored = restore(coarse, start, degradation, linear_denoiser(0.1), settings())
-    torch.testing.assert_close(degradation.apply(restored), coarse, atol=1e-9, rtol=0)
+    torch.testing.assert_close(degradation.A(restored), coarse, atol=1e-9, rtol=0)
 
 
 @pytest.mark.parametrize(
@@ -140,7 +140,7 @@ def test_null_space_samples_have_the_spread_that_theory_says(steps, eta, repeats
     coarse = torch.full((24, 4, 6), 0.5, dtype=torch.float64)
     chosen = settings(steps=steps, start_step=999, eta=eta, batch=24, time_travel=repeats)
     restored = restore(coarse, middle, degradation, gaussian_prior(deviation), chosen)
-    unseen = 2 * (restored - degradation.pseudo_inverse(degradation.apply(restored)))
+    unseen = 2 * (restored - degradation.A_dagger(degradation.A(restored)))
     there_and_back = [0, *(k for p in range(1, steps) for k in [p, *([p - 1, p] * (repeats - 1))]), steps]
     theory = spread_of_samples(deviation, steps, eta, there_and_back)
     # 1 - 1/16 of all directions are in the null-space of 4 x 4 means.
@@ -162,7 +162,7 @@ def test_expected_noise_is_not_copied_into_the_result():
     for assumed in (0.0, sigma_y):
         chosen = settings(steps=100, start_step=999, sigma_y=assumed)
         restored = restore(noisy, start, degradation, prior, chosen)
-        errors[assumed] = (degradation.apply(restored) - clean).std().item()
+        errors[assumed] = (degradation.A(restored) - clean).std().item()
     assert errors[0.0] == pytest.approx((noisy - clean).std().item(), rel=1e-6)
     assert errors[sigma_y] < 0.5 * errors[0.0]
 
@@ -193,30 +193,30 @@ def recorded(prior) -> tuple[SimpleNamespace, list[tuple[int, int]]]:
 def test_step_zero_asks_once_about_the_views_themselves():
     degradation, truth = make_degradation(SHAPE, SCALE), views(2)
     prior, asked = recorded(linear_denoiser(0.4))
-    coarse = degradation.apply(truth)
+    coarse = degradation.A(truth)
     chosen = settings(steps=1, start_step=0)
     restored = restore(coarse, truth, degradation, prior, chosen)
     assert asked == [(0, 2)]
     x, alpha = 2 * truth - 1, float(ALPHAS[0])
     noise = prior.predict_noise(math.sqrt(alpha) * x[:, None], 0)[:, 0]
     expected = (x - math.sqrt((1 - alpha) / alpha) * noise).clamp(-1, 1.1) / 2 + 0.5
-    torch.testing.assert_close(restored, degradation.consistent(expected, coarse), atol=1e-9, rtol=0)
+    torch.testing.assert_close(restored, degradation.enforce(expected, coarse), atol=1e-9, rtol=0)
     assert torch.equal(restored, restore(coarse, truth, degradation, prior, settings(steps=1, start_step=0, seed=9)))
 
 
 def test_time_travel_asks_again_about_the_times_before():
     degradation, truth = make_degradation(SHAPE, SCALE), views(2)
     prior, asked = recorded(linear_denoiser(0.4))
-    coarse = degradation.apply(truth)
+    coarse = degradation.A(truth)
     restored = restore(coarse, truth, degradation, prior, settings(steps=4, time_travel=3))
     assert [t for t, _ in asked] == [300, 300, 300, 200, 200, 200, 100, 100, 100, 0]
-    torch.testing.assert_close(degradation.apply(restored), coarse, atol=1e-9, rtol=0)
+    torch.testing.assert_close(degradation.A(restored), coarse, atol=1e-9, rtol=0)
 
 
 def test_an_adaptive_start_is_each_views_own():
     """Unreachable, easy and impossible thresholds: the first starts late, the second at once, whatever the batch."""
     degradation, truth = make_degradation(SHAPE, SCALE), views(3)
-    coarse = degradation.apply(truth)
+    coarse = degradation.A(truth)
     prior, asked = recorded(linear_denoiser(0.4))
     thresholds = (1e-6, 1e6, 1e6)
     results = [
@@ -287,7 +287,7 @@ def test_samples_and_views_are_independent():
 @pytest.mark.parametrize("batch", [3, 7])
 def test_a_view_does_not_depend_on_its_batch(batch):
     degradation, truth = make_degradation(SHAPE, SCALE), views(7)
-    coarse = degradation.apply(truth)
+    coarse = degradation.A(truth)
     one, more = (
         restore(coarse, truth, degradation, linear_denoiser(0.3), settings(batch=size, sigma_y=0.01))
         for size in (1, batch)
@@ -297,7 +297,7 @@ def test_a_view_does_not_depend_on_its_batch(batch):
 
 def test_another_seed_gives_another_view():
     degradation, truth = make_degradation(SHAPE, SCALE), views(2)
-    coarse = degradation.apply(truth)
+    coarse = degradation.A(truth)
     one, other = (restore(coarse, truth, degradation, linear_denoiser(0.3), settings(seed=seed)) for seed in (0, 1))
     assert (other - one).abs().max() > 1e-3
 
@@ -320,7 +320,7 @@ CHANGES = [{}, {"time_travel": 2}, {"sample": 2}, {"thresholds": (1e-6, 1e6, 0.0
 @pytest.mark.parametrize("most", [1, 2, 99])
 def test_running_out_of_memory_changes_neither_views_nor_progress(changes, most):
     degradation, truth, counter = make_degradation(SHAPE, SCALE), views(5), Counter()
-    coarse, chosen = degradation.apply(truth), settings(batch=5, **changes)
+    coarse, chosen = degradation.A(truth), settings(batch=5, **changes)
     plenty = restore(coarse, truth, degradation, linear_denoiser(0.3), chosen)
     prior = limited(linear_denoiser(0.3), most)
     scarce = restore(coarse, truth, degradation, prior, chosen, progress=counter)
@@ -331,7 +331,7 @@ def test_running_out_of_memory_changes_neither_views_nor_progress(changes, most)
 def test_one_view_too_large_for_memory_says_so_in_one_sentence():
     degradation, truth = make_degradation(SHAPE, SCALE), views(2)
     with pytest.raises(JobError, match=r"one view of 16 x 24 pixels; choose .*\.$"):
-        restore(degradation.apply(truth), truth, degradation, limited(linear_denoiser(0.3), 0), settings())
+        restore(degradation.A(truth), truth, degradation, limited(linear_denoiser(0.3), 0), settings())
 
 
 def test_a_cancelled_job_stops_after_the_network_call_under_way():
@@ -342,14 +342,14 @@ def test_a_cancelled_job_stops_after_the_network_call_under_way():
     degradation, truth = make_degradation(SHAPE, SCALE), views(2)
     prior, asked = recorded(linear_denoiser(0.3))
     with pytest.raises(Cancelled):
-        restore(degradation.apply(truth), truth, degradation, prior, settings(), progress=Cancelling())
+        restore(degradation.A(truth), truth, degradation, prior, settings(), progress=Cancelling())
     assert len(asked) == 1
 
 
 def test_the_unit_of_the_views_does_not_matter():
     degradation, truth = make_degradation(SHAPE, SCALE), views(2)
     plain, scaled = (
-        restore(degradation.apply(unit * truth), unit * truth, degradation, linear_denoiser(0.2), settings(sample=1))
+        restore(degradation.A(unit * truth), unit * truth, degradation, linear_denoiser(0.2), settings(sample=1))
         for unit in (1, 70)
     )
     torch.testing.assert_close(scaled, plain * 70)

@@ -26,9 +26,9 @@ def test_range_space_diagonalises_the_degradation(kernel, scale):
     degradation = make_degradation((16, 24), scale, kernel=kernel)
     fine = torch.rand(2, 16, 24, generator=torch.Generator().manual_seed(0), dtype=torch.float64)
     space = RangeSpace(degradation, fine)
-    coarse = degradation.apply(fine)
+    coarse = degradation.A(fine)
     torch.testing.assert_close(space.measured(coarse), space.coordinates(fine))
-    torch.testing.assert_close(space.synthesize(space.coordinates(fine)), degradation.pseudo_inverse(coarse))
+    torch.testing.assert_close(space.synthesize(space.coordinates(fine)), degradation.A_dagger(coarse))
 
 
 def test_block_means_of_r_by_r_have_singular_value_one_over_r():

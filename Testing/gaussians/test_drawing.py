@@ -11,8 +11,9 @@ from scipy.spatial.transform import Rotation
 
 from CTSuperResolutionLib.gaussians.backends.reference import FLOOR, RADIUS
 from CTSuperResolutionLib.gaussians.scene import Scene, VoxelGrid
-from CTSuperResolutionLib.projection import project
 from CTSuperResolutionLib.projection.geometry import ScanGeometry
+from CTSuperResolutionLib.projection.grid import VolumeGrid
+from CTSuperResolutionLib.projection.projector import Projector
 
 ANGLES = (0.0, 0.4, math.pi / 2, 2.5)
 PARALLEL = ScanGeometry(ANGLES, (30, 41), (0.07, 0.06))
@@ -137,7 +138,7 @@ def test_voxelize_then_project_equals_rasterize(kernels, beam):
     """The two operations and the ray-caster share one world: no shift, no scale between them."""
     grid = VoxelGrid((80, 80, 80), (0.025,) * 3, (-0.9875,) * 3)
     gaussians = tuple(g.float() for g in random_gaussians(5, scale=0.1))
-    cast = project(kernels.voxelize(*gaussians, grid), grid.spacing, beam)[1]
+    cast = Projector(VolumeGrid(grid.shape, grid.spacing), beam).forward(kernels.voxelize(*gaussians, grid))[1]
     rendered = kernels.rasterize(*gaussians, beam, 1)
     assert (cast - rendered).abs().max() < 0.02 * rendered.abs().max()
 

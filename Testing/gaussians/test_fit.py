@@ -17,9 +17,9 @@ from CTSuperResolutionLib.gaussians.losses import total_variation, view_loss
 from CTSuperResolutionLib.gaussians.scene import Scene
 from CTSuperResolutionLib.gaussians.voxelization import SLAB, voxelize_residual
 from CTSuperResolutionLib.job.events import Progress
-from CTSuperResolutionLib.projection import project
-from CTSuperResolutionLib.projection.filtered_least_squares import least_squares
 from CTSuperResolutionLib.projection.geometry import parallel_beam
+from CTSuperResolutionLib.projection.grid import VolumeGrid
+from CTSuperResolutionLib.projection.projector import Projector
 
 SHAPE, SPACING = (20, 24, 24), (2.0, 1.5, 1.5)
 
@@ -170,7 +170,7 @@ def test_cancelling_is_noticed_within_one_iteration(case):
 def test_starting_at_the_residual_is_starting_near(case):
     """Half the iterations from the least-squares residual end nearer than from edges."""
     scene, geometry, edges, base, views, truth = case
-    missing = least_squares(views - base, SHAPE, SPACING, geometry)
+    missing = Projector(VolumeGrid(SHAPE, SPACING), geometry).reconstruct(views - base)
     errors = {}
     for name, strength, start in (("edges", edges, torch.zeros(SHAPE)), ("residual", energy(missing), missing)):
         generator = torch.Generator().manual_seed(0)
@@ -187,8 +187,9 @@ def test_starting_at_the_residual_is_starting_near(case):
 def test_only_signed_activations_can_take_away(case, name):
     """The views of a residual that only takes away: the positive activations can do no better than nothing."""
     scene, geometry, _, base, views, _ = case
-    missing = least_squares(base - views, SHAPE, SPACING, geometry).clamp(min=0).neg()
-    views = base + project(missing, SPACING, geometry)
+    projector = Projector(VolumeGrid(SHAPE, SPACING), geometry)
+    missing = projector.reconstruct(base - views).clamp(min=0).neg()
+    views = base + projector.forward(missing)
     generator, activation = torch.Generator().manual_seed(0), ACTIVATIONS[name]
     field = initial_field(
         energy(missing), missing, scene.grid, count=200, gamma=0.1, generator=generator, activation=activation

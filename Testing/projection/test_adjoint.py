@@ -11,8 +11,10 @@ from hypothesis import strategies as st
 
 from CTSuperResolutionLib.errors import Cancelled, JobError
 from CTSuperResolutionLib.job.events import Progress
-from CTSuperResolutionLib.projection import backproject, cone, project, raycast
+from CTSuperResolutionLib.projection import cone
 from CTSuperResolutionLib.projection.geometry import ScanGeometry, cone_beam, parallel_beam
+from CTSuperResolutionLib.projection.grid import VolumeGrid
+from CTSuperResolutionLib.projection.projector import Projector
 
 
 @st.composite
@@ -32,11 +34,12 @@ def test_gradient_is_the_transpose(scan, seed):
     random = torch.Generator().manual_seed(seed)
     x = torch.randn(shape, dtype=torch.float64, generator=random, requires_grad=True)
     y = torch.randn((geometry.views, *geometry.detector_shape), dtype=torch.float64, generator=random)
-    projected = project(x, spacing, geometry)
+    projector = Projector(VolumeGrid(shape, spacing), geometry)
+    projected = projector.forward(x)
     (gradient,) = torch.autograd.grad(projected, x, y)
     there, back = float((projected * y).sum().detach()), float((x * gradient).sum().detach())
     assert math.isclose(there, back, rel_tol=1e-9, abs_tol=1e-9 * float(projected.detach().abs().max() + 1e-6))
-    torch.testing.assert_close(gradient, backproject(y, shape, spacing, geometry))
+    torch.testing.assert_close(gradient, projector.adjoint(y))
 
 
 def test_gradient_is_the_transpose_right_before_the_source():
@@ -44,7 +47,8 @@ def test_gradient_is_the_transpose_right_before_the_source():
     geometry = cone_beam(views=7, volume_shape=shape, spacing=spacing, source_distance=18.0, detector_distance=30.0)
     x = torch.rand(shape, dtype=torch.float64)
     y = torch.rand((geometry.views, *geometry.detector_shape), dtype=torch.float64)
-    there, back = (project(x, spacing, geometry) * y).sum(), (x * backproject(y, shape, spacing, geometry)).sum()
+    projector = Projector(VolumeGrid(shape, spacing), geometry)
+    there, back = (projector.forward(x) * y).sum(), (x * projector.adjoint(y)).sum()
     torch.testing.assert_close(there, back, rtol=1e-12, atol=0)
 
 
@@ -53,8 +57,9 @@ def test_gradcheck(factory):
     shape, spacing = (2, 4, 3), (2.0, 1.0, 1.3)
     geometry = factory(views=2, volume_shape=shape, spacing=spacing)
     x = torch.rand(shape, dtype=torch.float64, requires_grad=True)
-    assert torch.autograd.gradcheck(lambda v: project(v, spacing, geometry), x)
-    assert torch.autograd.gradgradcheck(lambda v: project(v, spacing, geometry), x)
+    projector = Projector(VolumeGrid(shape, spacing), geometry)
+    assert torch.autograd.gradcheck(projector.forward, x)
+    assert torch.autograd.gradgradcheck(projector.forward, x)
 
 
 def test_blocks_of_columns_change_nothing(monkeypatch):
@@ -63,7 +68,7 @@ def test_blocks_of_columns_change_nothing(monkeypatch):
     x = torch.rand(shape, dtype=torch.float64, requires_grad=True)
 
     def run():
-        image = project(x, spacing, geometry)
+        image = Projector(VolumeGrid(x.shape, spacing), geometry).forward(x)
         return image.detach(), torch.autograd.grad((image**2).sum(), x)[0]
 
     whole = run()
@@ -86,12 +91,13 @@ def test_progress_counts_views_and_can_stop(factory):
     shape, spacing = (2, 4, 4), (1.0, 1.0, 1.0)
     geometry = factory(views=7, volume_shape=shape, spacing=spacing)
     watch = Watch()
-    image = project(torch.ones(shape), spacing, geometry, progress=watch)
+    projector = Projector(VolumeGrid(shape, spacing), geometry)
+    image = projector.forward(torch.ones(shape), progress=watch)
     assert watch.steps == 7
-    backproject(image, shape, spacing, geometry, progress=watch)
+    projector.adjoint(image, progress=watch)
     assert watch.steps == 14
     with pytest.raises(Cancelled):
-        project(torch.ones(shape), spacing, geometry, progress=Watch(stop_at=3))
+        projector.forward(torch.ones(shape), progress=Watch(stop_at=3))
 
 
 def test_what_does_not_fit_is_refused():
@@ -105,6 +111,6 @@ def test_what_does_not_fit_is_refused():
         (volume, (1.0, 400.0, 400.0), "too near the X-ray source"),
     ]:
         with pytest.raises(JobError, match=says):
-            project(bad, spacing, geometry)
+            Projector(VolumeGrid(bad.shape, spacing), geometry).forward(bad)
     with pytest.raises(JobError, match="projections have shape"):
-        raycast.backproject(torch.zeros(2, 3, 3), (4, 6, 6), (1.0, 1.0, 1.0), geometry)
+        Projector(VolumeGrid((4, 6, 6), (1.0, 1.0, 1.0)), geometry).adjoint(torch.zeros(2, 3, 3))

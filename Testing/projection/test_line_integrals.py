@@ -11,11 +11,16 @@ import pytest
 import torch
 from scipy.ndimage import map_coordinates
 
-from CTSuperResolutionLib.projection import project
 from CTSuperResolutionLib.projection.geometry import ScanGeometry, cone_beam, parallel_beam
+from CTSuperResolutionLib.projection.grid import VolumeGrid
+from CTSuperResolutionLib.projection.projector import Projector
 
 BEAMS = {"parallel": parallel_beam, "cone": cone_beam}
 CENTRE, AXES, TURN = np.array([3.0, -5.0, 2.0]), np.array([20.0, 11.0, 8.0]), 0.6  # mm (x, y, z), mm, radians about z
+
+
+def project(volume, spacing, geometry):
+    return Projector(VolumeGrid(volume.shape, spacing), geometry).forward(volume)
 
 
 def rays(geometry: ScanGeometry, angle: float):

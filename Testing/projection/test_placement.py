@@ -10,8 +10,13 @@ import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from CTSuperResolutionLib.projection import project
 from CTSuperResolutionLib.projection.geometry import cone_beam, parallel_beam
+from CTSuperResolutionLib.projection.grid import VolumeGrid
+from CTSuperResolutionLib.projection.projector import Projector
+
+
+def project(volume, spacing, geometry):
+    return Projector(VolumeGrid(volume.shape, spacing), geometry).forward(volume)
 
 
 def one_voxel(shape, index):

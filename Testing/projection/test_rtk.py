@@ -9,8 +9,9 @@ import pytest
 import torch
 from scipy.ndimage import gaussian_filter
 
-from CTSuperResolutionLib.projection import project
 from CTSuperResolutionLib.projection.geometry import ScanGeometry, cone_beam, parallel_beam
+from CTSuperResolutionLib.projection.grid import VolumeGrid
+from CTSuperResolutionLib.projection.projector import Projector
 
 itk = pytest.importorskip("itk", reason="itk-rtk, of the test extra, is not installed")
 if not hasattr(itk, "RTK"):
@@ -75,7 +76,7 @@ def test_same_as_rtk(factory, shape, spacing):
     volume = blobs(shape, spacing, blur_mm=2.5, seed=len(shape) + shape[1])
     geometry = factory(views=11, volume_shape=shape, spacing=spacing)
     expected = rtk_projections(volume, spacing, geometry)
-    found = project(torch.from_numpy(volume), spacing, geometry).numpy()
+    found = Projector(VolumeGrid(shape, spacing), geometry).forward(torch.from_numpy(volume)).numpy()
     assert relative_error(found, expected) < LIMIT
     # What a mistake of one pixel, of the sense of rotation or of handedness would make of it.
     for wrong in (np.roll(found, 1, 2), np.roll(found, 1, 1), found[:, :, ::-1], found[:, ::-1], found[::-1]):

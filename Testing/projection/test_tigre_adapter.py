@@ -15,11 +15,14 @@ import pytest
 import torch
 from scipy.ndimage import map_coordinates
 
-from CTSuperResolutionLib import projection
 from CTSuperResolutionLib.errors import JobError
 from CTSuperResolutionLib.job.events import Progress
 from CTSuperResolutionLib.projection import raycast, tigre_adapter
+from CTSuperResolutionLib.projection.cone import ConeRays
 from CTSuperResolutionLib.projection.geometry import cone_beam, parallel_beam
+from CTSuperResolutionLib.projection.grid import VolumeGrid
+from CTSuperResolutionLib.projection.parallel import ParallelRays
+from CTSuperResolutionLib.projection.projector import Projector
 
 
 def stand_in() -> ModuleType:
@@ -89,10 +92,11 @@ def tigre(monkeypatch):
     ids=["parallel", "cone"],
 )
 def test_same_conventions_as_the_ray_caster(tigre, geometry):
-    spacing = (2.0, 1.5, 1.5)
     volume = torch.rand((6, 9, 12), generator=torch.Generator().manual_seed(2))
-    expected = raycast.project(volume, spacing, geometry)
-    found = tigre_adapter.project(volume, spacing, geometry)
+    grid = VolumeGrid((6, 9, 12), (2.0, 1.5, 1.5))
+    rays = (ConeRays if geometry.is_cone else ParallelRays)(grid, geometry)
+    expected = raycast.project(volume, rays, Progress())
+    found = tigre_adapter.project(volume, grid, geometry)
     assert found.dtype == torch.float32
     assert found.shape == expected.shape
     assert (found - expected).abs().max() < 0.01 * expected.max()
@@ -108,11 +112,11 @@ def test_many_views_go_in_batches_that_can_be_cancelled(tigre):
             self.steps += steps
 
     geometry, count = parallel_beam(views=37, volume_shape=(1, 2, 2), spacing=(1.0, 1.0, 1.0)), Count()
-    volume = torch.rand(1, 2, 2)
-    found = tigre_adapter.project(volume, (1.0, 1.0, 1.0), geometry, progress=count)
+    volume, grid = torch.rand(1, 2, 2), VolumeGrid((1, 2, 2), (1.0, 1.0, 1.0))
+    found = tigre_adapter.project(volume, grid, geometry, progress=count)
     assert count.steps == sum(tigre.calls) == 37
     assert len(tigre.calls) > 1
-    expected = raycast.project(volume, (1.0, 1.0, 1.0), geometry)
+    expected = raycast.project(volume, ParallelRays(grid, geometry), Progress())
     assert (found - expected).abs().max() < 0.02 * expected.max()
 
 
@@ -130,7 +134,7 @@ def test_package_of_the_same_name_is_not_mistaken_for_it(tigre, monkeypatch):
     with pytest.raises(JobError, match="not installed"):
         tigre_adapter.project(
             torch.zeros(1, 2, 2),
-            (1.0, 1.0, 1.0),
+            VolumeGrid((1, 2, 2), (1.0, 1.0, 1.0)),
             parallel_beam(views=1, volume_shape=(1, 2, 2), spacing=(1.0, 1.0, 1.0)),
         )
 
@@ -161,11 +165,13 @@ def test_who_projects(tigre, monkeypatch, change, spacing, beam, chosen):
         monkeypatch.setattr(module, "project", lambda *_, name=name, **__: name)
     tensor = {"shape": (4, 6, 6), "dtype": torch.float32, "is_cuda": True, "requires_grad": False}
     geometry = beam(views=2, volume_shape=(4, 6, 6), spacing=spacing)
-    assert projection.project(SimpleNamespace(**(tensor | change)), spacing, geometry) == chosen
+    projector = Projector(VolumeGrid((4, 6, 6), spacing), geometry)
+    assert projector.forward(SimpleNamespace(**(tensor | change))) == chosen
 
 
 def test_without_tigre_the_ray_caster_projects_on_cuda(tigre, monkeypatch):
     monkeypatch.setitem(sys.modules, "tigre", None)
     monkeypatch.setattr(raycast, "project", lambda *_, **__: "raycast")
     volume = SimpleNamespace(shape=(4, 6, 6), dtype=torch.float32, is_cuda=True, requires_grad=False)
-    assert projection.project(volume, CUBE, parallel_beam(views=2, volume_shape=(4, 6, 6), spacing=CUBE)) == "raycast"
+    geometry = parallel_beam(views=2, volume_shape=(4, 6, 6), spacing=CUBE)
+    assert Projector(VolumeGrid((4, 6, 6), CUBE), geometry).forward(volume) == "raycast"

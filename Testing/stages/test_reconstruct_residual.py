@@ -1,4 +1,4 @@
-"""What carries views into the volume, given the true views of a volume that is known."""
+"""The residual behind views, given the true views of a volume that is known."""
 
 import math
 
@@ -9,13 +9,20 @@ from scipy.ndimage import gaussian_filter
 from CTSuperResolutionLib.job.events import Progress
 from CTSuperResolutionLib.job.parameters import Parameters
 from CTSuperResolutionLib.phantom import thorax
-from CTSuperResolutionLib.projection import project
 from CTSuperResolutionLib.projection.geometry import parallel_beam
-from CTSuperResolutionLib.stages.reconstruct_residual import carrier_steps, carry
+from CTSuperResolutionLib.projection.grid import VolumeGrid
+from CTSuperResolutionLib.projection.projector import Projector
+from CTSuperResolutionLib.stages.project_volume import ProjectedVolume
+from CTSuperResolutionLib.stages.reconstruct_residual import reconstruct_residual, residual_steps
+from CTSuperResolutionLib.stages.restore_views import Restored
 from CTSuperResolutionLib.volume.intensity import to_unit
 
 SHAPE, SPACING = (16, 40, 40), (2.0, 2.0, 2.0)
 SETTINGS = {"views": 40, "iterations": 60, "gaussians": 3000, "max_gaussians": 4000}
+
+
+def project(volume, geometry):
+    return Projector(VolumeGrid(SHAPE, SPACING), geometry).forward(volume)
 
 
 class Count(Progress):
@@ -27,13 +34,15 @@ class Count(Progress):
         self.done += steps
 
 
-def carried(views, base_views, sharpened, base, geometry, /, **settings):
+def reconstructed(views, base_views, consistent, base, geometry, /, **settings):
     """The residual volume; and that progress is told of exactly what was promised."""
     p, count = Parameters.of("preview", {**SETTINGS, **settings}), Count()
-    found = carry(views, base_views, sharpened, base, SPACING, geometry, p, seed=0, progress=count)
-    assert count.done == carrier_steps(p)
+    restored = Restored(views, ProjectedVolume(consistent, base_views))
+    projector, base = Projector(VolumeGrid(SHAPE, SPACING), geometry), ProjectedVolume(base, base_views)
+    found = reconstruct_residual(restored, base, projector, p, seed=0, progress=count)
+    assert count.done == residual_steps(p)
     volume = found.voxels(count)
-    assert count.done == carrier_steps(p) + SHAPE[0] and volume.shape == SHAPE
+    assert count.done == residual_steps(p) + SHAPE[0] and volume.shape == SHAPE
     return volume, found.report
 
 
@@ -61,7 +70,7 @@ def blob():
 def test_voxels_give_a_blob_back_from_its_closed_form_integrals(blob, carrier, error):
     geometry, volume, views = blob
     nothing = torch.zeros(SHAPE)
-    found, report = carried(views, torch.zeros_like(views), nothing, nothing, geometry, carrier=carrier)
+    found, report = reconstructed(views, torch.zeros_like(views), nothing, nothing, geometry, carrier=carrier)
     assert (found - volume).norm() < error * volume.norm()
     assert report == {}
 
@@ -70,16 +79,16 @@ def test_more_steps_agree_better_with_the_views(blob):
     geometry, _, views = blob
     nothing, left = torch.zeros(SHAPE), []
     for carrier in ("fdk", "grid"):
-        found, _ = carried(views, torch.zeros_like(views), nothing, nothing, geometry, carrier=carrier)
-        left.append((views - project(found, SPACING, geometry)).norm())
+        found, _ = reconstructed(views, torch.zeros_like(views), nothing, nothing, geometry, carrier=carrier)
+        left.append((views - project(found, geometry)).norm())
     assert left[1] < 0.7 * left[0] < 0.1 * views.norm()
 
 
 def test_a_residual_is_what_the_base_lacks(blob):
     geometry, volume, views = blob
     base = torch.full(SHAPE, 0.2)
-    base_views = project(base, SPACING, geometry)
-    found, _ = carried(base_views + views, base_views, base, base, geometry, carrier="grid")
+    base_views = project(base, geometry)
+    found, _ = reconstructed(base_views + views, base_views, base, base, geometry, carrier="grid")
     assert (found - volume).norm() < 0.02 * volume.norm()
 
 
@@ -90,7 +99,7 @@ def chest():
     volume = to_unit(torch.from_numpy(chest), (-1024, 3071))
     geometry = parallel_beam(views=40, volume_shape=SHAPE, spacing=SPACING)
     blurred = torch.from_numpy(gaussian_filter(volume.numpy(), 2.0))
-    return geometry, volume, blurred, project(volume, SPACING, geometry)
+    return geometry, volume, blurred, project(volume, geometry)
 
 
 @pytest.mark.parametrize("start", ["residual", "edges"])
@@ -99,7 +108,7 @@ def test_a_field_without_a_base_is_the_whole_volume(chest, activation, start):
     """R2-Gaussian's way, from true views and from either start."""
     geometry, volume, blurred, views = chest
     nothing = torch.zeros(()).expand(SHAPE)
-    found, report = carried(
+    found, report = reconstructed(
         views, torch.zeros_like(views), blurred, nothing, geometry, base="none", activation=activation, start=start
     )
     assert (found.clamp(min=0) - volume).norm() < 0.6 * (blurred - volume).norm()

@@ -12,14 +12,16 @@ from CTSuperResolutionLib.diffusion.ddnm import restore
 from CTSuperResolutionLib.diffusion.noise_schedule import new_scheduler
 from CTSuperResolutionLib.job.events import Progress
 from CTSuperResolutionLib.job.parameters import Parameters
-from CTSuperResolutionLib.projection import project
-from CTSuperResolutionLib.projection.filtered_least_squares import least_squares
 from CTSuperResolutionLib.projection.geometry import parallel_beam
-from CTSuperResolutionLib.stages.restore_views import restoration_steps, restore_views, sampler_settings
+from CTSuperResolutionLib.projection.grid import VolumeGrid
+from CTSuperResolutionLib.projection.projector import Projector
+from CTSuperResolutionLib.stages.project_volume import ProjectedVolume
+from CTSuperResolutionLib.stages.restore_views import Restorer, sampler_settings
 
 SHAPE, SPACING, SCALE = (8, 12, 20), (2.0, 2.0, 2.0), (2, 2)
 VIEWS = 6
 GEOMETRY = parallel_beam(views=VIEWS, volume_shape=(4, 6, 10), spacing=(4.0, 4.0, 4.0)).refined(*SCALE)
+PROJECTOR = Projector(VolumeGrid(SHAPE, SPACING), GEOMETRY)
 DEGRADATION = make_degradation(GEOMETRY.detector_shape, SCALE)
 
 
@@ -42,6 +44,13 @@ class Mixing:
 PRIOR = Mixing()
 
 
+class Anything:
+    """A scan that every volume is consistent with."""
+
+    def enforce_unit(self, unit: torch.Tensor) -> torch.Tensor:
+        return unit
+
+
 class Counter(Progress):
     done = 0
 
@@ -59,43 +68,36 @@ def parameters(**settings) -> Parameters:
     return Parameters.of("preview", {"views": VIEWS, "slice_axes": 3, **settings})
 
 
+def projected(volume, projector=PROJECTOR) -> ProjectedVolume:
+    return ProjectedVolume.of(volume, projector, Progress())
+
+
 def restored(volume, p, *, seed=0, progress=None):
-    views = project(volume, SPACING, GEOMETRY)
-    return restore_views(
-        volume,
-        views,
-        SPACING,
-        GEOMETRY,
-        DEGRADATION,
-        PRIOR,
-        p,
-        seed=seed,
-        agree=lambda unit: unit,
-        progress=progress or Progress(),
-    )
+    restorer = Restorer(PRIOR, Anything(), PROJECTOR, DEGRADATION, p, seed)
+    return restorer.restore(projected(volume), progress or Progress())
 
 
 def drawn(volume, p, sample: int) -> torch.Tensor:
     """What the sampler makes of the volume's views."""
-    views = project(volume, SPACING, GEOMETRY)
-    settings = sampler_settings(p, GEOMETRY, volume.device, seed=0, sample=sample)
-    return restore(DEGRADATION.apply(views), views, DEGRADATION, PRIOR, settings)
+    views = PROJECTOR.forward(volume)
+    settings = sampler_settings(p, PROJECTOR, volume.device, seed=0, sample=sample)
+    return restore(DEGRADATION.A(views), views, DEGRADATION, PRIOR, settings)
 
 
 @pytest.mark.parametrize("share", [1.0, 0.3])
 def test_a_single_look_is_the_samplers_own(volume, share):
     p = parameters(slice_gain=0, null_space=share)
-    found, views = restored(volume, p), project(volume, SPACING, GEOMETRY)
+    found, views = restored(volume, p), PROJECTOR.forward(volume)
     assert found.uncertainty is None
     torch.testing.assert_close(found.views, views + share * (drawn(volume, p, 0) - views))
     assert not torch.allclose(found.views, views)
-    assert torch.equal(found.volume, volume) and torch.equal(found.volume_views, views)
+    assert torch.equal(found.start.volume, volume) and torch.equal(found.start.views, views)
 
 
 def test_the_slices_come_first_and_the_views_are_those_of_what_they_gave(volume):
     """The measured part of the views stays that of the sharpened volume."""
     p = parameters(slice_gain=1.5, null_space=1, sigma_y=0)
-    found, views = restored(volume, p), project(volume, SPACING, GEOMETRY)
+    found, views = restored(volume, p), PROJECTOR.forward(volume)
     alpha = float(PRIOR.alphas_cumprod[0])
     x = alpha**0.5 * (2 * volume - 1)
     looked = []
@@ -103,20 +105,18 @@ def test_the_slices_come_first_and_the_views_are_those_of_what_they_gave(volume)
         slices = x.movedim(axis, 0)[:, None]
         clean = (slices - (1 - alpha) ** 0.5 * PRIOR.predict_noise(slices, 0)) / alpha**0.5
         looked.append((clean[:, 0].movedim(0, axis) + 1) / 2)
-    torch.testing.assert_close(found.volume, volume + 1.5 * (sum(looked) / 3 - volume), atol=1e-5, rtol=1e-5)
-    torch.testing.assert_close(found.volume_views, project(found.volume, SPACING, GEOMETRY))
-    seen = DEGRADATION.apply(views)
-    torch.testing.assert_close(DEGRADATION.apply(found.views), seen, atol=1e-3 * float(seen.max()), rtol=0)
+    torch.testing.assert_close(found.start.volume, volume + 1.5 * (sum(looked) / 3 - volume), atol=1e-5, rtol=1e-5)
+    torch.testing.assert_close(found.start.views, PROJECTOR.forward(found.start.volume))
+    seen = DEGRADATION.A(views)
+    torch.testing.assert_close(DEGRADATION.A(found.views), seen, atol=1e-3 * float(seen.max()), rtol=0)
 
 
 def test_the_prior_is_told_how_much_coarser_rows_and_columns_were(volume):
     fine = parallel_beam(views=VIEWS, volume_shape=(2, 12, 20), spacing=(8.0, 2.0, 2.0)).refined(4, 1)
     degradation = make_degradation(fine.detector_shape, (4, 1))
-    restoration, views = parameters(slice_gain=1), project(volume, SPACING, fine)
-    prior = Mixing()
-    restore_views(
-        volume, views, SPACING, fine, degradation, prior, restoration, seed=0, agree=lambda u: u, progress=Progress()
-    )
+    projector, prior = Projector(VolumeGrid(SHAPE, SPACING), fine), Mixing()
+    restorer = Restorer(prior, Anything(), projector, degradation, parameters(slice_gain=1), 0)
+    restorer.restore(projected(volume, projector), Progress())
     z, y, x = SHAPE
     slices = {((y, x), (1, 1)), ((z, x), (4, 1)), ((z, y), (4, 1))}
     assert prior.told == slices | {(tuple(fine.detector_shape), (4, 1))}
@@ -125,9 +125,9 @@ def test_the_prior_is_told_how_much_coarser_rows_and_columns_were(volume):
 @pytest.mark.parametrize("samples", [2, 3])
 def test_mean_and_spread_of_samples_are_those_of_single_draws(volume, samples):
     p = parameters(slice_gain=0, null_space=1, samples=samples, start_step=100, ddim_steps=3)
-    views = project(volume, SPACING, GEOMETRY)
+    views = PROJECTOR.forward(volume)
     draws = [drawn(volume, p, sample) for sample in range(samples)]
-    volumes = [volume + least_squares(draw - views, SHAPE, SPACING, GEOMETRY) for draw in draws]
+    volumes = [volume + PROJECTOR.reconstruct(draw - views) for draw in draws]
     found = restored(volume, p)
     expected = np.std(np.stack(volumes), axis=0, ddof=1)
     assert expected.mean() > 1e-3
@@ -159,4 +159,4 @@ def test_samples_with_slices_differ_by_their_seed_alone(volume):
 def test_progress_advances_as_announced(volume, settings):
     p, counter = parameters(**settings), Counter()
     restored(volume, p, progress=counter)
-    assert counter.done == restoration_steps(p, GEOMETRY, DEGRADATION, SHAPE)
+    assert counter.done == Restorer(PRIOR, Anything(), PROJECTOR, DEGRADATION, p, 0).steps

@@ -8,14 +8,15 @@ from dataclasses import dataclass, replace
 import numpy as np
 import torch
 
-from CTSuperResolutionLib.degradation.data_consistency import agree_with_scan
+from CTSuperResolutionLib.degradation.data_consistency import DataConsistency
 from CTSuperResolutionLib.degradation.noise_estimation import scan_noise
 from CTSuperResolutionLib.degradation.operator import assumed_blur, make_degradation
 from CTSuperResolutionLib.degradation.simulation import CLIP_HU
 from CTSuperResolutionLib.degradation.upsampling import upsample
 from CTSuperResolutionLib.diffusion.training.examples import Example, cut
-from CTSuperResolutionLib.projection import project
 from CTSuperResolutionLib.projection.geometry import parallel_beam
+from CTSuperResolutionLib.projection.grid import VolumeGrid
+from CTSuperResolutionLib.projection.projector import Projector
 from CTSuperResolutionLib.volume.intensity import to_unit
 from CTSuperResolutionLib.volume.resampling import isotropic
 
@@ -136,22 +137,22 @@ def _degraded(
 ) -> DegradedVolume:
     blur = assumed_blur(1.0, factors)
     true_blur = [b * float(np.exp(rng.normal(0, 0.12))) for b in blur]
-    scan = make_degradation(truth.shape, factors, blur=true_blur).apply(truth)
+    scan = make_degradation(truth.shape, factors, blur=true_blur).A(truth)
     if rng.random() < 1 / 3:
         scan += rng.uniform(0, 25) * torch.from_numpy(rng.standard_normal(scan.shape, dtype=np.float32))
     cubic = upsample(scan, factors)
     degradation = make_degradation(truth.shape, factors, blur=blur)
-    trusted = degradation.trusted(scan, cubic, scan_noise(scan.numpy()).damping(DAMPING))
-    start = agree_with_scan(cubic, trusted, degradation, rounds=ROUNDS)
+    damping = scan_noise(scan.numpy()).damping(DAMPING)
+    start = DataConsistency.damped(degradation, scan, cubic, damping=damping, rounds=ROUNDS).enforce(cubic)
     truth, start = to_unit(truth, CLIP_HU), to_unit(start, CLIP_HU)
     true_views = start_views = None
     view_spread = 0.0
     if factors[1] == factors[2]:
-        spacing = (millimetres,) * 3
         coarse = tuple(millimetres * f for f in factors)
         geometry = parallel_beam(views=VIEWS, volume_shape=tuple(scan.shape), spacing=coarse).refined(*factors[:2])
         geometry = replace(geometry, angles=tuple(np.sort(rng.uniform(0, np.pi, VIEWS)).tolist()))
-        start_views, true_views = project(start, spacing, geometry), project(truth, spacing, geometry)
+        projector = Projector(VolumeGrid(truth.shape, (millimetres,) * 3), geometry)
+        start_views, true_views = projector.forward(start), projector.forward(truth)
         brightest = start_views.max().clamp(min=1e-6)
         start_views, true_views = start_views / brightest, true_views / brightest
         view_spread = float((start_views - true_views).square().mean())

@@ -60,10 +60,10 @@ class Radiographs:
         side = -(-(crop + 2 * MARGIN) // factor) * factor
         truth = self._crop(rng, side)
         degradation = make_degradation(truth.shape, (factor, factor), blur=min(1.0, factor / 4))
-        coarse = degradation.apply(torch.from_numpy(truth))
+        coarse = degradation.A(torch.from_numpy(truth))
         if rng.random() < 1 / 3:
             coarse += rng.uniform(0, 0.01) * torch.from_numpy(rng.standard_normal(coarse.shape, dtype=np.float32))
-        start = degradation.consistent(upsample(coarse, (factor, factor)), coarse).clamp_(-1, 1).numpy()
+        start = degradation.enforce(upsample(coarse, (factor, factor)), coarse).clamp_(-1, 1).numpy()
         inside = (slice(MARGIN, MARGIN + crop),) * 2
         return Example(start[inside], truth[inside], SPREAD, (factor, factor))
 

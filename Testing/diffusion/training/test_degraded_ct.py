@@ -79,13 +79,13 @@ def test_the_start_agrees_with_the_scan_and_is_nearer_to_the_truth_than_cubic(wh
     truth, start = torch.from_numpy(volume.truth).double(), torch.from_numpy(volume.start).double()
     blur = assumed_blur(1.0, volume.factors)
     degradation = make_degradation(truth.shape, volume.factors, blur=blur)
-    scan = degradation.apply(truth)
+    scan = degradation.A(truth)
     cubic = upsample(scan, volume.factors)
 
     def rms(difference: torch.Tensor) -> float:
         return float(difference.square().mean().sqrt())
 
-    assert rms(degradation.apply(start) - scan) < 0.4 * rms(degradation.apply(cubic) - scan)
+    assert rms(degradation.A(start) - scan) < 0.4 * rms(degradation.A(cubic) - scan)
     assert rms(start - truth) < 0.95 * rms(cubic - truth)
     assert volume.slice_spread == pytest.approx(rms(start - truth) ** 2, rel=0.01)
 

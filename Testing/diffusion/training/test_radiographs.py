@@ -72,7 +72,7 @@ def test_the_start_agrees_with_what_a_detector_measures_of_the_truth(folder, mon
         assert factors == (factor, factor)
         if truth.min() > -1:  # beyond a collimator noise is clipped
             error = torch.from_numpy(start).double() - torch.from_numpy(truth).double()
-            off.append(float(degradation.apply(error)[inside].square().mean().sqrt()))
+            off.append(float(degradation.A(error)[inside].square().mean().sqrt()))
             lost.append(float(error.square().mean().sqrt()))
     off = np.array(off)
     assert len(off) > 40

@@ -1,0 +1,70 @@
+"""Stage 2: projections of the upsampled volume along the rays of a simulated scan."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import torch
+
+from CTSuperResolutionLib.degradation.operator import Degradation, assumed_blur, make_degradation
+from CTSuperResolutionLib.job.events import Progress
+from CTSuperResolutionLib.job.parameters import Parameters
+from CTSuperResolutionLib.projection.geometry import ScanGeometry, cone_beam, parallel_beam
+from CTSuperResolutionLib.projection.grid import VolumeGrid
+from CTSuperResolutionLib.projection.projector import Projector
+from CTSuperResolutionLib.stages.upsample_scan import UpsampledScan
+from CTSuperResolutionLib.volume.intensity import to_unit
+
+
+@dataclass(frozen=True, eq=False)
+class ProjectedVolume:
+    """A volume on the [0, 1] scale, (z, y, x), and its projections, (views, v, u), value x mm."""
+
+    volume: torch.Tensor
+    views: torch.Tensor
+
+    @classmethod
+    def of(cls, volume: torch.Tensor, projector: Projector, progress: Progress) -> ProjectedVolume:
+        """Project a volume; progress advances by one per view."""
+        return cls(volume, projector.forward(volume, progress=progress))
+
+
+def scan_geometry(p: Parameters, grid: VolumeGrid) -> ScanGeometry:
+    """The simulated scan of the LR volume: one detector pixel a voxel."""
+    beam = cone_beam if p.geometry == "cone" else parallel_beam
+    return beam(views=p.views, volume_shape=grid.shape, spacing=grid.spacing)
+
+
+def make_projector(upsampled: UpsampledScan, p: Parameters) -> Projector:
+    """Projections of the result's grid on a detector refined by the factors of its rows and columns."""
+    return Projector(upsampled.grid, scan_geometry(p, upsampled.coarse_grid).refined(*upsampled.scale[:2]))
+
+
+def make_view_degradation(upsampled: UpsampledScan, projector: Projector, p: Parameters) -> Degradation:
+    """A over the detector: what the scan's degradation does to parallel views (v, u)."""
+    scale = upsampled.scale[:2]  # rows of the detector run along the axis of rotation; the other axes share a factor
+    blur = assumed_blur(p.blur, scale)
+    return make_degradation(projector.geometry.detector_shape, scale, kernel=p.kernel, blur=blur)
+
+
+def project_base(
+    start: ProjectedVolume, upsampled: UpsampledScan, projector: Projector, p: Parameters, progress: Progress
+) -> ProjectedVolume:
+    """What the residual is added to, as far as it is known before anything is restored.
+
+    Args:
+        start: the data-consistent upsampling.
+        upsampled: has the cubic one. p: says which; "none" is an empty volume.
+        progress: advanced by one per view where another volume than the start is projected.
+    """
+    if p.base == "cubic":
+        return ProjectedVolume.of(to_unit(upsampled.cubic, upsampled.hu_range), projector, progress)
+    if p.base == "none":
+        empty = upsampled.cubic.new_zeros(()).expand(upsampled.cubic.shape)
+        return ProjectedVolume(empty, torch.zeros_like(start.views))
+    return start
+
+
+def projection_steps(p: Parameters) -> int:
+    """How often projecting the start and :func:`project_base` advance their progress."""
+    return 2 * p.views if p.base == "cubic" else p.views

@@ -1,0 +1,94 @@
+"""Stage 1: the scan upsampled to the grid of its result, and what it demands of any volume there."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import torch
+
+from CTSuperResolutionLib.degradation.data_consistency import DataConsistency
+from CTSuperResolutionLib.degradation.noise_estimation import ScanNoise, scan_noise
+from CTSuperResolutionLib.degradation.operator import assumed_blur, make_degradation
+from CTSuperResolutionLib.degradation.upsampling import upsample
+from CTSuperResolutionLib.job.parameters import Parameters
+from CTSuperResolutionLib.projection.grid import VolumeGrid
+from CTSuperResolutionLib.volume.axis_order import Turn
+from CTSuperResolutionLib.volume.intensity import restore_clipped, to_hu, to_unit
+from CTSuperResolutionLib.volume.volume import Volume
+
+
+@dataclass(frozen=True, eq=False)
+class UpsampledScan:
+    """A scan on the grid of its result, its axes in the order that suits the simulated scanner.
+
+    Attributes:
+        scan: as it was read. factors: how many times finer the result is, (z, y, x) of the scan.
+        axis_order: from the scan's axes to the scanner's, in which everything below is.
+        scale: the factors. coarse_grid, grid: the voxels of the scan and of the result.
+        cubic: cubic B-spline upsampling, HU.
+        noise: of the scan. damping: λ that it sets.
+        consistency: the scan's demands on a volume in HU.
+        hu_range: HU that are 0 and 1 for the method.
+    """
+
+    scan: Volume
+    factors: tuple[int, int, int]
+    axis_order: Turn
+    scale: tuple[int, int, int]
+    coarse_grid: VolumeGrid
+    grid: VolumeGrid
+    cubic: torch.Tensor
+    noise: ScanNoise
+    damping: float
+    consistency: DataConsistency
+    hu_range: tuple[float, float]
+
+    def consistent(self) -> torch.Tensor:
+        """The cubic upsampling made consistent with the scan, in [0, 1]."""
+        return to_unit(self.consistency.enforce(self.cubic), self.hu_range)
+
+    def enforce(self, unit: torch.Tensor) -> torch.Tensor:
+        """A volume of the [0, 1] scale in HU, what the scale clips taken from cubic, and consistent with the scan."""
+        hu = restore_clipped(to_hu(unit.clamp(min=0), self.hu_range), self.cubic, self.hu_range)
+        return self.consistency.enforce(hu)
+
+    def enforce_unit(self, unit: torch.Tensor) -> torch.Tensor:
+        """As :meth:`enforce`, back on the [0, 1] scale."""
+        return to_unit(self.enforce(unit), self.hu_range)
+
+    def to_volume(self, fine: torch.Tensor) -> Volume:
+        """An array on the result's grid as a volume in the patient's space, its axes in the scan's order."""
+        return self.scan.with_array(self.axis_order.back(fine.cpu().numpy()), self.factors)
+
+
+def upsample_scan(
+    scan: Volume, factors: tuple[int, int, int], p: Parameters, device: torch.device | str
+) -> UpsampledScan:
+    """Upsample a scan and find out what it demands: its blur assumed, its noise estimated.
+
+    Args:
+        scan: HU. factors: how many times finer the result is, (z, y, x).
+        p: blur, kernel, damping, rounds of consistency and range of HU.
+        device: where the volumes are to be.
+    """
+    axis_order = Turn.of(factors)
+    scale = axis_order.there(factors)
+    coarse = torch.from_numpy(axis_order.volume(scan.array)).to(device)
+    cubic = upsample(coarse, scale)
+    degradation = make_degradation(cubic.shape, scale, kernel=p.kernel, blur=assumed_blur(p.blur, scale))
+    noise = scan_noise(scan.array)
+    damping = noise.damping(p.damping)
+    coarse_grid = VolumeGrid(axis_order.there(scan.shape), axis_order.there(scan.spacing))
+    return UpsampledScan(
+        scan,
+        factors,
+        axis_order,
+        scale,
+        coarse_grid,
+        coarse_grid.refined(scale),
+        cubic,
+        noise,
+        damping,
+        DataConsistency.damped(degradation, coarse, cubic, damping=damping, rounds=p.consistency_rounds),
+        (p.hu_low, p.hu_high),
+    )
