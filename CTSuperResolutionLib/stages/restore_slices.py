@@ -33,9 +33,8 @@ class SliceDenoiser:
         """x₀|t of slices (n, rows, columns) in [0, 1] along an axis, each with the noise of its seed."""
         if axis not in self._networks:
             prior = self._prior.at(self._factors[:axis] + self._factors[axis + 1 :])
-            self._networks[axis] = Batches(
-                prior, batch_size((slices.shape[1], slices.shape[2]), slices.device), Progress()
-            )
+            size = batch_size((slices.shape[1], slices.shape[2]), slices.device)
+            self._networks[axis] = Batches(prior, size, Progress())
         return guess_clean(slices, self._networks[axis], self._step, NoiseStreams(noise_seeds, slices[0]))
 
 
