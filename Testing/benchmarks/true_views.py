@@ -5,6 +5,7 @@ Runs the pipeline's stages with the projections of the HR reference in place of 
 --set, and prints the seconds of the fit and the scores of the result. Settings that go together are joined by a plus,
 as in --set start=edges+iterations=600. It says what the Gaussian field, or voxels, can reconstruct, whatever the prior
 is worth.
+"""
 
 from __future__ import annotations
 
