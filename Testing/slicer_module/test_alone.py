@@ -1,4 +1,4 @@
-"""What needs a Slicer of its own: one that is started, and one that crashes."""
+"""Tests that need a Slicer of their own: one that is started, and one that crashes."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Which volumes can be compared, and what the panel says of the others."""
+"""Comparability of volumes, and what the panel says of those that cannot be compared."""
 
 from __future__ import annotations
 

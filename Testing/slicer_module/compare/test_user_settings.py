@@ -1,4 +1,4 @@
-"""What the user gets back, and when."""
+"""User settings are restored after a comparison, however it ends."""
 
 from __future__ import annotations
 

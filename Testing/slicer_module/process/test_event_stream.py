@@ -1,4 +1,4 @@
-"""What the panel makes of a process's output, whatever the pieces it comes in and whatever is in them."""
+"""Event stream of a process, whatever the pieces it comes in and whatever is in them."""
 
 from __future__ import annotations
 

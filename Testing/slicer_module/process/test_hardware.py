@@ -1,4 +1,4 @@
-"""What is known of the computer while its Pythons are asked."""
+"""Hardware of the computer, as known while its Pythons are asked."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What becomes of a job when the background process does well, and when it does not."""
+"""Runner of a job whose background process does well, and of one whose does not."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Where results lie: turned, mirrored, anisotropic and transformed scans, parts of them, and the box over them."""
+"""Result volumes lie where their scan does: turned, mirrored, anisotropic, transformed, or in part; and regions do."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What the user sees in the linked views."""
+"""Comparison in linked views, as the user sees it."""
 
 from __future__ import annotations
 
