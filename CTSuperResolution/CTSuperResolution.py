@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sys
+from typing import TYPE_CHECKING
 
 import qt
 import slicer
@@ -15,6 +16,10 @@ from slicer.ScriptedLoadableModule import (
     ScriptedLoadableModuleWidget,
 )
 from slicer.util import VTKObservationMixin
+
+if TYPE_CHECKING:
+    from CTSuperResolutionPanel.panel import Panel
+    from CTSuperResolutionPanel.panel_state import PanelState
 
 
 class CTSuperResolution(ScriptedLoadableModule):
@@ -41,7 +46,7 @@ class CTSuperResolution(ScriptedLoadableModule):
 
 def registerSampleData() -> None:
     """Offer scans to try the module with, in the Sample Data module."""
-    from CTSuperResolutionPanel import sample_data
+    from CTSuperResolutionPanel.scene import sample_data
 
     sample_data.register()
 
@@ -50,14 +55,14 @@ class CTSuperResolutionWidget(ScriptedLoadableModuleWidget, VTKObservationMixin)
     """Hands the panel its place and the state that the scene has."""
 
     def __init__(self, parent: qt.QWidget | None = None) -> None:
-        self.panel = None
+        self.panel: Panel | None = None
         VTKObservationMixin.__init__(self)
         ScriptedLoadableModuleWidget.__init__(self, parent)
 
     def setup(self) -> None:
         """Called when the module is first opened."""
         ScriptedLoadableModuleWidget.setup(self)
-        from CTSuperResolutionPanel.widget import Panel
+        from CTSuperResolutionPanel.panel import Panel
 
         self.logic = CTSuperResolutionLogic()
         ui_widget = slicer.util.loadUI(self.resourcePath("UI/CTSuperResolution.ui"))
@@ -125,15 +130,15 @@ class CTSuperResolutionLogic(ScriptedLoadableModuleLogic):
     def __init__(self) -> None:
         ScriptedLoadableModuleLogic.__init__(self)
         from CTSuperResolutionPanel import install
-        from CTSuperResolutionPanel.hardware import Hardware
-        from CTSuperResolutionPanel.runner import Runner
+        from CTSuperResolutionPanel.process.hardware import Hardware
+        from CTSuperResolutionPanel.process.runner import Runner
 
         self.runner = Runner(lambda: install.ensure(slicer.util.mainWindow()), forget_python=install.forget)
         self.hardware = Hardware()
 
-    def getParameterNode(self) -> object:
+    def getParameterNode(self) -> PanelState:
         """The choices that are saved with the scene."""
-        from CTSuperResolutionPanel.state import PanelState
+        from CTSuperResolutionPanel.panel_state import PanelState
 
         return PanelState(super().getParameterNode())
 

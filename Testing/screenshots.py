@@ -1,7 +1,7 @@
 #!/usr/bin/env python3
 """Pictures of the panel at work: python3 Testing/run_in_venv.py python Testing/screenshots.py OUT_DIR
 
-Loads the phantom that the module offers, tries, runs and compares by the panel's own buttons and with the real
+Loads the phantom that the module offers, previews, runs and compares by the panel's own buttons and with the real
 background process, in the test host. Takes two minutes on two cores.
 """
 
@@ -22,7 +22,7 @@ MODULE = "CTSuperResolution"
 SIZE = 1440, 960  # of the window, pixels
 SCALE, PRESET = "4", "preview"
 PLACE = -46.0, 2.0, -6.0  # RAS, mm: vessels in the left lung, beside the heart
-OTHER_SETTINGS = {"blur": 0.5}  # of the second try
+OTHER_SETTINGS = {"blur": 0.5}  # of the second preview
 JOB_SECONDS = 300
 
 
@@ -80,7 +80,7 @@ class Studio:
         for part in (
             ui.scanCollapsibleButton,
             ui.advancedCollapsibleButton,
-            ui.triesCollapsibleButton,
+            ui.previewsCollapsibleButton,
             ui.resultCollapsibleButton,
             self.compare.compareCollapsibleButton,
         ):
@@ -131,10 +131,10 @@ def main() -> int:
     for name, step in {
         "panel-run": load,
         "panel-region": choose_region,
-        "panel-tries": run_tries,
+        "panel-previews": run_previews,
         "panel-running": start,
         "panel-compare": look_at_result,
-        "panel-curtain": show_curtain,
+        "panel-swipe": show_swipe_view,
         "panel-planes": show_all_planes,
     }.items():
         step(studio)
@@ -145,7 +145,7 @@ def main() -> int:
 def load(studio: Studio) -> None:
     """The scan, and what to do with it."""
     import SampleData
-    from CTSuperResolutionPanel import sample_data
+    from CTSuperResolutionPanel.scene import sample_data
 
     slicer = studio.slicer
     slicer.app.layoutManager().setLayout(slicer.vtkMRMLLayoutNode.SlicerLayoutFourUpView)
@@ -163,23 +163,23 @@ def choose_region(studio: Studio) -> None:
     studio.ui.useRoiCheckBox.click()
 
 
-def run_tries(studio: Studio) -> None:
-    """Two tries at one place, the second with another setting."""
+def run_previews(studio: Studio) -> None:
+    """Two previews at one place, the second with another setting."""
     ui, state = studio.ui, studio.state
     ui.useRoiCheckBox.click()
-    studio.open_only(ui.scanCollapsibleButton, ui.triesCollapsibleButton)
+    studio.open_only(ui.scanCollapsibleButton, ui.previewsCollapsibleButton)
     studio.go_to(PLACE, 130.0)
     for settings in ({}, OTHER_SETTINGS):
         state.settings = json.dumps(settings)
         studio.rest(0.2)
-        ui.tryButton.click()
+        ui.previewButton.click()
         studio.finish_job()
 
 
 def start(studio: Studio) -> None:
     """A run of the whole scan, until it is half way."""
     ui, state = studio.ui, studio.state
-    ui.hideTriesButton.click()
+    ui.hidePreviewsButton.click()
     state.settings = "{}"
     studio.open_only(ui.scanCollapsibleButton)
     studio.slicer.util.resetSliceViews()
@@ -197,10 +197,10 @@ def look_at_result(studio: Studio) -> None:
     studio.go_to(PLACE, 80.0)
 
 
-def show_curtain(studio: Studio) -> None:
+def show_swipe_view(studio: Studio) -> None:
     """One view with a divider, and the difference beside it."""
     studio.compare.axialButton.click()
-    studio.compare.curtainButton.click()
+    studio.compare.swipeButton.click()
     studio.compare.differenceCheckBox.click()
     studio.wait(lambda: studio.compare.legend.visible, "The difference")
     studio.go_to(PLACE, 110.0)

@@ -1,4 +1,4 @@
-"""The parts of the module's panel, one a file. Importing the package makes CTSuperResolutionLib importable."""
+"""Panel of the Slicer module. Importing the package makes CTSuperResolutionLib importable."""
 
 from CTSuperResolutionPanel.library import add_to_path
 

@@ -1,4 +1,4 @@
-"""Where CTSuperResolutionLib is, whose job module the panel imports and which the background process runs."""
+"""Location of CTSuperResolutionLib, whose job module the panel imports and which the background process runs."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The module's self test, for Slicer's Self Tests module and the Reload and Test button."""
+"""Self test of the module, for Slicer's Self Tests module and the Reload and Test button."""
 
 from __future__ import annotations
 
@@ -7,11 +7,12 @@ import unittest
 
 import slicer
 
-from CTSuperResolutionPanel import geometry, install, roi
-from CTSuperResolutionPanel.results import CUBIC, SCAN_REFERENCE, SR, role_of
-from CTSuperResolutionPanel.runner import Runner
-from CTSuperResolutionPanel.sample_data import load_phantom
-from CTSuperResolutionPanel.task import Method, Task
+from CTSuperResolutionPanel import install
+from CTSuperResolutionPanel.process.panel_task import Method, PanelTask
+from CTSuperResolutionPanel.process.runner import Runner
+from CTSuperResolutionPanel.scene import region_of_interest, voxel_geometry
+from CTSuperResolutionPanel.scene.result_volumes import CUBIC, SCAN_REFERENCE, SR, role_of
+from CTSuperResolutionPanel.scene.sample_data import load_phantom
 
 QUICK = {"views": 6, "iterations": 3, "gaussians": 500, "max_gaussians": 1000}
 TIMEOUT_S = 300
@@ -28,16 +29,21 @@ def super_resolve_phantom(test: unittest.TestCase) -> None:
         test.skipTest("this computer's Python lacks what jobs need")
     logic = slicer.util.getModuleWidget("CTSuperResolution").logic
     scan = load_phantom(shape=(10, 12, 16), spacing=12.0)
-    task = Task(scan.GetID(), scan.GetName(), roi.whole(scan), Method(scale="2", preset="preview", settings=QUICK))
+    task = PanelTask(
+        scan.GetID(),
+        scan.GetName(),
+        region_of_interest.whole(scan),
+        Method(scale="2", preset="preview", settings=QUICK),
+    )
     run(logic.runner, task)
     volumes = slicer.util.getNodesByClass("vtkMRMLScalarVolumeNode")
     placed = {role_of(node): node for node in volumes if node.GetNodeReference(SCAN_REFERENCE) is scan}
     for role in (SR, CUBIC):
         test.assertIn(role, placed, logic.runner.message)
-        test.assertEqual(geometry.shape(placed[role]), (20, 24, 32))
+        test.assertEqual(voxel_geometry.shape(placed[role]), (20, 24, 32))
 
 
-def run(runner: Runner, task: Task) -> None:
+def run(runner: Runner, task: PanelTask) -> None:
     """Do a task and wait for its end, with the event loop going on."""
     runner.start(task)
     end = time.monotonic() + TIMEOUT_S

@@ -1,4 +1,4 @@
-"""How long the window is blocked during a job: python Testing/benchmarks/event_loop.py
+"""Event loop of the window during a job, and how long it is blocked: python Testing/benchmarks/event_loop.py
 
 Runs the module in the test host from Apply to side by side, with a cube of noise as the scan and a method that does
 next to nothing, and prints the longest times that the event loop did not come round, with what the job was doing.
@@ -38,10 +38,10 @@ def main() -> int:
 
     install.ensure = lambda parent=None: Path(sys.executable)
     if options.stand_in:
-        from CTSuperResolutionPanel import runner as module
-        from CTSuperResolutionPanel.process import Command, environment_for
+        from CTSuperResolutionPanel.process import runner as module
+        from CTSuperResolutionPanel.process.process import Command, environment_for
 
-        child = str(ROOT / "Testing" / "slicer_module" / "run" / "child.py")
+        child = str(ROOT / "Testing" / "slicer_module" / "process" / "child.py")
         module.library_command = lambda python, *arguments: Command(
             str(python), (child, "does well", arguments[arguments.index("--job") + 1]), environment_for(python)
         )

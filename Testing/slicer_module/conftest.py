@@ -1,10 +1,108 @@
-"""Tests in this folder run in the test host, and unchanged in a real Slicer; from here on slicer can be imported."""
+"""Tests in this folder run in the test host, and unchanged in a real Slicer; from here on slicer can be imported.
+
+Here are a scan in the scene, and a background process that is real, or a small script that behaves as a test asks.
+"""
 
 from __future__ import annotations
 
+import shutil
 import sys
 from pathlib import Path
+
+import numpy as np
+import pytest
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 
 from slicer_host.fixtures import *  # noqa: F403
+
+CHILD = Path(__file__).parent / "process" / "child.py"
+
+
+@pytest.fixture(scope="session")
+def python() -> Path:
+    """What runs background processes here."""
+    return Path(shutil.which("PythonSlicer") or sys.executable)
+
+
+@pytest.fixture
+def installed(application, monkeypatch, python):
+    """What the background process needs is there: installing is tested elsewhere."""
+    from CTSuperResolutionPanel import install
+
+    monkeypatch.setattr(install, "ensure", lambda parent=None: python)
+    monkeypatch.setattr(install, "chosen_python", lambda: python)
+
+
+@pytest.fixture
+def child(monkeypatch, python):
+    """child("hangs"): jobs are done, from now on, by child.py in that manner."""
+    from CTSuperResolutionPanel.process import hardware, runner
+    from CTSuperResolutionPanel.process.process import Command, environment_for
+
+    def command(manner: str, *arguments: str) -> Command:
+        job = arguments[arguments.index("--job") + 1] if "--job" in arguments else ""
+        return Command(str(python), ("-u", str(CHILD), manner, job), environment_for(python))
+
+    def set_manner(manner: str) -> None:
+        monkeypatch.setattr(runner, "library_command", lambda python, *arguments: command(manner, *arguments))
+
+    # Nobody asks what the machine has, which takes the seconds of an import of torch.
+    monkeypatch.setattr(hardware.Hardware, "inspect", lambda self, python, again=False: None)
+    return set_manner
+
+
+@pytest.fixture
+def make_scan(slicer):
+    """make_scan(shape=…, matrix=…): a CT-like volume of random values in the scene."""
+
+    def make(shape=(10, 12, 14), matrix=None, name="Scan", dtype=np.int16, window=(1500, -300)):
+        rng = np.random.default_rng(0)
+        array = rng.integers(-1000, 1500, shape).astype(dtype)
+        node = slicer.util.addVolumeFromArray(array, name=name)
+        if matrix is not None:
+            node.SetIJKToRASMatrix(slicer.util.vtkMatrixFromArray(matrix))
+        display = node.GetDisplayNode()
+        display.SetAutoWindowLevel(False)
+        display.SetWindowLevel(*window)
+        return node
+
+    return make
+
+
+@pytest.fixture
+def state(panel):
+    """The choices of the panel."""
+    return panel.logic.getParameterNode()
+
+
+@pytest.fixture
+def scan(panel, make_scan, state):
+    """A small scan, chosen in the panel, at 2x."""
+    node = make_scan()
+    state.inputVolume = node
+    state.scale = "2"
+    panel.panel.refresh()
+    return node
+
+
+@pytest.fixture
+def job_folders(slicer):
+    """What there is of job folders now."""
+
+    def there() -> list[Path]:
+        return sorted(Path(slicer.app.temporaryPath).glob("ctsr-job-*"))
+
+    assert there() == []
+    yield there
+    assert there() == []
+
+
+@pytest.fixture
+def finish(panel, wait_until):
+    """finish(): the event loop runs until the job has ended."""
+
+    def wait(timeout: float = 20.0) -> None:
+        wait_until(lambda: not panel.logic.runner.busy, timeout, "the end of the job")
+
+    return wait

@@ -1,1 +1,1 @@
-"""Comparing two or three volumes: linked views, curtain, flicker, difference, line profile."""
+"""Comparison of two or three volumes: linked views, swipe view, flicker, difference, line profile."""

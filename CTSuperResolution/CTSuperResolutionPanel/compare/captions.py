@@ -1,23 +1,23 @@
-"""Names of the volumes, written into the views: with volumes this alike nothing else tells which is which."""
+"""Captions of the views: names of the volumes, for nothing else tells volumes this alike apart."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
-from itertools import zip_longest
 
+import slicer
 import vtk
 
 SIZE = 15
 
 
 class Captions:
-    """Names at the top of one view, one in its left and, with a curtain, one in its right corner.
+    """Names at the top of one view, one in its left and, in a swipe view, one in its right corner.
 
     Args:
         widget: the ``qMRMLSliceView`` or ``qMRMLThreeDView``.
     """
 
-    def __init__(self, widget: object) -> None:
+    def __init__(self, widget: slicer.qMRMLSliceView | slicer.qMRMLThreeDView) -> None:
         self._widget = widget
         self._renderer = widget.renderWindow().GetRenderers().GetFirstRenderer()
         self._actors = [_actor(right=False), _actor(right=True)]
@@ -26,7 +26,8 @@ class Captions:
 
     def write(self, names: Sequence[tuple[str, tuple[float, float, float]]]) -> None:
         """Show up to two names with their colours (red, green, blue; 0 to 1): the first left, the second right."""
-        for actor, (name, color) in zip_longest(self._actors, names, fillvalue=("", (0.0, 0.0, 0.0))):
+        empty = [("", (0.0, 0.0, 0.0))] * (len(self._actors) - len(names))
+        for actor, (name, color) in zip(self._actors, [*names, *empty], strict=True):
             actor.SetInput(name)
             actor.SetVisibility(bool(name))
             actor.GetTextProperty().SetColor(*color)

@@ -1,4 +1,4 @@
-"""The comparison on the screen: takes the views over, fills them, and gives everything back."""
+"""Comparison on the screen: takes the views over, fills them, and restores what was there."""
 
 from __future__ import annotations
 
@@ -8,16 +8,24 @@ import slicer
 import vtk
 from slicer.util import VTKObservationMixin
 
-from .captions import Captions
-from .curtain import Curtain
-from .flicker import turned
-from .layouts import COLORS, CURTAIN, DIFFERENCE, PLOT_VIEW, VOLUMES_3D, Arrangement, is_our_layout
-from .links import DisplayLink
-from .placement import Placement
-from .profile import rgb
-from .rendering import Renderings, link_cameras
-from .restore import DisplaySettings, UserSettings, crosshair_node, layout_node
-from .views import SliceView
+from CTSuperResolutionPanel.compare.captions import Captions
+from CTSuperResolutionPanel.compare.display_link import DisplayLink
+from CTSuperResolutionPanel.compare.flicker import rotated
+from CTSuperResolutionPanel.compare.layouts import (
+    COLORS,
+    DIFFERENCE,
+    PLOT_VIEW,
+    SWIPE,
+    VOLUMES_3D,
+    Arrangement,
+    is_our_layout,
+)
+from CTSuperResolutionPanel.compare.profile import rgb
+from CTSuperResolutionPanel.compare.rendering import Renderings, link_cameras
+from CTSuperResolutionPanel.compare.slice_view import SliceView
+from CTSuperResolutionPanel.compare.swipe_view import SwipeView
+from CTSuperResolutionPanel.compare.user_settings import DisplaySettings, UserSettings, crosshair_node, layout_node
+from CTSuperResolutionPanel.compare.view_placement import ViewPlacement
 
 
 class Comparison(VTKObservationMixin):
@@ -25,25 +33,25 @@ class Comparison(VTKObservationMixin):
 
     Args:
         on_ended: called when the comparison ended because the user chose another layout.
-        on_curtain_moved: called with the divider's new position, 0 to 1, when the user drags it in a view.
+        on_divider_moved: called with the divider's new position, 0 to 1, when the user drags it in a view.
 
     Attributes:
         volumes: what is compared; empty when nothing is.
         displays: keeps the volumes' window and interpolation the same.
     """
 
-    def __init__(self, on_ended: Callable[[], None], on_curtain_moved: Callable[[float], None]) -> None:
+    def __init__(self, on_ended: Callable[[], None], on_divider_moved: Callable[[float], None]) -> None:
         super().__init__()
-        self._on_ended, self._on_curtain_moved = on_ended, on_curtain_moved
+        self._on_ended, self._on_divider_moved = on_ended, on_divider_moved
         self.volumes: list[slicer.vtkMRMLScalarVolumeNode] = []
         self.displays = DisplayLink()
         self._arrangement = Arrangement()
         self._difference: slicer.vtkMRMLScalarVolumeNode | None = None
         self._turns, self._position = 0, 0.5
         self._views: list[SliceView] = []
-        self._curtains: list[Curtain] = []
+        self._swipe_views: list[SwipeView] = []
         self._captions: dict[str, Captions] = {}
-        self._placement = Placement()
+        self._placement = ViewPlacement()
         self._renderings = Renderings()
         self._user: UserSettings | None = None
         self._users_displays: DisplaySettings | None = None
@@ -86,8 +94,9 @@ class Comparison(VTKObservationMixin):
             existing = [volume for volume in self.volumes if slicer.mrmlScene.IsNodePresent(volume)]
             self._own_displays = [volume.GetID() for volume in existing], DisplaySettings(existing)
             self.volumes, self._difference = [], None
-            self._users_displays.give_back()
-            self._user.give_back()
+            for settings in (self._users_displays, self._user):
+                if settings is not None:
+                    settings.restore()
         finally:
             self._busy = False
 
@@ -102,11 +111,11 @@ class Comparison(VTKObservationMixin):
             self._turns += 1
             self._fill()
 
-    def move_curtain(self, position: float) -> None:
+    def move_divider(self, position: float) -> None:
         """Put the dividers at a part of the views' width, 0 to 1."""
         self._position = position
-        for curtain in self._curtains:
-            curtain.move(position)
+        for swipe_view in self._swipe_views:
+            swipe_view.move(position)
 
     def set_difference(self, volume: slicer.vtkMRMLScalarVolumeNode | None) -> None:
         """What the views for the difference show."""
@@ -134,11 +143,11 @@ class Comparison(VTKObservationMixin):
         window = self.displays.window()
         self.displays.disconnect()
         if self._users_displays:
-            self._users_displays.give_back()
+            self._users_displays.restore()
         self.volumes, self._turns = volumes, 0
         self._users_displays = DisplaySettings(volumes)
         if self._own_displays and self._own_displays[0] == [volume.GetID() for volume in volumes]:
-            self._own_displays[1].give_back()
+            self._own_displays[1].restore()
         self.displays.connect(volumes)
         if window is not None:
             self.displays.set_window(*window)
@@ -166,45 +175,45 @@ class Comparison(VTKObservationMixin):
 
     def _fill(self) -> None:
         """Put the volumes into the views, by their places after flickering."""
-        volumes = turned(self.volumes, self._turns)
+        volumes = rotated(self.volumes, self._turns)
         for view in self._views:
             if view.cell.content == DIFFERENCE:
                 view.show(self._difference)
-            elif self._arrangement.kind == CURTAIN:
+            elif self._arrangement.kind == SWIPE:
                 view.show(volumes[0], volumes[1])
             else:
                 view.show(volumes[view.cell.content])
         self._write_captions()
 
     def _decorate(self) -> None:
-        """Add curtains and names to the views."""
+        """Add dividers and names to the views."""
         layouts = slicer.app.layoutManager()
         for view in self._views:
             widget = layouts.sliceWidget(view.cell.view).sliceView()
             self._captions[view.cell.view] = Captions(widget)
-            if self._arrangement.kind == CURTAIN and view.cell.content != DIFFERENCE:
-                curtain = Curtain(view, widget, self._on_curtain_moved)
-                curtain.move(self._position)
-                self._curtains.append(curtain)
+            if self._arrangement.kind == SWIPE and view.cell.content != DIFFERENCE:
+                swipe_view = SwipeView(view, widget, self._on_divider_moved)
+                swipe_view.move(self._position)
+                self._swipe_views.append(swipe_view)
         self._write_captions()
 
     def _undecorate(self) -> None:
-        for curtain in self._curtains:
-            curtain.remove()
+        for swipe_view in self._swipe_views:
+            swipe_view.remove()
         for captions in self._captions.values():
             captions.remove()
-        self._curtains, self._captions = [], {}
+        self._swipe_views, self._captions = [], {}
 
     def _write_captions(self) -> None:
         """Name what each view shows; a volume keeps its colour wherever it moves."""
-        volumes = turned(self.volumes, self._turns)
+        volumes = rotated(self.volumes, self._turns)
         for cell in self._arrangement.cells():
             captions = self._captions.get(cell.view)
             if captions is None:
                 continue
             if cell.content == DIFFERENCE:
                 shown = [self._difference] if self._difference else []
-            elif self._arrangement.kind == CURTAIN:
+            elif self._arrangement.kind == SWIPE:
                 shown = volumes[:2]
             else:
                 shown = [volumes[cell.content]]

@@ -1,9 +1,9 @@
-"""The difference of two volumes, second minus first, in HU and on the finer of their grids."""
+"""Difference of two volumes, second minus first, in HU and on the finer of their grids."""
 
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator
+from collections.abc import Generator
 
 import numpy as np
 import slicer
@@ -11,8 +11,8 @@ import vtk
 from slicer.i18n import tr as _
 from vtk.util.numpy_support import vtk_to_numpy
 
-from .grids import between_voxels, same_grid
-from .links import display_node, set_window
+from CTSuperResolutionPanel.compare.display_link import display_node, set_window
+from CTSuperResolutionPanel.compare.grids import between_voxels, same_grid
 
 STEP_VOXELS = 1 << 20
 """Voxels computed at once: some tens of milliseconds, after which Slicer's window can react."""
@@ -51,7 +51,7 @@ class Difference:
         shape = self._image.GetDimensions()[::-1]
         self.values = vtk_to_numpy(self._image.GetPointData().GetScalars()).reshape(shape)
 
-    def steps(self) -> Iterator[float]:
+    def steps(self) -> Generator[float, None, None]:
         """Compute the next piece at every step; yields the part that is done, 0 to 1."""
         count, rows, columns = self.values.shape
         thickness = max(1, STEP_VOXELS // (rows * columns))

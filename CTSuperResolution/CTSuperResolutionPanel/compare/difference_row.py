@@ -1,4 +1,4 @@
-"""The part of the panel that computes and shows the difference volume."""
+"""Difference row of the compare section: computes and shows the difference volume."""
 
 from __future__ import annotations
 
@@ -9,12 +9,11 @@ import numpy as np
 import slicer
 from slicer.i18n import tr as _
 
-from CTSuperResolutionPanel.geometry import ijk_to_ras
-from CTSuperResolutionPanel.stepper import Stepper
-
-from .colors import COLORS, difference_table
-from .difference import Difference, find_difference, set_range
-from .links import display_node
+from CTSuperResolutionPanel.compare.colors import COLORS, difference_table
+from CTSuperResolutionPanel.compare.difference import Difference, find_difference, set_range
+from CTSuperResolutionPanel.compare.display_link import display_node
+from CTSuperResolutionPanel.process.stepper import Stepper
+from CTSuperResolutionPanel.scene.voxel_geometry import ijk_to_ras
 
 
 class DifferenceRow:

@@ -1,10 +1,11 @@
-"""Dragging a vertical divider in a slice view with the mouse."""
+"""Divider of a slice view, vertical and dragged with the mouse."""
 
 from __future__ import annotations
 
 from collections.abc import Callable
 
 import qt
+import slicer
 
 REACH = 8
 """How many points beside the divider the mouse still takes hold of it."""
@@ -13,7 +14,7 @@ BEFORE_OTHERS = 10.0
 """Observer priority above that of Slicer's own mouse modes."""
 
 
-def pixel_ratio(widget: object) -> int:
+def pixel_ratio(widget: slicer.qMRMLSliceView) -> int:
     """How many of the view's pixels make one of the screen's points, as on high-resolution displays."""
     return max(1, round(widget.devicePixelRatioF()))
 
@@ -27,7 +28,7 @@ class DividerDrag:
         move: called with the column that the divider is dragged to, inside the view.
     """
 
-    def __init__(self, widget: object, column: Callable[[], int], move: Callable[[int], None]) -> None:
+    def __init__(self, widget: slicer.qMRMLSliceView, column: Callable[[], int], move: Callable[[int], None]) -> None:
         self._widget, self._column, self._move = widget, column, move
         self._interactor = widget.interactor()
         self._dragging = self._hovering = False

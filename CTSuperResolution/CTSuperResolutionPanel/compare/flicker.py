@@ -38,7 +38,7 @@ class FlickerKey:
             self._shortcut = None
 
 
-def turned(volumes: Sequence[slicer.vtkMRMLNode], turns: int) -> list[slicer.vtkMRMLNode]:
+def rotated(volumes: Sequence[slicer.vtkMRMLNode], turns: int) -> list[slicer.vtkMRMLNode]:
     """The volumes in their places after some presses of the key: each moves up one place."""
     turns %= len(volumes)
     return [*volumes[turns:], *volumes[:turns]]

@@ -1,4 +1,4 @@
-"""How the voxel grids of two volumes lie to each other, parent transforms included."""
+"""Grids of voxels of two volumes, relative to each other, parent transforms included."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ import numpy as np
 import slicer
 import vtk
 
-from CTSuperResolutionPanel.geometry import ijk_to_ras, ras_to_world
+from CTSuperResolutionPanel.scene.voxel_geometry import ijk_to_ras, ras_to_world
 
 SAME_PLACE_MM = 1e-3
 """Corners of two grids closer than this coincide."""
@@ -57,14 +57,12 @@ def same_grid(first: slicer.vtkMRMLScalarVolumeNode, second: slicer.vtkMRMLScala
     size = first.GetImageData().GetDimensions()
     if size != second.GetImageData().GetDimensions():
         return False
-    if first.GetParentTransformNode() is second.GetParentTransformNode():
-        matrices = [ijk_to_ras(first), ijk_to_ras(second)]
-    else:
-        matrices = [ijk_to_world(first), ijk_to_world(second)]
-        if any(matrix is None for matrix in matrices):
-            return False
+    same_parent = first.GetParentTransformNode() is second.GetParentTransformNode()
+    one, other = ((ijk_to_ras if same_parent else ijk_to_world)(volume) for volume in (first, second))
+    if one is None or other is None:
+        return False
     corners = np.array([[i, j, k, 1] for i in (0, size[0]) for j in (0, size[1]) for k in (0, size[2])], float)
-    return bool(np.abs(corners @ (matrices[0] - matrices[1]).T).max() < SAME_PLACE_MM)
+    return bool(np.abs(corners @ (one - other).T).max() < SAME_PLACE_MM)
 
 
 def world_bounds(volume: slicer.vtkMRMLScalarVolumeNode) -> np.ndarray:

@@ -11,7 +11,7 @@ from xml.sax.saxutils import quoteattr
 
 PLANES = ("Axial", "Coronal", "Sagittal")
 
-SIDE_BY_SIDE, CURTAIN, FLICKER, VOLUMES_3D = KINDS = ("side", "curtain", "flicker", "3d")
+SIDE_BY_SIDE, SWIPE, FLICKER, VOLUMES_3D = KINDS = ("side", "swipe", "flicker", "3d")
 """A view for every volume; one view with a divider; one view in which a key changes the volume; volume rendering."""
 
 DIFFERENCE = 3
@@ -61,8 +61,8 @@ class Arrangement:
     profile: bool = False
 
     def contents(self) -> tuple[int, ...]:
-        """Contents that have views of their own, in their order. Curtain and flicker share the first volume's view."""
-        one_view = self.kind in (CURTAIN, FLICKER)
+        """Contents that have views of their own, in their order. Swipe and flicker share the first volume's view."""
+        one_view = self.kind in (SWIPE, FLICKER)
         shown = tuple(range(1 if one_view else self.volumes))
         return (*shown, DIFFERENCE) if self.difference and self.kind != VOLUMES_3D else shown
 

@@ -1,4 +1,4 @@
-"""Values along a line drawn in the views, through all compared volumes, as a plot."""
+"""Profile along a line drawn in the views, through all compared volumes, as a plot."""
 
 from __future__ import annotations
 
@@ -11,8 +11,8 @@ from slicer.i18n import tr as _
 from slicer.util import VTKObservationMixin
 from vtk.util.numpy_support import numpy_to_vtk
 
-from .grids import ijk_to_world, world_to_voxels
-from .layouts import COLORS
+from CTSuperResolutionPanel.compare.grids import ijk_to_world, world_to_voxels
+from CTSuperResolutionPanel.compare.layouts import COLORS
 
 FEWEST, MOST = 50, 2000
 """Points along a line."""
@@ -126,8 +126,8 @@ class Profile(VTKObservationMixin):
     def _update(self, *_event: object) -> None:
         distance, columns = np.empty(0), [np.empty(0) for _volume in self._volumes]
         if self._line is not None and self._line.GetNumberOfDefinedControlPoints() == 2:
-            ends = [np.array(self._line.GetNthControlPointPositionWorld(point)) for point in (0, 1)]
-            distance, points = line_points(*ends, min(_smallest_spacing(volume) for volume in self._volumes))
+            start, end = (np.array(self._line.GetNthControlPointPositionWorld(point)) for point in (0, 1))
+            distance, points = line_points(start, end, min(_smallest_spacing(volume) for volume in self._volumes))
             columns = [sample(volume, points) for volume in self._volumes]
         table = vtk.vtkTable()
         names = [_column(place, volume) for place, volume in enumerate(self._volumes)]
@@ -140,7 +140,8 @@ class Profile(VTKObservationMixin):
 
 def rgb(color: str) -> tuple[float, float, float]:
     """Red, green and blue, 0 to 1, of a colour written as "#rrggbb"."""
-    return tuple(int(color[start : start + 2], 16) / 255 for start in (1, 3, 5))
+    red, green, blue = bytes.fromhex(color[1:])
+    return red / 255, green / 255, blue / 255
 
 
 def _column(place: int, volume: slicer.vtkMRMLScalarVolumeNode) -> str:

@@ -1,4 +1,4 @@
-"""The part of the panel that draws a line and plots its profile."""
+"""Profile row of the compare section: draws a line and plots the profile along it."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from typing import Any
 import slicer
 from slicer.i18n import tr as _
 
-from .profile import Profile
+from CTSuperResolutionPanel.compare.profile import Profile
 
 
 class ProfileRow:

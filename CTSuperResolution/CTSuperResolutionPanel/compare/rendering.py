@@ -1,4 +1,4 @@
-"""The volumes as volume renderings beside each other, under one set of colours and one camera."""
+"""Rendering of the compared volumes beside each other, under one set of colours and one camera."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ from collections.abc import Sequence
 
 import slicer
 
-from .layouts import VIEW_GROUP, Cell
+from CTSuperResolutionPanel.compare.layouts import VIEW_GROUP, Cell
 
 ON_GPU = "vtkMRMLGPURayCastVolumeRenderingDisplayNode"
 """Slicer's usual way of rendering, where the user chose none."""
@@ -63,7 +63,7 @@ def view_node(cell: Cell) -> slicer.vtkMRMLViewNode:
     return slicer.mrmlScene.GetSingletonNode(cell.view, "vtkMRMLViewNode")
 
 
-def link_cameras(cells: Sequence[Cell], views: Sequence[object], *, reset: bool) -> None:
+def link_cameras(cells: Sequence[Cell], views: Sequence[slicer.qMRMLThreeDView], *, reset: bool) -> None:
     """Let all 3D views move together.
 
     Args:

@@ -1,4 +1,4 @@
-"""The panel's section for comparing volumes."""
+"""Compare section of the panel."""
 
 from __future__ import annotations
 
@@ -11,15 +11,15 @@ import vtk
 from slicer.i18n import tr as _
 from slicer.util import VTKObservationMixin
 
-from .colors import show_legend
-from .comparable import why_not
-from .comparison import Comparison
-from .difference_row import DifferenceRow
-from .flicker import FlickerKey
-from .layouts import CURTAIN, FLICKER, PLANES, SIDE_BY_SIDE, VOLUMES_3D, Arrangement
-from .presets import WindowPreset, window_presets
-from .profile_row import ProfileRow
-from .restore import leave_our_layout
+from CTSuperResolutionPanel.compare.colors import show_legend
+from CTSuperResolutionPanel.compare.comparability import find_problem
+from CTSuperResolutionPanel.compare.comparison import Comparison
+from CTSuperResolutionPanel.compare.difference_row import DifferenceRow
+from CTSuperResolutionPanel.compare.flicker import FlickerKey
+from CTSuperResolutionPanel.compare.layouts import FLICKER, PLANES, SIDE_BY_SIDE, SWIPE, VOLUMES_3D, Arrangement
+from CTSuperResolutionPanel.compare.profile_row import ProfileRow
+from CTSuperResolutionPanel.compare.user_settings import leave_our_layout
+from CTSuperResolutionPanel.compare.window_presets import WindowPreset, window_presets
 
 UI_FILE = Path(__file__).parents[2] / "Resources" / "UI" / "Compare.ui"
 
@@ -49,7 +49,7 @@ class CompareSection(VTKObservationMixin):
         parent_layout.addWidget(self.widget)
         ui = self._ui = slicer.util.childWidgetVariables(self.widget)
         self.widget.setMRMLScene(slicer.mrmlScene)
-        self._comparison = Comparison(self._stop, self._on_curtain_moved)
+        self._comparison = Comparison(self._stop, self._on_divider_moved)
         self._key = FlickerKey(self.widget, self._comparison.flicker)
         self._difference = DifferenceRow(ui, self._on_difference_ready, self._say)
         self._profile = ProfileRow(ui, self._update_views)
@@ -60,7 +60,7 @@ class CompareSection(VTKObservationMixin):
         }
         self._kinds = {
             SIDE_BY_SIDE: ui.sideButton,
-            CURTAIN: ui.curtainButton,
+            SWIPE: ui.swipeButton,
             FLICKER: ui.flickerButton,
             VOLUMES_3D: ui.renderingButton,
         }
@@ -100,7 +100,7 @@ class CompareSection(VTKObservationMixin):
     def enter(self) -> None:
         """The module is opened: resume what was compared when it was left."""
         self._entered = True
-        if self._resume and not why_not(self._chosen()):
+        if self._resume and not find_problem(self._chosen()):
             self._start(resume=True)
         self._resume = False
 
@@ -135,7 +135,7 @@ class CompareSection(VTKObservationMixin):
         ui.compareButton.connect("clicked(bool)", self._on_compare)
         for button in (*self._kinds.values(), *self._planes.values()):
             button.connect("clicked()", self._update_views)
-        ui.dividerSlider.connect("valueChanged(int)", lambda value: self._comparison.move_curtain(value / 1000))
+        ui.dividerSlider.connect("valueChanged(int)", lambda value: self._comparison.move_divider(value / 1000))
         ui.exchangeButton.connect("clicked()", self._comparison.flicker)
         ui.smoothCheckBox.connect("toggled(bool)", self._comparison.displays.set_interpolation)
         ui.crosshairCheckBox.connect("toggled(bool)", self._comparison.set_crosshair)
@@ -169,7 +169,7 @@ class CompareSection(VTKObservationMixin):
             for name, selector in self._selectors.items():
                 setattr(self._state, name, selector.currentNode())
         if self._comparison.running:
-            if why_not(self._chosen()):
+            if find_problem(self._chosen()):
                 self._stop()
             else:
                 self._update_views()
@@ -188,7 +188,7 @@ class CompareSection(VTKObservationMixin):
     def _start(self, *, resume: bool = False) -> None:
         """Begin where the user's own views are, or where the comparison was left."""
         self._notice = ""
-        if why_not(self._chosen()):
+        if find_problem(self._chosen()):
             self._update_panel()
             return
         if not self._comparison.running:
@@ -243,7 +243,7 @@ class CompareSection(VTKObservationMixin):
         self._comparison.set_difference(node)
         show_legend(node, self._comparison.difference_view_ids())
 
-    def _on_curtain_moved(self, position: float) -> None:
+    def _on_divider_moved(self, position: float) -> None:
         self._ui.dividerSlider.value = round(1000 * position)
 
     def _on_scene_closes(self, _scene: object, _event: str) -> None:
@@ -272,7 +272,7 @@ class CompareSection(VTKObservationMixin):
     def _update_panel(self) -> None:
         """Enable what can be used, and say why the rest cannot."""
         ui, running = self._ui, self._comparison.running
-        problem = why_not(self._chosen())
+        problem = find_problem(self._chosen())
         ui.compareButton.checked = running
         ui.compareButton.text = _("Back to my views") if running else _("Compare")
         ui.compareButton.enabled = running or not problem
@@ -281,7 +281,7 @@ class CompareSection(VTKObservationMixin):
         ui.planeButtons.enabled = not in_3d
         ui.differenceCheckBox.enabled = not in_3d
         for widget in (ui.dividerLabel, ui.dividerSlider):
-            widget.visible = ui.curtainButton.checked
+            widget.visible = ui.swipeButton.checked
         ui.messageLabel.text = self._notice or problem
         ui.messageLabel.visible = bool(ui.messageLabel.text)
 

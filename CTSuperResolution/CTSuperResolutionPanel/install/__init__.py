@@ -1,4 +1,4 @@
-"""What the background process needs: whether it is there, and its installation where it is not."""
+"""Installation of what the background process needs, where it is not there yet."""
 
 from __future__ import annotations
 
@@ -6,9 +6,9 @@ from pathlib import Path
 
 import qt
 
-from CTSuperResolutionPanel.install import ready
-from CTSuperResolutionPanel.install.pythons import chosen_python
-from CTSuperResolutionPanel.install.ready import forget
+from CTSuperResolutionPanel.install import readiness_cache
+from CTSuperResolutionPanel.install.interpreters import chosen_python
+from CTSuperResolutionPanel.install.readiness_cache import forget
 
 __all__ = ["change", "chosen_python", "ensure", "forget"]
 
@@ -16,11 +16,11 @@ __all__ = ["change", "chosen_python", "ensure", "forget"]
 def ensure(parent: qt.QWidget | None = None) -> Path | None:
     """The Python to run a job with, or None where the user declined to install what it needs.
 
-    Answers at once where that Python was ready before. Otherwise a dialog shows while it is looked at, which stays to
+    Answers at once where that Python was ready before. Otherwise a dialog shows while it is inspected, which stays to
     install what is missing.
     """
     python = chosen_python()
-    if ready.is_remembered(python):
+    if readiness_cache.is_remembered(python):
         return python
     from CTSuperResolutionPanel.install.dialog import InstallDialog
 

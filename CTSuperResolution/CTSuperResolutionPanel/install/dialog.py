@@ -1,4 +1,4 @@
-"""The dialog that says what jobs need, how much that is and where it goes, and installs it."""
+"""Dialog that says what jobs need, how much that is and where it goes, and installs it."""
 
 from __future__ import annotations
 
@@ -9,18 +9,19 @@ import qt
 import slicer
 from slicer.i18n import tr as _
 
-from CTSuperResolutionPanel.install import extension, plan, ready, wording
-from CTSuperResolutionPanel.install.installer import Installer, Outcome, Progress, pip_is_busy
-from CTSuperResolutionPanel.install.look import Look
-from CTSuperResolutionPanel.install.pythons import choose, chosen_python, is_slicers, python_in, slicers_python
-from CTSuperResolutionPanel.install.requirements import TORCH, Requirements
+from CTSuperResolutionPanel.install import dialog_texts, extension, plan, readiness_cache
+from CTSuperResolutionPanel.install.environment_inspection import EnvironmentInspection
+from CTSuperResolutionPanel.install.environment_status import EnvironmentStatus
+from CTSuperResolutionPanel.install.installer import Installer, InstallOutcome, InstallProgress, pip_is_busy
+from CTSuperResolutionPanel.install.interpreters import choose, chosen_python, is_slicers, python_in, slicers_python
+from CTSuperResolutionPanel.install.requirements import TORCH
 
 WIDTH = 640
 RESOURCES = Path(__file__).resolve().parents[2] / "Resources" / "UI"
 
 
 class InstallDialog:
-    """One modal dialog: looks at the chosen Python, and closes by itself where that has all that jobs need.
+    """One modal dialog: inspects the chosen Python, and closes by itself where that has all that jobs need.
 
     Args:
         parent: the window that it belongs to.
@@ -35,8 +36,8 @@ class InstallDialog:
         self._stay = stay
         self._unattended = False
         self._torch_came = False
-        self._found: Requirements | None = None  # Slicer's own Python, for it is where things can be installed
-        self._look: Look | None = None
+        self._found: EnvironmentStatus | None = None  # Slicer's own Python, for it is where things can be installed
+        self._inspection: EnvironmentInspection | None = None
         self._installer: Installer | None = None
         self.dialog = qt.QDialog(parent or slicer.util.mainWindow())
         self.dialog.setWindowTitle(_("What CT Super-Resolution needs"))
@@ -52,7 +53,7 @@ class InstallDialog:
         for edit in (self.ui.folderEdit, self.ui.otherEdit):
             edit.connect("currentPathChanged(QString)", lambda path: self._show_choice())
         self.dialog.connect("finished(int)", lambda result: self._stop())
-        self._look_at(chosen_python())
+        self._inspect(chosen_python())
 
     def exec(self) -> Path | None:
         """Show it until it is closed, and return the Python to run jobs with, or None where the user declined.
@@ -64,48 +65,48 @@ class InstallDialog:
         self.dialog.deleteLater()  # the main window, its parent, would keep it
         return self.python
 
-    # Looking
+    # Inspection
 
-    def _look_at(self, python: Path) -> None:
-        self._show_busy(_("Looking at what {python} has …").format(python=wording.name(python)))
-        self._look = Look(python, self._judged)
+    def _inspect(self, python: Path) -> None:
+        self._show_busy(_("Looking at what {python} has …").format(python=dialog_texts.name(python)))
+        self._inspection = EnvironmentInspection(python, self._inspected)
 
-    def _judged(self, found: Requirements) -> None:
-        self._look = None
+    def _inspected(self, found: EnvironmentStatus) -> None:
+        self._inspection = None
         if found.ready and not found.installable and not self._stay:
             self._use(found)
         elif is_slicers(found.python):
             self._found = found
             if self._torch_came and found.ready and found.installable and not found.needs_torch:
-                self._install()  # what compiles the kernels: only now is it known for which CUDA
+                self._install(found)  # what compiles the kernels: only now is it known for which CUDA
             else:
-                self._show_offer()
+                self._show_offer(found)
         else:
             self.ui.otherButton.checked = True
             self.ui.otherEdit.currentPath = str(found.python)
             self._say(found)
             if self._found is None:
                 # What stays shown is what is wrong with the Python that the user had chosen.
-                self._look = Look(slicers_python(), self._judged_beside)
+                self._inspection = EnvironmentInspection(slicers_python(), self._inspected_beside)
             else:
                 self._show_choice()
 
-    def _judged_beside(self, found: Requirements) -> None:
-        self._look = None
+    def _inspected_beside(self, found: EnvironmentStatus) -> None:
+        self._inspection = None
         self._found = found
         self._show_choice()
 
-    def _use(self, found: Requirements) -> None:
+    def _use(self, found: EnvironmentStatus) -> None:
         choose(found.python)
-        ready.remember(found)
+        readiness_cache.remember(found)
         self.python = found.python
         self.dialog.accept()
 
     # What is shown
 
-    def _say(self, found: Requirements) -> None:
+    def _say(self, found: EnvironmentStatus) -> None:
         self.ui.problemLabel.text = found.problem or _("{python} has what jobs need.").format(
-            python=wording.name(found.python)
+            python=dialog_texts.name(found.python)
         )
         self.ui.fixLabel.text = found.fix
         self.ui.fixLabel.visible = bool(found.fix)
@@ -120,16 +121,16 @@ class InstallDialog:
         self.ui.startButton.enabled = False
         self._fit()
 
-    def _show_offer(self) -> None:
-        self._say(self._found)
-        if not self._found.installable:
+    def _show_offer(self, found: EnvironmentStatus) -> None:
+        self._say(found)
+        if not found.installable:
             self.ui.otherButton.checked = True
         self._show_choice()
 
     def _show_choice(self) -> None:
         """What the chosen way means, and whether it can be gone."""
         found, ui = self._found, self.ui
-        if found is None or self._installer is not None or self._look is not None:
+        if found is None or self._installer is not None or self._inspection is not None:
             return
         if self._unattended:
             logging.warning(f"Nothing is installed while Slicer runs tests. {found.problem}")
@@ -142,17 +143,17 @@ class InstallDialog:
         ui.choiceBox.visible = True
         ui.logButton.visible = bool(ui.logText.plainText)
         ui.goOnButton.visible = found.ready
-        ui.goOnButton.text = wording.go_on(found)
+        ui.goOnButton.text = dialog_texts.go_on(found)
         ui.internetButton.enabled = ui.folderButton.enabled = found.installable
         ui.folderEdit.visible = ui.folderButton.checked
         ui.otherEdit.visible = ui.otherButton.checked
         needs_extension = ui.internetButton.checked and found.needs_torch and not extension.is_there()
         ui.extensionButton.visible = needs_extension and extension.can_be_installed()
         ui.planBox.visible = found.installable and not ui.otherButton.checked
-        ui.whatLabel.text = wording.what(found)
-        ui.sizeLabel.text = wording.size(found, ui.folderButton.checked)
-        ui.whereLabel.text = wording.where(found)
-        ui.startButton.text = self._verb()
+        ui.whatLabel.text = dialog_texts.what(found)
+        ui.sizeLabel.text = dialog_texts.size(found, ui.folderButton.checked)
+        ui.whereLabel.text = dialog_texts.where(found)
+        ui.startButton.text = self._verb(found)
         if ui.otherButton.checked:
             ui.hintLabel.text = _(
                 "An environment in which ctsuperresolution was installed, of Python 3.10 or newer: its folder, or the "
@@ -182,29 +183,30 @@ class InstallDialog:
         width = max(self.dialog.width, WIDTH)
         self.dialog.resize(width, self.dialog.heightForWidth(width))
 
-    def _verb(self) -> str:
+    def _verb(self, found: EnvironmentStatus) -> str:
         if self.ui.otherButton.checked:
             return _("Use this Python")
-        if self._found.replaces_torch:
+        if found.replaces_torch:
             return _("Install torch for CUDA")
-        return _("Repair") if self._found.broken else _("Install")
+        return _("Repair") if found.broken else _("Install")
 
     # What the buttons do
 
     def _start(self) -> None:
         self._stay = False
         if self.ui.otherButton.checked:
-            self._look_at(python_in(Path(self.ui.otherEdit.currentPath)))
+            self._inspect(python_in(Path(self.ui.otherEdit.currentPath)))
             return
         if pip_is_busy():
             self.ui.stepLabel.text = _("Slicer is installing packages for another module; try again when that is done.")
             self._fit()
             return
-        self.ui.logText.clear()
-        self._install()
+        if self._found is not None:
+            self.ui.logText.clear()
+            self._install(self._found)
 
-    def _install(self) -> None:
-        found, offline = self._found, self.ui.folderButton.checked
+    def _install(self, found: EnvironmentStatus) -> None:
+        offline = self.ui.folderButton.checked
         self._show_busy(found.problem)
         self.ui.logButton.visible = True
         self._fit()
@@ -215,11 +217,11 @@ class InstallDialog:
             torch_arguments=torch,
             on_line=lambda line: self.ui.logText.appendPlainText(line),
             on_progress=self._show_progress,
-            on_end=self._installed,
+            on_end=lambda outcome: self._installed(found, outcome),
         )
         self._installer.start()
 
-    def _show_progress(self, progress: Progress) -> None:
+    def _show_progress(self, progress: InstallProgress) -> None:
         text = _("Step {step} of {steps}: {title} …").format(
             step=progress.step + 1, steps=progress.steps, title=progress.title
         )
@@ -229,10 +231,10 @@ class InstallDialog:
         self.ui.progressBar.maximum = progress.total // 1000  # in kB, for Qt counts to 2³¹
         self.ui.progressBar.value = progress.done // 1000
 
-    def _installed(self, outcome: Outcome) -> None:
+    def _installed(self, found: EnvironmentStatus, outcome: InstallOutcome) -> None:
         self._installer = None
-        self._torch_came = outcome.ok and self._found.needs_torch and not self.ui.folderButton.checked
-        self._look_at(slicers_python())
+        self._torch_came = outcome.ok and found.needs_torch and not self.ui.folderButton.checked
+        self._inspect(slicers_python())
         self.ui.stepLabel.text = outcome.reason
         self.ui.logButton.visible = True
         self._fit()
@@ -253,7 +255,8 @@ class InstallDialog:
             )
 
     def _go_on(self) -> None:
-        self._use(self._found)
+        if self._found is not None:
+            self._use(self._found)
 
     def _close(self) -> None:
         if self._installer is not None:
@@ -263,8 +266,8 @@ class InstallDialog:
 
     def _stop(self) -> None:
         """The dialog is closed, however that came about."""
-        if self._look is not None:
-            self._look.stop()
+        if self._inspection is not None:
+            self._inspection.stop()
         if self._installer is not None:
             self._installer.abandon()
-        self._look = self._installer = None
+        self._inspection = self._installer = None

@@ -1,4 +1,4 @@
-"""The PyTorch extension, which installs torch for all extensions of Slicer."""
+"""Extension PyTorch, which installs torch for all extensions of Slicer."""
 
 from __future__ import annotations
 

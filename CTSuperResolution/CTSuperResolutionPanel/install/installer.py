@@ -1,4 +1,4 @@
-"""Runs an installation in the background, one process after the other, so that the window stays alive."""
+"""Installer that works in the background, one process after the other, so that the window stays alive."""
 
 from __future__ import annotations
 
@@ -13,19 +13,20 @@ from pathlib import Path
 import slicer
 from slicer.i18n import tr as _
 
+from CTSuperResolutionPanel.install.environment_status import EnvironmentStatus
+from CTSuperResolutionPanel.install.pip_errors import explain_failure
 from CTSuperResolutionPanel.install.plan import Step, constraints_of, steps_offline, steps_online
-from CTSuperResolutionPanel.install.reasons import why_it_failed
-from CTSuperResolutionPanel.install.requirements import Requirements
-from CTSuperResolutionPanel.output import Lines
-from CTSuperResolutionPanel.process import Command, Ended, Process, QtProcess, environment_for
+from CTSuperResolutionPanel.install.probe import numbers
+from CTSuperResolutionPanel.process.event_stream import LineDecoder
+from CTSuperResolutionPanel.process.process import Command, Ended, Process, QtProcess, environment_for
 
 RAW_BAR = (24, 1)
 """The first pip that says how far a download is to who is no terminal."""
 
 
 @dataclass(frozen=True)
-class Progress:
-    """How far an installation is: which of how many steps, and bytes of the file that is being downloaded."""
+class InstallProgress:
+    """Progress of an installation: which of how many steps, and bytes of the file that is being downloaded."""
 
     title: str
     step: int
@@ -35,7 +36,7 @@ class Progress:
 
 
 @dataclass(frozen=True)
-class Outcome:
+class InstallOutcome:
     """How an installation ended; the reason is a sentence where it did not work."""
 
     ok: bool
@@ -62,13 +63,13 @@ class Installer:
 
     def __init__(
         self,
-        found: Requirements,
+        found: EnvironmentStatus,
         *,
         wheels: Path | None = None,
         torch_arguments: Sequence[str] = (),
         on_line: Callable[[str], None],
-        on_progress: Callable[[Progress], None],
-        on_end: Callable[[Outcome], None],
+        on_progress: Callable[[InstallProgress], None],
+        on_end: Callable[[InstallOutcome], None],
         make_process: Callable[[], Process] = QtProcess,
     ) -> None:
         self._found = found
@@ -94,7 +95,7 @@ class Installer:
         self._next()
 
     def cancel(self) -> None:
-        """End it at once; what is half there by then is recognised at the next look. ``on_end`` comes."""
+        """End it at once; what is half there by then is recognised at the next inspection. ``on_end`` comes."""
         self._cancelled = True
         if self._process is not None:
             self._process.kill()
@@ -105,7 +106,7 @@ class Installer:
         if self._process is not None:
             process, self._process = self._process, None
             process.abandon()
-            self._finish(Outcome(False))
+            self._finish(InstallOutcome(False))
 
     @property
     def _step(self) -> Step:
@@ -113,26 +114,31 @@ class Installer:
 
     def _next(self) -> None:
         environment = environment_for(self._found.python) | {"PYTHONUNBUFFERED": "1"}
-        if _numbers(self._found.answer["pip"]) >= RAW_BAR:
+        if numbers(self._found.answer["pip"]) >= RAW_BAR:
             environment["PIP_PROGRESS_BAR"] = "raw"
         arguments = self._step.arguments
         self._say(f"$ python {' '.join(arguments)}")
-        self._on_progress(Progress(self._step.title, self._done, len(self._steps)))
-        output, errors = Lines(), Lines()
-        self._rest = lambda: (self._read(output.feed(b"", final=True)), self._read(errors.feed(b"", final=True)))
+        self._on_progress(InstallProgress(self._step.title, self._done, len(self._steps)))
+        output, errors = LineDecoder(), LineDecoder()
+
+        def end(ended: Ended) -> None:
+            for lines in (output, errors):
+                self._read(lines.feed(b"", final=True))
+            self._ended(ended)
+
         self._process = self._make_process()
         self._process.start(
             Command(str(self._found.python), arguments, environment),
             on_output=lambda data: self._read(output.feed(data)),
             on_error_output=lambda data: self._read(errors.feed(data)),
-            on_end=self._ended,
+            on_end=end,
         )
 
     def _read(self, lines: Iterable[str]) -> None:
         for line in lines:
             if bar := re.fullmatch(r"Progress (\d+) of (\d+)", line.strip()):
                 done, total = map(int, bar.groups())
-                self._on_progress(Progress(self._step.title, self._done, len(self._steps), done, total))
+                self._on_progress(InstallProgress(self._step.title, self._done, len(self._steps), done, total))
             elif line.strip():
                 self._say(line.rstrip())
 
@@ -142,28 +148,25 @@ class Installer:
 
     def _ended(self, ended: Ended) -> None:
         self._process = None
-        self._rest()
         if self._cancelled:
-            self._finish(Outcome(False, _("The installation was cancelled.")))
+            self._finish(InstallOutcome(False, _("The installation was cancelled.")))
         elif ended.problem:
-            self._finish(Outcome(False, _("{python} could not be started.").format(python=self._found.python)))
+            self._finish(InstallOutcome(False, _("{python} could not be started.").format(python=self._found.python)))
         elif ended.code or not ended.normal:
             answer = self._found.answer
             python = f"Python {answer['python'][0]}.{answer['python'][1]}, {answer['platform']}"
-            self._finish(Outcome(False, why_it_failed(self._log, ended.code, offline=self._offline, python=python)))
+            self._finish(
+                InstallOutcome(False, explain_failure(self._log, ended.code, offline=self._offline, python=python))
+            )
         else:
             self._done += 1
             if self._done < len(self._steps):
                 self._next()
             else:
-                self._finish(Outcome(True))
+                self._finish(InstallOutcome(True))
 
-    def _finish(self, outcome: Outcome) -> None:
+    def _finish(self, outcome: InstallOutcome) -> None:
         slicer.app.disconnect("aboutToQuit()", self.abandon)
         with contextlib.suppress(OSError):
             shutil.rmtree(self._folder)
         self._on_end(outcome)
-
-
-def _numbers(version: str) -> tuple[int, ...]:
-    return tuple(map(int, re.match(r"\d+(?:\.\d+)*", version).group().split(".")))

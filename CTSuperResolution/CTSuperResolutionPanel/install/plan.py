@@ -1,4 +1,4 @@
-"""What to run to install what is missing, and what to tell the user about it before."""
+"""Plan of an installation: the processes that install what is missing, online or from a folder of wheels."""
 
 from __future__ import annotations
 
@@ -9,8 +9,9 @@ from pathlib import Path
 
 from slicer.i18n import tr as _
 
-from CTSuperResolutionPanel.install import clean
-from CTSuperResolutionPanel.install.requirements import MODULES, NEVER, Requirements, name_of
+from CTSuperResolutionPanel.install import package_removal
+from CTSuperResolutionPanel.install.environment_status import EnvironmentStatus
+from CTSuperResolutionPanel.install.requirements import MODULES, NEVER, name_of
 
 PIP = ("-m", "pip")
 SWAP = ("--force-reinstall", "--no-deps")
@@ -29,7 +30,7 @@ class Step:
     arguments: tuple[str, ...]
 
 
-def steps_online(found: Requirements, constraints: Path, torch_arguments: Sequence[str]) -> list[Step]:
+def steps_online(found: EnvironmentStatus, constraints: Path, torch_arguments: Sequence[str]) -> list[Step]:
     """Install from pip's package servers, torch as the PyTorch extension does.
 
     Args:
@@ -54,7 +55,7 @@ def steps_online(found: Requirements, constraints: Path, torch_arguments: Sequen
     return steps
 
 
-def steps_offline(found: Requirements, constraints: Path, wheels: Path) -> list[Step]:
+def steps_offline(found: EnvironmentStatus, constraints: Path, wheels: Path) -> list[Step]:
     """Install from a folder of wheels and nothing else."""
     source = ("--no-index", "--find-links", str(wheels), "-c", str(constraints))
     steps = _removal(found)
@@ -66,21 +67,21 @@ def steps_offline(found: Requirements, constraints: Path, wheels: Path) -> list[
     return [*steps, Step(_("Installing from the folder"), (*PIP, *INSTALL, *source, *found.missing))]
 
 
-def download_command(found: Requirements) -> str:
+def download_command(found: EnvironmentStatus) -> str:
     """What to run on a computer with a network, and the same Slicer, to get the wheels for this one."""
     wanted = " ".join(f'"{each}"' for each in found.missing)
     return f"PythonSlicer -m pip download --only-binary=:all: -d wheels {wanted}"
 
 
-def constraints_of(found: Requirements) -> str:
+def constraints_of(found: EnvironmentStatus) -> str:
     """A pip constraints file that keeps Slicer's own packages as they are, and others out."""
     pinned = found.answer["pinned"]
     kept = [f"{name}=={version}" for name, version in pinned.items() if version is not None]
     return "\n".join([*kept, *(f"{name}<0" for name in NEVER if pinned.get(name) is None)]) + "\n"
 
 
-def _removal(found: Requirements) -> list[Step]:
+def _removal(found: EnvironmentStatus) -> list[Step]:
     if found.broken:
         modules = {name: MODULES.get(name, name) for name in found.broken}
-        return [Step(_("Removing what is half there"), (clean.__file__, json.dumps(modules)))]
+        return [Step(_("Removing what is half there"), (package_removal.__file__, json.dumps(modules)))]
     return []

@@ -1,4 +1,4 @@
-"""Run by the Python that is to run jobs: says, as lines of JSON, what it has of what the library needs.
+"""Probe run by the Python that is to run jobs: writes, as lines of JSON, what it has of what the library needs.
 
     python probe.py '{"requires": {"torch": ["torch", "2.4"], ...}, "pinned": ["numpy", ...], "kernels": [...]}'
 
@@ -25,9 +25,9 @@ MARK = "ctsr-probe"
 
 def main(question: str) -> None:
     """Answer a question, a JSON text, on standard output."""
-    question = json.loads(question)
+    asked = json.loads(question)
     site = sysconfig.get_paths()["purelib"]
-    answer = {
+    answer: dict = {
         "python": list(sys.version_info[:3]),
         "platform": sysconfig.get_platform(),
         "site": site,
@@ -36,11 +36,13 @@ def main(question: str) -> None:
         "gpus": nvidia_gpus(),
     }
     if sys.version_info >= (3, 8):  # noqa: UP036 - any Python may be asked
-        pinned = question["pinned"]
-        requires = question["requires"].items()
-        answer["packages"] = {name: look(name, module, least, name in pinned) for name, (module, least) in requires}
+        pinned = asked["pinned"]
+        requires = asked["requires"].items()
+        answer["packages"] = {
+            name: inspect_package(name, module, least, name in pinned) for name, (module, least) in requires
+        }
         answer["pinned"] = {name: version(name) for name in pinned}
-        answer["kernels"] = {name: version(name) for name in question["kernels"]}
+        answer["kernels"] = {name: version(name) for name in asked["kernels"]}
         answer["pip"] = version("pip")
         answer["light_the_torch"] = version("light-the-torch")
     say(answer)
@@ -54,7 +56,7 @@ def say(answer: dict) -> None:
     sys.stdout.flush()
 
 
-def look(name: str, module: str, least: str, pinned: bool) -> dict:
+def inspect_package(name: str, module: str, least: str, pinned: bool) -> dict:
     """One package: its version, and whether it is there, missing, old or broken, and why."""
     found = version(name)
     importable = is_importable(module)
@@ -121,9 +123,10 @@ def damage(name: str) -> str:
     return f"{gone} of its {len(files)} files are missing" if gone else ""
 
 
-def numbers(text: str) -> tuple:
+def numbers(text: str | None) -> tuple[int, ...]:
     """1.2.3 as a tuple, whatever comes after it."""
-    return tuple(map(int, re.match(r"\d+(?:\.\d+)*", text or "0").group().split(".")))
+    found = re.match(r"\d+(?:\.\d+)*", text or "0")
+    return tuple(map(int, found.group().split("."))) if found else ()
 
 
 def nvidia_gpus() -> list:

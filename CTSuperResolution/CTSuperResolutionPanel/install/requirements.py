@@ -1,12 +1,10 @@
-"""What the background process needs, and what is known of whether a Python has it."""
+"""Requirements of the background process: Python, packages, and what compiles the CUDA kernels."""
 
 from __future__ import annotations
 
 import json
 import re
 from collections.abc import Mapping
-from dataclasses import dataclass, field
-from pathlib import Path
 from typing import Any
 
 from CTSuperResolutionPanel.install.probe import MARK, numbers
@@ -47,46 +45,9 @@ NEVER = ("itk", "itk-core", "vtk")
 """Packages that must not come into Slicer's Python from pip: they would stand beside Slicer's own libraries."""
 
 
-@dataclass(frozen=True)
-class Requirements:
-    """Whether a Python can run jobs, and if not, what is the matter.
-
-    Attributes:
-        python: its executable.
-        ready: a job can run.
-        missing: what pip has to install, as pip takes it. Of those, ``broken`` are half there and have to go first.
-        problem: what is wrong, or could be better though a job can run; a sentence.
-        fix: what to do about it where an installation cannot; a sentence.
-        installable: an installation can be begun now.
-        cuda: there is an NVIDIA GPU, so that torch has to be the build for CUDA.
-        replaces_torch: torch is there, and for the CPU only although there is a GPU.
-        size_gb: about how much is downloaded.
-        disk_gb: about how much it takes once installed.
-        answer: what that Python said of itself, {} where it said nothing.
-    """
-
-    python: Path
-    ready: bool = False
-    missing: tuple[str, ...] = ()
-    broken: tuple[str, ...] = ()
-    problem: str = ""
-    fix: str = ""
-    installable: bool = False
-    cuda: bool = False
-    replaces_torch: bool = False
-    size_gb: float = 0.0
-    disk_gb: float = 0.0
-    answer: Mapping[str, Any] = field(default_factory=dict)
-
-    @property
-    def needs_torch(self) -> bool:
-        """Whether torch is among what has to be installed."""
-        return any(name_of(requirement) == "torch" for requirement in self.missing)
-
-
 def name_of(requirement: str) -> str:
     """The package's name: torch of torch>=2.4."""
-    return re.match(r"[\w.-]+", requirement).group()
+    return re.split(r"[^\w.-]", requirement, maxsplit=1)[0]
 
 
 def kernels_lacking(cuda: str, versions: Mapping[str, str | None]) -> tuple[str, ...]:
@@ -104,10 +65,10 @@ def _meets(version: str | None, requirement: str) -> bool:
     """Whether a version is what a requirement of the forms name, name>=1.2 and name==1.* asks for."""
     if version is None:
         return False
-    _name, least_or_same, number = re.fullmatch(r"([\w.-]+?)(?:(>=|==)([\d.]+)\*?)?", requirement).groups()
-    if least_or_same == "==":
-        return version.startswith(number)
-    return least_or_same is None or numbers(version) >= numbers(number)
+    same, least = requirement.partition("==")[2], requirement.partition(">=")[2]
+    if same:
+        return version.startswith(same.removesuffix("*"))
+    return numbers(version) >= numbers(least)
 
 
 def question() -> str:

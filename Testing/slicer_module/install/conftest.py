@@ -13,8 +13,9 @@ from pathlib import Path
 
 import pytest
 import slicer
-from CTSuperResolutionPanel.install import installer, look, pythons, ready
-from CTSuperResolutionPanel.install.requirements import KERNELS, MODULES, PACKAGES, Requirements, name_of
+from CTSuperResolutionPanel.install import environment_inspection, installer, interpreters, readiness_cache
+from CTSuperResolutionPanel.install.environment_status import EnvironmentStatus
+from CTSuperResolutionPanel.install.requirements import KERNELS, MODULES, PACKAGES, name_of
 
 TORCH = """
 class version: cuda = {cuda!r}
@@ -144,7 +145,7 @@ def no_memory_of_other_tests(monkeypatch):
     monkeypatch.delitem(sys.modules, "torch", raising=False)
 
     def clear() -> None:
-        for setting in (pythons.SETTING, ready.SETTING):
+        for setting in (interpreters.SETTING, readiness_cache.SETTING):
             slicer.app.userSettings().remove(setting)
 
     clear()
@@ -208,7 +209,7 @@ def library(tmp_path, monkeypatch) -> Path:
     def environment_for(python: Path) -> dict[str, str]:
         return {**os.environ, "PYTHONPATH": str(package.parent), "PIP_CONFIG_FILE": os.devnull}
 
-    monkeypatch.setattr(look, "environment_for", environment_for)
+    monkeypatch.setattr(environment_inspection, "environment_for", environment_for)
     monkeypatch.setattr(installer, "environment_for", environment_for)
     return package
 
@@ -220,14 +221,14 @@ def wait_for(wait_until, unseen_errors) -> Callable[..., None]:
 
 
 @pytest.fixture
-def look_at(wait_for) -> Callable[[Path], Requirements]:
-    """Looks at a Python, to the verdict."""
+def inspect(wait_for) -> Callable[[Path], EnvironmentStatus]:
+    """inspect(python): its status."""
 
-    def verdict(python: Path) -> Requirements:
-        verdicts: list[Requirements] = []
-        asked = look.Look(python, verdicts.append)
-        wait_for(lambda: verdicts)
+    def inspect(python: Path) -> EnvironmentStatus:
+        statuses: list[EnvironmentStatus] = []
+        asked = environment_inspection.EnvironmentInspection(python, statuses.append)
+        wait_for(lambda: statuses)
         asked.stop()
-        return verdicts[0]
+        return statuses[0]
 
-    return verdict
+    return inspect

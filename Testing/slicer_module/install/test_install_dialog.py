@@ -13,12 +13,12 @@ from CTSuperResolutionPanel import install
 from CTSuperResolutionPanel.install import extension, installer
 from CTSuperResolutionPanel.install.dialog import InstallDialog
 from CTSuperResolutionPanel.install.requirements import name_of
-from CTSuperResolutionPanel.process import Ended
+from CTSuperResolutionPanel.process.process import Ended
 
 
 @pytest.fixture
 def shown(wait_for):
-    """A dialog that is open, after its first look. It is closed in the end."""
+    """A dialog that is open, after its first inspection. It is closed in the end."""
     opened = []
 
     def show(**arguments) -> InstallDialog:
@@ -58,21 +58,21 @@ def test_everything_there_asks_nothing_and_looks_only_once(full_environment, mak
 def test_what_is_installed_or_removed_later_is_noticed(full_environment, make_slicers, wheel, tmp_path, monkeypatch):
     python = make_slicers(full_environment)
     assert install.ensure() == python
-    looked = []
-    monkeypatch.setattr(InstallDialog, "exec", lambda self: looked.append(self.dialog.reject()))
+    inspected = []
+    monkeypatch.setattr(InstallDialog, "exec", lambda self: inspected.append(self.dialog.reject()))
     os.utime(full_environment.site, (1, 1))
     install.ensure()
-    assert len(looked) == 1
+    assert len(inspected) == 1
 
 
 def test_after_a_job_failed_for_want_of_a_package_it_looks_again(full_environment, make_slicers, monkeypatch):
     python = make_slicers(full_environment)
     assert install.ensure() == python
     install.forget()
-    looked = []
-    monkeypatch.setattr(InstallDialog, "exec", lambda self: looked.append(self.dialog.reject()))
+    inspected = []
+    monkeypatch.setattr(InstallDialog, "exec", lambda self: inspected.append(self.dialog.reject()))
     install.ensure()
-    assert len(looked) == 1
+    assert len(inspected) == 1
 
 
 def test_nothing_there_says_what_how_much_and_where(environment, make_slicers, shown, pytorch_extension):
@@ -382,7 +382,7 @@ def test_with_a_gpu_the_kernels_come_after_torch_without_another_question(
             asked.append([name_of(each) for each in self.found.missing])
             environment.put(*(kernel_wheels(13) if len(asked) > 1 else wheels.glob("*.whl")))
             (environment.site / "torch" / "__init__.py").write_text(torch_code("13.0", True))
-            self.on_end(installer.Outcome(True))
+            self.on_end(installer.InstallOutcome(True))
 
     monkeypatch.setattr("CTSuperResolutionPanel.install.dialog.Installer", Installs)
     ui.startButton.click()

@@ -13,16 +13,17 @@ from pathlib import Path
 import pytest
 import qt
 from CTSuperResolutionPanel.install import extension
+from CTSuperResolutionPanel.install.environment_status import EnvironmentStatus
 from CTSuperResolutionPanel.install.installer import Installer
+from CTSuperResolutionPanel.install.pip_errors import explain_failure
 from CTSuperResolutionPanel.install.plan import constraints_of, download_command, steps_online
-from CTSuperResolutionPanel.install.reasons import why_it_failed
-from CTSuperResolutionPanel.install.requirements import PACKAGES, TORCH, Requirements
+from CTSuperResolutionPanel.install.requirements import PACKAGES, TORCH
 
 
 class Watched:
     """An installation and all that it tells."""
 
-    def __init__(self, found: Requirements, **arguments) -> None:
+    def __init__(self, found: EnvironmentStatus, **arguments) -> None:
         self.lines, self.progress, self.outcomes = [], [], []
         self.installer = Installer(
             found,
@@ -40,7 +41,7 @@ class Watched:
 
 @pytest.fixture
 def install(wait_for):
-    def run(found: Requirements, **arguments) -> Watched:
+    def run(found: EnvironmentStatus, **arguments) -> Watched:
         watched = Watched(found, **arguments)
         wait_for(lambda: watched.outcomes)
         return watched
@@ -48,16 +49,16 @@ def install(wait_for):
     return run
 
 
-def test_everything_from_a_folder_without_internet(environment, make_slicers, look_at, install, wheels):
-    found = look_at(make_slicers(environment))
+def test_everything_from_a_folder_without_internet(environment, make_slicers, inspect, install, wheels):
+    found = inspect(make_slicers(environment))
     done = install(found, wheels=wheels)
     assert done.outcomes[0].ok, done.log
-    assert look_at(found.python).ready
+    assert inspect(found.python).ready
     assert "Successfully installed" in done.log
 
 
-def test_the_log_is_live_and_the_window_alive(environment, make_slicers, look_at, wheels, wait_for):
-    found = look_at(make_slicers(environment))
+def test_the_log_is_live_and_the_window_alive(environment, make_slicers, inspect, wheels, wait_for):
+    found = inspect(make_slicers(environment))
     ticks = []
     timer = qt.QTimer()
     timer.setInterval(5)
@@ -71,17 +72,17 @@ def test_the_log_is_live_and_the_window_alive(environment, make_slicers, look_at
     assert len(ticks) > 20
 
 
-def test_slicers_own_packages_stay_as_they_are(environment, make_slicers, look_at, install, wheels, wheel, tmp_path):
+def test_slicers_own_packages_stay_as_they_are(environment, make_slicers, inspect, install, wheels, wheel, tmp_path):
     """A folder with a newer numpy than Slicer's, and a package that asks for it."""
     environment.put(wheel(tmp_path, "numpy", "1.5"), wheel(tmp_path, "SimpleITK", "2.5"))
-    found = look_at(make_slicers(environment))
+    found = inspect(make_slicers(environment))
     assert install(found, wheels=wheels).outcomes[0].ok
     assert environment.has("numpy") == "1.5" and environment.has("SimpleITK") == "2.5"
 
 
 @pytest.mark.parametrize("wants", ["numpy>=8", "itk", "vtk"])
 def test_a_package_that_would_replace_slicers_own_is_refused(
-    environment, make_slicers, look_at, install, wheels, wheel, tmp_path, wants
+    environment, make_slicers, inspect, install, wheels, wheel, tmp_path, wants
 ):
     environment.put(wheel(tmp_path, "numpy", "1.5"))
     folder = tmp_path / "wheels"
@@ -92,39 +93,39 @@ def test_a_package_that_would_replace_slicers_own_is_refused(
     for name in ("itk", "vtk"):
         wheel(folder, name)
     wheel(folder, "gsplat", requires=(wants,))
-    done = install(look_at(make_slicers(environment)), wheels=folder)
+    done = install(inspect(make_slicers(environment)), wheels=folder)
     assert not done.outcomes[0].ok and "choose another Python" in done.outcomes[0].reason, done.log
     assert environment.has("numpy") == "1.5" and not environment.has("itk") and not environment.has("vtk")
     assert not environment.has("diffusers")
 
 
-def test_a_half_finished_installation_is_repaired(full_environment, make_slicers, look_at, install, wheels):
+def test_a_half_finished_installation_is_repaired(full_environment, make_slicers, inspect, install, wheels):
     site = full_environment.site
     (site / "torch" / "part.py").unlink()
     next(site.glob("torch-*.dist-info/RECORD")).unlink()
     (site / "~orch").mkdir()
     (site / "torchvision").mkdir()
     (site / "diffusers" / "__init__.py").unlink()
-    found = look_at(make_slicers(full_environment))
+    found = inspect(make_slicers(full_environment))
     assert set(found.broken) == {"torch", "diffusers"}
     done = install(found, wheels=wheels)
     assert done.outcomes[0].ok, done.log
-    assert look_at(found.python).ready
+    assert inspect(found.python).ready
     assert (site / "torch" / "part.py").is_file() and not (site / "~orch").exists()
     assert (site / "torchvision").is_dir()  # it is not torch
 
 
-def test_a_folder_that_lacks_a_wheel(environment, make_slicers, look_at, install, wheels, tmp_path):
+def test_a_folder_that_lacks_a_wheel(environment, make_slicers, inspect, install, wheels, tmp_path):
     for file in wheels.iterdir():
         if not file.name.startswith("safetensors"):
             (tmp_path / file.name).write_bytes(file.read_bytes())
-    done = install(look_at(make_slicers(environment)), wheels=tmp_path)
+    done = install(inspect(make_slicers(environment)), wheels=tmp_path)
     assert not done.outcomes[0].ok
     assert "has no wheel of safetensors for Python 3." in done.outcomes[0].reason
 
 
-def test_a_python_that_went_away(environment, make_slicers, look_at, install, wheels):
-    found = look_at(make_slicers(environment))
+def test_a_python_that_went_away(environment, make_slicers, inspect, install, wheels):
+    found = inspect(make_slicers(environment))
     done = install(replace(found, python=found.python.parent / "gone"), wheels=wheels)
     assert not done.outcomes[0].ok and "could not be started" in done.outcomes[0].reason
 
@@ -141,9 +142,9 @@ time.sleep(600)
 
 
 @pytest.fixture
-def slow_install(environment, make_slicers, look_at, program, programs, tmp_path):
+def slow_install(environment, make_slicers, inspect, program, programs, tmp_path):
     """A pip that is half way through torch, with a process of its own, and will not end for long; and that process."""
-    found = look_at(make_slicers(environment))
+    found = inspect(make_slicers(environment))
     note = tmp_path / "child"
     program(programs / "PythonSlicer-pip", SLOW_PIP.format(site=str(environment.site), note=str(note)))
     launcher = programs / "PythonSlicer"
@@ -163,7 +164,7 @@ def is_running(pid: int) -> bool:
     return not (stat.exists() and stat.read_text().rpartition(")")[2].split()[0] == "Z")
 
 
-def test_cancel_in_the_middle_leaves_no_process_and_what_is_half_there_is_seen(slow_install, look_at, wait_for, wheels):
+def test_cancel_in_the_middle_leaves_no_process_and_what_is_half_there_is_seen(slow_install, inspect, wait_for, wheels):
     found, note = slow_install
     watched = Watched(found, wheels=wheels)
     wait_for(lambda: any("Installing collected" in line for line in watched.lines))
@@ -173,7 +174,7 @@ def test_cancel_in_the_middle_leaves_no_process_and_what_is_half_there_is_seen(s
     wait_for(lambda: watched.outcomes, 10)
     assert not watched.outcomes[0].ok and "cancelled" in watched.outcomes[0].reason
     wait_for(lambda: not is_running(child), 10)
-    again = look_at(found.python)
+    again = inspect(found.python)
     assert not again.ready and again.installable
 
 
@@ -198,9 +199,9 @@ print("Progress 500000000 of 500000000")
 
 
 @pytest.fixture
-def commands(environment, make_slicers, look_at, program, programs, tmp_path):
+def commands(environment, make_slicers, inspect, program, programs, tmp_path):
     """What an installation runs, and runs of nothing."""
-    found = look_at(make_slicers(environment))
+    found = inspect(make_slicers(environment))
     log = tmp_path / "commands"
     program(programs / "PythonSlicer", ECHO.format(log=str(log)))
     return found, lambda: [json.loads(line) for line in log.read_text().splitlines()]
@@ -256,10 +257,10 @@ def test_the_constraints_hold_what_slicer_ships_and_keep_itk_out(commands, insta
 
 
 def test_torch_for_the_cpu_stays_until_torch_for_cuda_is_downloaded(
-    full_environment, make_slicers, look_at, gpu, tmp_path
+    full_environment, make_slicers, inspect, gpu, tmp_path
 ):
     """pip installs anew what it is told to, once it has all of it; that is not told for what torch needs."""
-    found = look_at(make_slicers(full_environment))
+    found = inspect(make_slicers(full_environment))
     *_, swap, rest = (step.arguments for step in steps_online(found, tmp_path, ["install", TORCH, "torchvision"]))
     for arguments in (swap, rest):
         assert arguments[:3] == ("-m", "light_the_torch", "install") and arguments[-2:] == (TORCH, "torchvision")
@@ -268,24 +269,24 @@ def test_torch_for_the_cpu_stays_until_torch_for_cuda_is_downloaded(
 
 
 def test_torch_for_cuda_from_a_folder_that_has_none_leaves_the_one_for_the_cpu(
-    full_environment, make_slicers, look_at, install, gpu, wheel, tmp_path, monkeypatch
+    full_environment, make_slicers, inspect, install, gpu, wheel, tmp_path, monkeypatch
 ):
     monkeypatch.delenv("PIP_FIND_LINKS", raising=False)
-    found = look_at(make_slicers(full_environment))
+    found = inspect(make_slicers(full_environment))
     folder = tmp_path / "wheels"
     folder.mkdir()
     wheel(folder, "sympy")
     done = install(found, wheels=folder)
     assert not done.outcomes[0].ok and "no wheel of torch" in done.outcomes[0].reason, done.log
-    assert full_environment.has("torch") == "9.0" and look_at(found.python).ready
+    assert full_environment.has("torch") == "9.0" and inspect(found.python).ready
 
 
 def test_torch_for_cuda_from_a_folder_replaces_the_same_version_for_the_cpu(
-    full_environment, make_slicers, look_at, install, gpu, wheel, torch_code, tmp_path, monkeypatch
+    full_environment, make_slicers, inspect, install, gpu, wheel, torch_code, tmp_path, monkeypatch
 ):
     monkeypatch.delenv("PIP_FIND_LINKS", raising=False)
     full_environment.put(wheel(tmp_path, "torchvision"))
-    found = look_at(make_slicers(full_environment))
+    found = inspect(make_slicers(full_environment))
     assert found.replaces_torch
     folder = tmp_path / "wheels"
     folder.mkdir()
@@ -294,7 +295,7 @@ def test_torch_for_cuda_from_a_folder_replaces_the_same_version_for_the_cpu(
     done = install(found, wheels=folder)
     assert done.outcomes[0].ok, done.log
     assert full_environment.has("nvidia-cublas") and not full_environment.has("torchvision")
-    assert not look_at(found.python).replaces_torch
+    assert not inspect(found.python).replaces_torch
 
 
 def test_the_command_for_another_computer_names_all_that_is_missing(commands):
@@ -334,5 +335,5 @@ def test_the_command_for_another_computer_names_all_that_is_missing(commands):
     ids=["full", "in use", "no network", "no wheel", "no package", "conflict", "anything", "nothing"],
 )
 def test_why_it_failed_is_one_sentence(said, offline, sentence):
-    reason = why_it_failed(said.splitlines(), 2, offline=offline, python="Python 3.12, linux-x86_64")
+    reason = explain_failure(said.splitlines(), 2, offline=offline, python="Python 3.12, linux-x86_64")
     assert sentence in reason and reason.count("\n") == 0 and reason.endswith(".")

@@ -1,0 +1,51 @@
+"""Previews: small super-resolved cubes in the scene, each with the settings that it was made with."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+import slicer
+
+from CTSuperResolutionPanel.scene.result_volumes import CUBIC, PREVIEW_CUBIC, PREVIEW_SR, SR, report_of, role_of
+
+KEPT = 8
+"""Previews in the scene; an older one goes when another comes."""
+
+CUBIC_REFERENCE = "CTSuperResolution.cubic"
+"""Node reference from a preview's super-resolved cube to its cubic one."""
+
+
+@dataclass(frozen=True, eq=False)
+class Preview:
+    """Super-resolved and cubic upsampling of one small cube. The user may have removed the latter."""
+
+    sr: slicer.vtkMRMLScalarVolumeNode
+    cubic: slicer.vtkMRMLScalarVolumeNode | None
+
+    @property
+    def report(self) -> dict[str, Any]:
+        """The report of the job that made it."""
+        return report_of(self.sr)
+
+
+def find_previews() -> list[Preview]:
+    """The previews in the scene, oldest first. They are in the scene, so they are saved with it."""
+    nodes = slicer.util.getNodesByClass("vtkMRMLScalarVolumeNode")
+    return [Preview(node, node.GetNodeReference(CUBIC_REFERENCE)) for node in nodes if role_of(node) == PREVIEW_SR]
+
+
+def add(placed: dict[str, slicer.vtkMRMLScalarVolumeNode]) -> None:
+    """Make a preview of new volumes; the oldest one goes where there are too many."""
+    placed[SR].SetNodeReferenceID(CUBIC_REFERENCE, placed[CUBIC].GetID())
+    for old in find_previews()[:-KEPT]:
+        remove(old)
+
+
+def remove(preview: Preview) -> None:
+    """Take a preview out of the scene."""
+    for node in (preview.cubic, preview.sr):
+        if node is not None and role_of(node) in (PREVIEW_SR, PREVIEW_CUBIC):
+            if node.GetDisplayNode() is not None:
+                slicer.mrmlScene.RemoveNode(node.GetDisplayNode())
+            slicer.mrmlScene.RemoveNode(node)

@@ -1,0 +1,199 @@
+"""Result volumes: read from a job's files, checked, and placed in the scene beside their scan."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Generator, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import slicer
+import vtk
+from slicer.i18n import tr as _
+from vtk.util.numpy_support import get_vtk_array_type, vtk_to_numpy
+
+from CTSuperResolutionPanel.scene import nrrd, voxel_geometry
+from CTSuperResolutionPanel.scene.scan_placement import ScanPlacement
+from CTSuperResolutionPanel.scene.voxel_geometry import VoxelRanges
+
+ROLE, REPORT, NOTE, REGION = (f"CTSuperResolution.{name}" for name in ("role", "report", "note", "region"))
+"""Node attributes: what a volume is (one of the roles below), its whole report as JSON, the warning that goes with it,
+and the part of the scan it shows as JSON."""
+
+SR, CUBIC, PREVIEW_SR, PREVIEW_CUBIC = "sr", "cubic", "preview-sr", "preview-cubic"
+
+SCAN_REFERENCE = "CTSuperResolution.scan"
+"""Node reference from a result to its scan."""
+
+TOLERANCE_MM = 0.001
+"""How far a voxel of a result may be from where the scan says; a file's header rounds to far less."""
+
+DEFAULT_WINDOW_LEVEL = (400.0, 40.0)
+"""Soft tissue, for a scan that is shown nowhere."""
+
+
+class WrongResult(Exception):
+    """The files are not the result of the job; the message is a sentence for the user."""
+
+
+@dataclass(frozen=True, eq=False)
+class LoadedResult:
+    """A result in memory.
+
+    Attributes:
+        images: by role.
+        ranges: the part of the scan that they show.
+        factors: how many times finer than the scan they are, (z, y, x).
+        report: what the job says of them.
+    """
+
+    images: Mapping[str, vtk.vtkImageData]
+    ranges: VoxelRanges
+    factors: tuple[int, int, int]
+    report: Mapping[str, Any]
+
+
+def load(
+    folder: Path,
+    report: Mapping[str, Any],
+    ranges: VoxelRanges,
+    factors: tuple[int, int, int],
+    scan_matrix: np.ndarray,
+) -> Generator[float, None, LoadedResult]:
+    """Read and check the results of a job, by steps.
+
+    Args:
+        folder: where they are.
+        report: what the job says of them.
+        ranges: the part of the scan that the job was for.
+        factors: how many times finer than the scan the result has to be, (z, y, x).
+        scan_matrix: 4 x 4, from the scan's indices (x, y, z) to RAS, as it was when the job began.
+
+    Raises:
+        WrongResult: they are damaged, or not where the scan is.
+    """
+    shape = tuple((stop - start) * s for (start, stop), s in zip(ranges, factors, strict=True))
+    matrix = voxel_geometry.refined(scan_matrix, [start for start, _stop in ranges], factors)
+    images = {}
+    try:
+        headers = {role: nrrd.read_header(folder / f"{role}.nrrd") for role in (SR, CUBIC)}
+        for header in headers.values():
+            off = voxel_geometry.farthest(voxel_geometry.LPS @ header.ijk_to_lps, matrix, shape)
+            if header.shape != shape or not off <= TOLERANCE_MM:
+                raise WrongResult(
+                    _("The result does not lie where the scan does, so nothing was loaded; report it with the log.")
+                )
+        for number, (role, header) in enumerate(headers.items()):
+            images[role], array = new_image(header)
+            for fraction in nrrd.read_into(folder / f"{role}.nrrd", header, array):
+                yield (number + fraction) / len(headers)
+    except (OSError, nrrd.BadFile) as error:
+        raise WrongResult(_("The result could not be read ({reason}); run it again.").format(reason=error)) from error
+    return LoadedResult(images, ranges, factors, report)
+
+
+def new_image(header: nrrd.Header) -> tuple[vtk.vtkImageData, np.ndarray]:
+    """An image of that shape and type, and its voxels (z, y, x) to fill."""
+    image = vtk.vtkImageData()
+    image.SetDimensions(*reversed(header.shape))
+    image.AllocateScalars(get_vtk_array_type(header.dtype.newbyteorder("=")), 1)
+    return image, vtk_to_numpy(image.GetPointData().GetScalars()).reshape(header.shape)
+
+
+def place(
+    loaded: LoadedResult,
+    scan: slicer.vtkMRMLScalarVolumeNode,
+    placement: ScanPlacement,
+    *,
+    scan_name: str,
+    preview: bool,
+) -> dict[str, slicer.vtkMRMLScalarVolumeNode]:
+    """Put a result into the scene, as the scan is: same study, transform, window and colours.
+
+    A scan that was moved meanwhile has its result where it is now; one that has other voxels now, where it was.
+
+    Args:
+        loaded: the result.
+        scan: what it was made from.
+        placement: where that was when the job began.
+        scan_name: what it was called then.
+        preview: the result is a preview.
+
+    Returns:
+        The new volumes by role, SR and CUBIC, of previews, too.
+    """
+    region = json.dumps(loaded.ranges)
+    kept = voxel_geometry.shape(scan) == placement.shape
+    matrix = voxel_geometry.refined(
+        voxel_geometry.ijk_to_ras(scan) if kept else placement.ijk_to_world,
+        [start for start, _stop in loaded.ranges],
+        loaded.factors,
+    )
+    placed = {}
+    for role, image in loaded.images.items():
+        name = slicer.mrmlScene.GenerateUniqueName(_name(role, scan_name, loaded.report, preview=preview))
+        node = slicer.mrmlScene.AddNewNodeByClass("vtkMRMLScalarVolumeNode", name)
+        node.SetIJKToRASMatrix(slicer.util.vtkMatrixFromArray(matrix))
+        _show_as(node, scan)
+        node.SetAndObserveImageData(image)
+        node.SetAndObserveTransformNodeID(scan.GetTransformNodeID() if kept else None)
+        node.SetNodeReferenceID(SCAN_REFERENCE, scan.GetID())
+        node.SetAttribute(ROLE, f"preview-{role}" if preview else role)
+        node.SetAttribute(REPORT, json.dumps(loaded.report))
+        node.SetAttribute(NOTE, str(loaded.report.get("note", "")))
+        node.SetAttribute(REGION, region)
+        _put_beside(node, scan)
+        placed[role] = node
+    return placed
+
+
+def report_of(node: slicer.vtkMRMLNode | None) -> dict[str, Any]:
+    """The report that a result carries; empty for any other node."""
+    try:
+        found = json.loads(node.GetAttribute(REPORT) or "{}") if node is not None else {}
+    except ValueError:
+        found = {}
+    return found if isinstance(found, dict) else {}
+
+
+def role_of(node: slicer.vtkMRMLNode | None) -> str:
+    """What a node is: one of the roles, or "" for what is not ours."""
+    return (node.GetAttribute(ROLE) or "") if node is not None else ""
+
+
+def _name(role: str, scan_name: str, report: Mapping[str, Any], *, preview: bool) -> str:
+    kind = _("SR") if role == SR else _("cubic")
+    scale = factors_text(report.get("scale", ()))
+    pattern = _("{scan} {kind} {scale} (preview)") if preview else _("{scan} {kind} {scale}")
+    return pattern.format(scan=scan_name, kind=kind, scale=scale)
+
+
+def factors_text(factors: Sequence[int]) -> str:
+    """Factors (z, y, x) as a person writes them: 4×, or 1×1×4 in the order x, y, z."""
+    return f"{factors[0]}×" if len(set(factors)) == 1 else "×".join(map(str, reversed(factors)))
+
+
+def _show_as(node: slicer.vtkMRMLScalarVolumeNode, scan: slicer.vtkMRMLScalarVolumeNode) -> None:
+    """The scan's window, level and colours. Set before there is an image, whose histogram would take a while."""
+    shown = scan.GetDisplayNode()
+    display = slicer.mrmlScene.AddNewNodeByClass("vtkMRMLScalarVolumeDisplayNode")
+    display.SetAutoWindowLevel(False)
+    if shown is not None and shown.IsA("vtkMRMLScalarVolumeDisplayNode"):
+        display.SetWindowLevel(shown.GetWindow(), shown.GetLevel())
+        display.SetAndObserveColorNodeID(shown.GetColorNodeID())
+        display.SetInterpolate(shown.GetInterpolate())
+    else:
+        display.SetWindowLevel(*DEFAULT_WINDOW_LEVEL)
+        display.SetAndObserveColorNodeID("vtkMRMLColorTableNodeGrey")
+    node.SetAndObserveDisplayNodeID(display.GetID())
+
+
+def _put_beside(node: slicer.vtkMRMLNode, scan: slicer.vtkMRMLNode) -> None:
+    """Under the scan's study, or whatever it is under."""
+    hierarchy = slicer.vtkMRMLSubjectHierarchyNode.GetSubjectHierarchyNode(slicer.mrmlScene)
+    scan_item = hierarchy.GetItemByDataNode(scan)
+    item = hierarchy.GetItemByDataNode(node)
+    if item and scan_item:
+        hierarchy.SetItemParent(item, hierarchy.GetItemParent(scan_item))

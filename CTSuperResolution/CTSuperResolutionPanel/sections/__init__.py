@@ -1,0 +1,1 @@
+"""Sections of the panel: widgets that show and change its state."""

@@ -1,0 +1,105 @@
+"""Choices of the panel as a task, or what is missing for one."""
+
+from __future__ import annotations
+
+import math
+
+from slicer.i18n import tr as _
+
+from CTSuperResolutionLib.errors import JobError
+from CTSuperResolutionPanel.panel_state import PER_AXIS, PanelState
+from CTSuperResolutionPanel.process.error_messages import in_panel_words
+from CTSuperResolutionPanel.process.panel_task import Method, PanelTask
+from CTSuperResolutionPanel.scene import region_of_interest, voxel_geometry
+from CTSuperResolutionPanel.scene.suitability import Problem, facts_of, find_problem
+from CTSuperResolutionPanel.scene.voxel_geometry import VoxelRanges
+from CTSuperResolutionPanel.sections.advanced_parameters import parse_settings
+
+
+class NotReady(Exception):
+    """Something is missing for a task; the message says what, in a sentence."""
+
+
+def volume_remark(state: PanelState) -> Problem | None:
+    """What speaks against the chosen volume, even where the user insists; None where nothing does."""
+    volume = state.inputVolume
+    return None if volume is None else find_problem(facts_of(volume))
+
+
+def volume_problem(state: PanelState) -> Problem | None:
+    """What keeps the chosen volume from being used; None where nothing does, or none is chosen."""
+    problem = volume_remark(state)
+    return None if problem is not None and problem.may_insist and insists(state) else problem
+
+
+def insists(state: PanelState) -> bool:
+    """Whether the user takes the chosen volume although it may be no CT. Another volume is judged anew."""
+    return state.inputVolume is not None and state.unusualVolume is state.inputVolume
+
+
+def method_of(state: PanelState, *, part: bool) -> Method:
+    """How the user wants it done.
+
+    Args:
+        state: the panel's choices.
+        part: only a part of the scan is exported, so that the job cannot judge by the values whether it is CT. The
+            panel has seen all of it.
+    """
+    axes = f"{state.factorZ},{state.factorY},{state.factorX}"
+    return Method(
+        scale=axes if state.scale == PER_AXIS else state.scale,
+        preset=state.preset,
+        device=state.device,
+        prior=state.prior,
+        seed=state.seed,
+        allow_unusual=part or insists(state),
+        settings=parse_settings(state.settings),
+    )
+
+
+def run_task(state: PanelState) -> PanelTask:
+    """The task for Apply.
+
+    Raises:
+        NotReady: something is missing.
+    """
+    _require_volume(state)
+    if not state.useRoi or state.roi is None:
+        return _task(state, region_of_interest.whole(state.inputVolume), preview=False)
+    ranges = region_of_interest.ranges(state.roi, state.inputVolume)
+    if ranges is None:
+        raise NotReady(_("The box is outside the scan; drag it there or press Fit."))
+    return _task(state, ranges, preview=False)
+
+
+def preview_task(state: PanelState, point: tuple[float, float, float]) -> PanelTask:
+    """The task for a preview around a point of the world.
+
+    Raises:
+        NotReady: something is missing.
+    """
+    _require_volume(state)
+    spacing = voxel_geometry.spacing(voxel_geometry.ijk_to_ras(state.inputVolume))
+    try:
+        factors = method_of(state, part=True).spec().refinement(spacing)
+    except JobError as error:
+        raise NotReady(in_panel_words(str(error))) from error
+    fine = math.prod(s / f for s, f in zip(spacing, factors, strict=True)) ** (1 / 3)
+    ranges = region_of_interest.around(point, state.inputVolume, state.previewVoxels * fine)
+    if ranges is None:
+        raise NotReady(_("The crosshair is outside the scan; hold Shift and move the mouse over it."))
+    return _task(state, ranges, preview=True)
+
+
+def _require_volume(state: PanelState) -> None:
+    if state.inputVolume is None:
+        raise NotReady(_("Choose a volume."))
+    problem = volume_problem(state)
+    if problem is not None:
+        raise NotReady(problem.sentence)
+
+
+def _task(state: PanelState, ranges: VoxelRanges, *, preview: bool) -> PanelTask:
+    volume = state.inputVolume
+    method = method_of(state, part=ranges != region_of_interest.whole(volume))
+    return PanelTask(volume.GetID(), volume.GetName(), ranges, method, preview)

@@ -1,0 +1,147 @@
+"""Result section: what the last result is, and its export."""
+
+from __future__ import annotations
+
+import html
+import re
+from collections.abc import Generator
+from pathlib import Path
+from typing import Any
+
+import qt
+import slicer
+from slicer.i18n import tr as _
+
+from CTSuperResolutionLib.job.terminal import clock_text
+from CTSuperResolutionPanel.panel_state import PanelState
+from CTSuperResolutionPanel.process.stepper import Stepper
+from CTSuperResolutionPanel.scene import export, voxel_geometry
+from CTSuperResolutionPanel.scene.result_volumes import CUBIC, SR, report_of
+from CTSuperResolutionPanel.sections.estimate import gigabytes
+
+
+class ResultSection:
+    """The part of the panel for the result.
+
+    Args:
+        ui: the widgets of the panel by name.
+    """
+
+    def __init__(self, ui: Any) -> None:
+        self._ui = ui
+        self._state: PanelState | None = None
+        self._stepper: Stepper | None = None
+        ui.saveNrrdButton.connect("clicked(bool)", lambda checked: self._ask_for_file())
+        ui.saveDicomButton.connect("clicked(bool)", lambda checked: self._ask_for_folder())
+        ui.resultCollapsibleButton.visible = ui.saveLabel.visible = False
+
+    def set_state(self, state: PanelState | None) -> None:
+        """Work with that state from now on."""
+        self._state = state
+
+    def refresh(self) -> None:
+        """Show the state's result."""
+        volume = None if self._state is None else self._state.srVolume
+        self._ui.resultCollapsibleButton.visible = volume is not None
+        if volume is not None:
+            self._ui.reportLabel.text = summary(volume)
+
+    def save_nrrd(self, path: Path) -> None:
+        """Write the super-resolved volume to a file, without holding up the window."""
+        if self._state is not None:
+            self._save(export.to_nrrd(self._state.srVolume, path), path)
+
+    def save_dicom(self, folder: Path) -> None:
+        """Write it to a folder as a DICOM series, without holding up the window."""
+        if self._state is not None:
+            self._save(export.to_dicom(self._state.srVolume, folder), folder)
+
+    def stop(self) -> None:
+        """Write no more; what is incomplete is deleted."""
+        if self._stepper is not None:
+            self._stepper.stop()
+            self._done(_("Not saved."))
+
+    def _save(self, work: Generator[float, None, str | None], place: Path) -> None:
+        saved = _("Saved to {place}.").format(place=place)
+        self._stepper = Stepper(
+            work,
+            done=lambda to_know: self._done(f"{saved} {to_know}" if to_know else saved),
+            failed=lambda error: self._done(_("It could not be saved: {reason}.").format(reason=error)),
+            progress=lambda fraction: self._say(_("Saving: {percent} %").format(percent=round(100 * fraction))),
+        )
+        self._enable(False)
+        self._stepper.start()
+
+    def _done(self, sentence: str) -> None:
+        self._stepper = None
+        self._enable(True)
+        self._say(sentence)
+
+    def _say(self, sentence: str) -> None:
+        self._ui.saveLabel.text = sentence
+        self._ui.saveLabel.visible = True
+
+    def _enable(self, enabled: bool) -> None:
+        self._ui.saveNrrdButton.enabled = self._ui.saveDicomButton.enabled = enabled
+
+    def _ask_for_file(self) -> None:
+        if self._state is None:
+            return
+        name = file_name(self._state.srVolume.GetName())
+        path = qt.QFileDialog.getSaveFileName(
+            slicer.util.mainWindow(), _("Save the super-resolved volume"), name, "NRRD (*.nrrd)"
+        )
+        if not path:
+            return
+        path, chosen = with_ending(Path(path)), Path(path)
+        replace = _("{name} is there already. Replace it?").format(name=path.name)
+        if path == chosen or not path.exists() or slicer.util.confirmYesNoDisplay(replace):  # it asked for the chosen
+            self.save_nrrd(path)
+
+    def _ask_for_folder(self) -> None:
+        folder = qt.QFileDialog.getExistingDirectory(
+            slicer.util.mainWindow(), _("Folder for the DICOM series, which gets a new folder of its own")
+        )
+        if folder:
+            self.save_dicom(Path(folder))
+
+
+def file_name(volume_name: str) -> str:
+    """A name for a volume's file that every file system takes."""
+    return re.sub(r'[/\\:*?"<>|]', "-", volume_name.replace("×", "x")) + ".nrrd"
+
+
+def with_ending(path: Path) -> Path:
+    """A path that ends in .nrrd. Another dot in the name is part of it, as in "CT 1.25mm"."""
+    return path if path.suffix.lower() == ".nrrd" else path.with_name(f"{path.name}.nrrd")
+
+
+def summary(volume: slicer.vtkMRMLScalarVolumeNode) -> str:
+    """What a result is, in a few lines of HTML."""
+    report = report_of(volume)
+    spacing = voxel_geometry.spacing(voxel_geometry.ijk_to_ras(volume))
+    lines = [
+        f"<b>{html.escape(volume.GetName())}</b>",
+        _("{size} voxels of {spacing} mm").format(
+            size=" × ".join(map(str, reversed(voxel_geometry.shape(volume)))),
+            spacing=" × ".join(f"{s:.3g}" for s in reversed(spacing)),
+        ),
+    ]
+    agreement = report.get("consistency", {})
+    if SR in agreement and CUBIC in agreement:
+        lines.append(
+            _("Degraded again, it differs from the scan by {sr:.1f} HU rms (cubic {cubic:.1f})").format(
+                sr=agreement[SR]["rms_hu"], cubic=agreement[CUBIC]["rms_hu"]
+            )
+        )
+    job = report.get("job", {})
+    parts = [str(job.get("preset", "")), str(report.get("device", "")).upper()]
+    if report.get("seconds"):
+        parts.append(clock_text(report["seconds"]))
+    if report.get("peak_mb"):
+        parts.append(gigabytes(1e6 * report["peak_mb"]))
+    parts.append(_("seed {seed}").format(seed=report.get("seed", 0)))
+    lines.append(html.escape(" · ".join(filter(None, parts))))
+    lines.append(f"<i>{_('For research. Not for diagnosis.')}</i>")
+    return "<br>".join(lines)

@@ -1,0 +1,201 @@
+"""Run section: Apply, the estimate before it, and progress and log of the job."""
+
+from __future__ import annotations
+
+import html
+from collections.abc import Mapping
+from typing import Any
+
+import qt
+import slicer
+from slicer.i18n import tr as _
+
+from CTSuperResolutionLib.errors import JobError
+from CTSuperResolutionLib.job.terminal import clock_text
+from CTSuperResolutionPanel.panel_state import PanelState
+from CTSuperResolutionPanel.process import job_folder
+from CTSuperResolutionPanel.process.hardware import Hardware
+from CTSuperResolutionPanel.process.panel_task import PanelTask
+from CTSuperResolutionPanel.process.runner import Runner
+from CTSuperResolutionPanel.process.runner_state import RunnerState
+from CTSuperResolutionPanel.scene import voxel_geometry
+from CTSuperResolutionPanel.sections.choices import NotReady, run_task, volume_problem
+from CTSuperResolutionPanel.sections.estimate import calibrate, estimate
+
+SILENCE_S = 60
+"""A process that says nothing for so long may be stuck: the user is told, and decides."""
+
+EXPORTED, LOADING = 0.03, 0.97
+"""Where on the bar the background process begins and ends."""
+
+
+class RunSection:
+    """The middle part of the panel.
+
+    Args:
+        ui: the widgets of the panel by name.
+        runner: does the work.
+        hardware: what it is done on.
+    """
+
+    def __init__(self, ui: Any, runner: Runner, hardware: Hardware) -> None:
+        self._ui = ui
+        self._runner = runner
+        self._hardware = hardware
+        self._state: PanelState | None = None
+        self._task: PanelTask | None = None
+        ui.applyButton.connect("clicked(bool)", lambda checked: self.apply())
+        ui.logButton.connect("toggled(bool)", lambda shown: self._show_log())
+        for widget in (ui.progressBar, ui.logText, ui.logButton, ui.messageLabel):
+            widget.visible = False
+        # A second's clock while a job runs; otherwise memory may have become free, or no longer be.
+        self._clock = qt.QTimer()
+        self._clock.setInterval(1000)
+        self._clock.connect("timeout()", self._tick)
+        self._ticks = 0
+
+    def set_state(self, state: PanelState | None) -> None:
+        """Work with that state from now on."""
+        self._state = state
+        if state is None:
+            self._task = None
+            self._ui.estimateLabel.text = ""
+            self.show_job()
+
+    def enter(self) -> None:
+        """The panel is shown."""
+        self._clock.start()
+
+    def exit(self) -> None:
+        """The panel is hidden; a job goes on."""
+        self._clock.stop()
+
+    def apply(self) -> None:
+        """Start the job that the panel describes, or cancel the one that runs."""
+        if self._runner.busy:
+            self._runner.cancel()
+            return
+        self.refresh()
+        if self._task is None:
+            return
+        try:
+            self._runner.start(self._task)
+        except JobError as error:
+            self._say(str(error))
+
+    def refresh(self) -> None:
+        """Show what the state comes to."""
+        if self._state is None:
+            return
+        self._task, problem, line = None, "", ""
+        try:
+            task = run_task(self._state)
+            spacing = voxel_geometry.spacing(voxel_geometry.ijk_to_ras(self._state.inputVolume))
+            found = estimate(task, spacing, self._hardware, job_folder.free_space())
+            line, problem = found.line, found.problem
+            self._task = None if problem else task
+        except NotReady as missing:
+            seen = volume_problem(self._state) is not None  # and said beside the volume
+            problem = _("This volume cannot be used, see above.") if seen else str(missing)
+        notes = [*self._hardware.notes] if line else []
+        self._ui.estimateLabel.text = "<br>".join([part for part in (line, _bold(problem), *notes) if part])
+        self._ui.estimateLabel.toolTip = _("Size of the result · memory at the peak · where it is computed · how long")
+        self.show_job()
+
+    def finished(self, task: PanelTask, report: Mapping[str, Any], scan: slicer.vtkMRMLVolumeNode) -> None:
+        """Take from a job how long the next one will be."""
+        calibrate(task, voxel_geometry.spacing(voxel_geometry.ijk_to_ras(scan)), report, self._runner.seconds)
+
+    def show_job(self) -> None:
+        """Show what the runner does."""
+        ui, runner = self._ui, self._runner
+        cancelling = runner.state is RunnerState.CANCELLING
+        if runner.busy:
+            ui.applyButton.text = _("Cancelling…") if cancelling else _("Cancel")
+            ui.applyButton.enabled = runner.state not in (RunnerState.CANCELLING, RunnerState.INSTALLING)
+            ui.applyButton.toolTip = _("Stop the job; nothing of it is kept.")
+        else:
+            ui.applyButton.text = _("Apply")
+            ui.applyButton.enabled = self._task is not None
+            ui.applyButton.toolTip = _("Super-resolve the scan in the background.")
+        ui.progressBar.visible = runner.busy and runner.state is not RunnerState.INSTALLING
+        ui.progressBar.value = round(1000 * self._fraction())
+        ui.progressBar.format = self._doing()
+        ui.logButton.visible = bool(runner.log)
+        self._say(self._note())
+        self._show_log()
+
+    def _fraction(self) -> float:
+        runner = self._runner
+        if runner.state is RunnerState.EXPORTING:
+            return EXPORTED * runner.part
+        if runner.state is RunnerState.LOADING:
+            return LOADING + (1 - LOADING) * runner.part
+        return EXPORTED + (LOADING - EXPORTED) * (runner.progress.fraction or 0.0)
+
+    def _doing(self) -> str:
+        """What the bar says: the stage, how far it is, and how long it will still take."""
+        runner, progress = self._runner, self._runner.progress
+        if runner.state is RunnerState.EXPORTING:
+            return _("Handing over the scan")
+        if runner.state is RunnerState.LOADING:
+            return _("Loading the result")
+        if runner.state is RunnerState.CANCELLING:
+            return _("Cancelling")
+        if not progress.stage:
+            return _("Starting")
+        parts = [stage_title(progress.stage)]
+        if progress.steps > 1:
+            parts.append(f"{progress.step}/{progress.steps}")
+        text = " ".join(parts)
+        if progress.remaining is None:
+            return text
+        return _("{stage} · {time} left").format(stage=text, time=clock_text(progress.remaining))
+
+    def _note(self) -> str:
+        runner = self._runner
+        if runner.silent_seconds > SILENCE_S:
+            return _("The background process has said nothing for {time}; it may be stuck.").format(
+                time=clock_text(runner.silent_seconds)
+            )
+        return _bold(runner.message) if runner.state is RunnerState.FAILED else runner.message
+
+    def _say(self, text: str) -> None:
+        self._ui.messageLabel.text = text
+        self._ui.messageLabel.visible = bool(text) or bool(self._runner.log)
+
+    def _show_log(self) -> None:
+        """Show the log to its end; it is filled only while it is looked at."""
+        ui, log = self._ui, self._runner.log
+        shown = ui.logButton.checked and bool(log)
+        ui.logText.visible = shown
+        if not shown:
+            return
+        text = "\n".join(log)
+        if ui.logText.plainText != text:
+            ui.logText.plainText = text
+            ui.logText.moveCursor(qt.QTextCursor.End)
+
+    def _tick(self) -> None:
+        self._ticks += 1
+        if self._runner.busy:
+            self.show_job()
+        elif self._ticks % 5 == 0:
+            self.refresh()
+
+
+def stage_title(stage: str) -> str:
+    """What a stage of the library is called in the panel."""
+    return {
+        "load": _("Reading"),
+        "upsample": _("Upsampling"),
+        "project": _("Projecting"),
+        "restore": _("Restoring views"),
+        "fit": _("Fitting Gaussians"),
+        "assemble": _("Assembling"),
+        "write": _("Writing"),
+    }.get(stage, stage)
+
+
+def _bold(text: str) -> str:
+    return f"<b>{html.escape(text)}</b>" if text else ""

@@ -1,0 +1,180 @@
+"""Runner of a job whose background process does well, and of one whose does not."""
+
+from __future__ import annotations
+
+import json
+import time
+
+import numpy as np
+import pytest
+from CTSuperResolutionPanel.process.process_tree import is_running
+from CTSuperResolutionPanel.process.runner_state import RunnerState
+from CTSuperResolutionPanel.scene.result_volumes import NOTE, REPORT, ROLE
+
+CRASHES = {
+    "crashes": "crashed",
+    "is killed by the system": "memory ran out",
+    "runs out of memory": "The memory ran out; choose a region, a lower preset or a lower scale.",
+    "refuses the job": "It has NaN voxels; set them to -1024 HU.",
+    "prints garbage": "without a result",
+    "ends without a result": "without a result",
+    "says a result and writes none": "could not be read",
+    "writes too few voxels": "ends too early",
+    "shifts the result by a hundredth of a millimetre": "does not lie where the scan does",
+    "ends badly after its result": "code 1",
+}
+
+
+@pytest.mark.parametrize("manner", ["speaks in pieces", "does well"])
+def test_both_volumes_appear_beside_the_scan(panel, scan, child, finish, job_folders, slicer, manner):
+    child(manner)
+    panel.ui.applyButton.click()
+    assert panel.ui.applyButton.text == "Cancel"
+    finish()
+    assert panel.logic.runner.state is RunnerState.IDLE
+    sr, cubic = (slicer.util.getNode(f"Scan {kind} 2×") for kind in ("SR", "cubic"))
+    expected = slicer.util.arrayFromVolume(scan).repeat(2, 0).repeat(2, 1).repeat(2, 2)
+    for node, role in ((sr, "sr"), (cubic, "cubic")):
+        assert np.array_equal(slicer.util.arrayFromVolume(node), expected)
+        assert node.GetDisplayNode().GetWindow() == 1500 and node.GetDisplayNode().GetLevel() == -300
+        assert not node.GetDisplayNode().GetAutoWindowLevel()
+        assert node.GetAttribute(ROLE) == role and node.GetAttribute(NOTE) == "Not for diagnosis."
+        assert json.loads(node.GetAttribute(REPORT))["job"]["scale"] == "2"
+    if manner == "speaks in pieces":
+        assert "größer – 4×" in "\n".join(panel.logic.runner.log)
+
+
+def test_results_stand_in_the_study_of_the_scan(panel, scan, child, finish, slicer):
+    hierarchy = slicer.mrmlScene.GetSubjectHierarchyNode()
+    study = hierarchy.CreateStudyItem(hierarchy.GetSceneItemID(), "Study")
+    hierarchy.SetItemParent(hierarchy.GetItemByDataNode(scan), study)
+    child("does well")
+    panel.ui.applyButton.click()
+    finish()
+    for kind in ("SR", "cubic"):
+        item = hierarchy.GetItemByDataNode(slicer.util.getNode(f"Scan {kind} 2×"))
+        assert hierarchy.GetItemParent(item) == study
+
+
+def test_a_result_that_comes_while_another_module_is_open_is_compared_on_return(panel, scan, child, finish, slicer):
+    layout = slicer.app.layoutManager().layout
+    child("does well")
+    panel.ui.applyButton.click()
+    slicer.util.selectModule("Data")
+    finish()
+    assert slicer.app.layoutManager().layout == layout  # the views are still the user's
+    slicer.util.selectModule("CTSuperResolution")
+    layouts = slicer.app.layoutManager()
+    assert layouts.layout != layout
+    shown = [layouts.sliceWidget(name).mrmlSliceCompositeNode().GetBackgroundVolumeID()
+             for name in layouts.sliceViewNames()]  # fmt: skip
+    assert {slicer.util.getNode(f"Scan {kind} 2×").GetID() for kind in ("cubic", "SR")} <= set(shown)
+
+
+@pytest.mark.parametrize("manner", CRASHES)
+def test_a_job_that_fails_says_why_in_a_sentence(panel, scan, child, finish, job_folders, slicer, manner):
+    child(manner)
+    panel.ui.applyButton.click()
+    finish()
+    runner, ui = panel.logic.runner, panel.ui
+    assert runner.state is RunnerState.FAILED
+    assert CRASHES[manner] in runner.message and runner.message.endswith(".") and "--" not in runner.message
+    assert runner.message.split(";")[0] in ui.messageLabel.text.replace("&#x27;", "'") and ui.messageLabel.visible
+    assert ui.applyButton.enabled and ui.applyButton.text == "Apply" and not ui.progressBar.visible
+    assert len(slicer.util.getNodesByClass("vtkMRMLScalarVolumeNode")) == 1
+    ui.logButton.click()
+    assert ui.logText.visible and "child.py" in ui.logText.plainText
+    if manner == "crashes":
+        assert "ärgerlich" in ui.logText.plainText
+
+
+def test_after_a_failure_the_next_job_works(panel, scan, child, finish, state):
+    for manner, ends in (("crashes", RunnerState.FAILED), ("does well", RunnerState.IDLE)):
+        child(manner)
+        panel.ui.applyButton.click()
+        finish()
+        assert panel.logic.runner.state is ends
+    assert state.srVolume is not None and panel.logic.runner.message.startswith("Done in ")
+
+
+def test_a_process_that_stays_after_its_result_is_ended(panel, scan, child, finish, job_folders, monkeypatch, slicer):
+    monkeypatch.setattr("CTSuperResolutionPanel.process.runner.END_MS", 300)
+    child("stays after its result")
+    panel.ui.applyButton.click()
+    finish()
+    assert panel.logic.runner.state is RunnerState.FAILED and "did not end" in panel.logic.runner.message
+    assert len(slicer.util.getNodesByClass("vtkMRMLScalarVolumeNode")) == 1
+
+
+def test_a_python_that_is_not_there_is_said(panel, scan, child, finish, job_folders, monkeypatch, tmp_path):
+    from CTSuperResolutionPanel import install
+    from CTSuperResolutionPanel.process import runner
+    from CTSuperResolutionPanel.process.process import Command
+
+    forgotten = []
+    monkeypatch.setattr(panel.logic.runner, "_forget_python", lambda: forgotten.append(True))
+    monkeypatch.setattr(install, "ensure", lambda parent=None: tmp_path / "no-python")
+    monkeypatch.setattr(runner, "library_command", lambda python, *arguments: Command(str(python), arguments, {}))
+    panel.ui.applyButton.click()
+    finish()
+    assert "could not be started" in panel.logic.runner.message and forgotten
+
+
+def test_declining_to_install_runs_nothing(panel, scan, finish, job_folders, monkeypatch):
+    from CTSuperResolutionPanel import install
+
+    monkeypatch.setattr(install, "ensure", lambda parent=None: None)
+    panel.ui.applyButton.click()
+    assert panel.logic.runner.state is RunnerState.IDLE
+    assert "Nothing was installed" in panel.ui.messageLabel.text
+
+
+def test_a_second_job_is_refused_kindly(panel, scan, child, finish, wait_until):
+    from CTSuperResolutionLib.errors import JobError
+
+    child("works until cancelled")
+    panel.ui.applyButton.click()
+    runner = panel.logic.runner
+    wait_until(lambda: runner.progress.stage == "fit")
+    with pytest.raises(JobError, match="running already"):
+        runner.start(runner.task)
+    assert runner.state is RunnerState.RUNNING and not panel.ui.previewButton.enabled
+    runner.cancel()
+    finish()
+
+
+def test_progress_is_shown_by_stage_with_the_time_left(panel, scan, child, finish, wait_until):
+    child("works until cancelled")
+    panel.ui.applyButton.click()
+    wait_until(lambda: panel.logic.runner.progress.step > 3)
+    bar = panel.ui.progressBar
+    assert bar.visible and bar.format.startswith("Fitting Gaussians ") and bar.format.endswith("/1000 · 0:02 left")
+    assert 400 < bar.value < 600
+    panel.logic.runner.cancel()
+    finish()
+
+
+def test_a_process_that_says_nothing_is_pointed_out(panel, scan, child, finish, wait_until, monkeypatch):
+    monkeypatch.setattr("CTSuperResolutionPanel.sections.run.SILENCE_S", 0.2)
+    monkeypatch.setattr("CTSuperResolutionPanel.process.runner.CANCEL_MS", 200)
+    child("hangs")
+    panel.ui.applyButton.click()
+    wait_until(lambda: "may be stuck" in panel.ui.messageLabel.text)
+    panel.logic.runner.cancel()
+    finish()
+
+
+def test_everything_a_job_started_ends_with_it(panel, scan, child, finish, wait_until, monkeypatch):
+    monkeypatch.setattr("CTSuperResolutionPanel.process.runner.CANCEL_MS", 200)
+    child("has a child that hangs")
+    panel.ui.applyButton.click()
+    wait_until(lambda: "Grandchild" in panel.logic.runner.message)
+    pid = int(panel.logic.runner.message.split()[1])
+    assert is_running(pid)
+    panel.ui.applyButton.click()
+    finish()
+    for _ in range(100):
+        if not is_running(pid):
+            return
+        time.sleep(0.02)
+    pytest.fail("the grandchild is still there")

@@ -1,0 +1,192 @@
+"""“Try here”: cubes around the crosshair, their settings, and flipping between them."""
+
+from __future__ import annotations
+
+import json
+
+import numpy as np
+import pytest
+from CTSuperResolutionPanel.scene import previews
+from CTSuperResolutionPanel.scene.result_volumes import role_of
+
+
+@pytest.fixture(autouse=True)
+def known_machine(panel):
+    panel.logic.hardware.machine = {"gpus": [], "notes": []}
+
+
+@pytest.fixture
+def large_scan(panel, make_scan, state, slicer):
+    """A scan of 60 x 50 x 40 voxels (x, y, z), 1 mm, with the crosshair in it."""
+    node = make_scan(shape=(40, 50, 60))
+    state.inputVolume, state.scale, state.previewVoxels = node, "2", 64
+    put_crosshair(slicer, 20.0, 30.0, 10.0)
+    panel.panel.refresh()
+    return node
+
+
+@pytest.fixture
+def preview_once(panel, child, finish, state):
+    """preview_once(preset="paper"): a preview with that changed."""
+
+    def once(**changes) -> None:
+        child("does well")
+        for name, value in changes.items():
+            setattr(state, name, value)
+        panel.panel.refresh()
+        panel.ui.previewButton.click()
+        finish()
+        panel.panel.refresh()
+
+    return once
+
+
+def put_crosshair(slicer, *point) -> None:
+    slicer.mrmlScene.GetFirstNodeByClass("vtkMRMLCrosshairNode").SetCrosshairRAS(list(point))
+
+
+def layers(slicer, name="Red"):
+    composite = slicer.app.layoutManager().sliceWidget(name).mrmlSliceCompositeNode()
+    return composite.GetBackgroundVolumeID(), composite.GetForegroundVolumeID(), composite.GetForegroundOpacity()
+
+
+def titles(panel) -> list[str]:
+    return [panel.ui.previewsList.item(row).text() for row in range(panel.ui.previewsList.count)]
+
+
+def test_a_preview_is_the_part_of_the_scan_around_the_crosshair(panel, large_scan, preview_once, slicer):
+    assert panel.ui.previewHintLabel.text.startswith("32 × 32 × 32 voxels of the scan, about ")
+    preview_once()
+    (one,) = previews.find_previews()
+    assert slicer.util.arrayFromVolume(one.sr).shape == (64, 64, 64)
+    part = slicer.util.arrayFromVolume(large_scan)[0:32, 14:46, 4:36]
+    assert np.array_equal(slicer.util.arrayFromVolume(one.sr)[::2, ::2, ::2], part)
+    assert (role_of(one.sr), role_of(one.cubic)) == ("preview-sr", "preview-cubic")
+    assert panel.logic.getParameterNode().srVolume is None  # a preview is no result
+
+
+def test_a_preview_is_shown_over_the_scan_and_goes_when_told(panel, large_scan, preview_once, slicer):
+    before = layers(slicer)
+    preview_once()
+    (one,) = previews.find_previews()
+    assert layers(slicer) == (large_scan.GetID(), one.sr.GetID(), 1.0)
+    panel.ui.hidePreviewsButton.click()
+    assert layers(slicer) == before and panel.ui.previewsList.currentRow == -1
+
+
+def test_leaving_the_module_gives_the_views_back(panel, large_scan, preview_once, slicer):
+    before = layers(slicer)
+    preview_once()
+    slicer.util.selectModule("Data")
+    assert layers(slicer) == before
+
+
+def test_a_preview_that_ends_in_another_module_leaves_the_views_alone(panel, large_scan, child, finish, slicer):
+    before = layers(slicer)
+    child("does well")
+    panel.ui.previewButton.click()
+    slicer.util.selectModule("Data")
+    finish()
+    assert layers(slicer) == before
+    slicer.util.selectModule("CTSuperResolution")
+    assert layers(slicer) == before and titles(panel) == ["Cubic", "1  2× · balanced"]
+
+
+def test_the_list_tells_the_previews_apart_and_flips_between_them(panel, large_scan, preview_once, slicer):
+    preview_once(preset="preview")
+    preview_once(settings=json.dumps({"blur": 0.6}), seed=3)
+    assert titles(panel) == ["Cubic", "1  2× · preview", "2  2× · preview · seed 3 · blur 0.6"]
+    first, second = previews.find_previews()
+    for row, node in ((1, first.sr), (2, second.sr), (0, second.cubic), (1, first.sr), (0, first.cubic)):
+        panel.ui.previewsList.currentRow = row
+        assert layers(slicer)[1] == node.GetID()
+
+
+def test_a_cube_out_of_sight_is_brought_into_view(panel, large_scan, preview_once, slicer):
+    red = slicer.app.layoutManager().sliceWidget("Red").mrmlSliceNode()
+    red.JumpSlice(0, 0, 39)
+    preview_once()
+    assert -0.5 <= red.GetSliceOffset() <= 31.5
+    red.JumpSlice(0, 0, 5)
+    panel.ui.previewsList.currentRow = 0
+    assert red.GetSliceOffset() == pytest.approx(5, abs=0.6)  # it was in sight
+
+
+def test_the_settings_of_a_preview_can_be_taken_up(panel, large_scan, preview_once, state):
+    state.factorX = state.factorY = state.factorZ = 3
+    preview_once(preset="paper", settings=json.dumps({"views": 20}), seed=5, scale="axes")
+    state.preset, state.settings, state.seed, state.scale, state.factorX = "preview", "{}", 0, "4", 1
+    panel.ui.previewsList.currentRow = 1
+    panel.ui.usePreviewButton.click()
+    assert (state.preset, json.loads(state.settings), state.seed) == ("paper", {"views": 20}, 5)
+    assert (state.scale, state.factorX, state.factorY, state.factorZ) == ("axes", 3, 3, 3)
+
+
+def test_only_the_last_previews_are_kept(panel, large_scan, preview_once, monkeypatch, slicer):
+    monkeypatch.setattr(previews, "KEPT", 2)
+    for seed in (1, 2, 3):
+        preview_once(seed=seed)
+    assert [one.report["seed"] for one in previews.find_previews()] == [2, 3]
+    assert len(slicer.util.getNodesByClass("vtkMRMLScalarVolumeNode")) == 1 + 2 * 2
+    assert len(slicer.util.getNodesByClass("vtkMRMLScalarVolumeDisplayNode")) == 1 + 2 * 2
+
+
+def test_a_preview_can_be_removed(panel, large_scan, preview_once, slicer):
+    preview_once()
+    preview_once(seed=2)
+    panel.ui.previewsList.currentRow = 1
+    panel.ui.removePreviewButton.click()
+    assert titles(panel) == ["Cubic", "1  2× · balanced · seed 2"]
+    slicer.mrmlScene.RemoveNode(previews.find_previews()[0].sr)
+    panel.panel.refresh()
+    assert titles(panel) == []
+
+
+def test_previews_are_saved_with_the_scene(panel, large_scan, preview_once, slicer, tmp_path):
+    preview_once(seed=2)
+    assert slicer.util.saveScene(str(tmp_path / "scene.mrb"))
+    slicer.mrmlScene.Clear(0)
+    assert titles(panel) == []
+    slicer.util.loadScene(str(tmp_path / "scene.mrb"))
+    panel.panel.refresh()
+    assert titles(panel) == ["Cubic", "1  2× · balanced · seed 2"]
+    panel.ui.previewsList.currentRow = 0
+    assert layers(slicer)[1] == previews.find_previews()[0].cubic.GetID()
+
+
+def test_a_crosshair_outside_is_said(panel, large_scan, slicer):
+    put_crosshair(slicer, 0.0, 0.0, 500.0)
+    panel.panel.refresh()
+    assert not panel.ui.previewButton.enabled
+    assert "outside the scan" in panel.ui.previewHintLabel.text
+
+
+def test_more_that_is_loaded_leaves_a_shown_preview_to_be_taken_away(panel, large_scan, preview_once, slicer, tmp_path):
+    before = layers(slicer)
+    preview_once()
+    import_more(slicer, tmp_path)
+    assert layers(slicer) != before
+    panel.ui.hidePreviewsButton.click()
+    assert layers(slicer) == before
+
+
+def test_more_that_is_loaded_leaves_a_comparison_running(panel, large_scan, child, finish, slicer, tmp_path):
+    child("does well")
+    panel.ui.applyButton.click()
+    finish()
+    layout = slicer.app.layoutManager().layout
+    button = panel.ui.comparePlace.findChild("QPushButton", "compareButton")
+    assert button.checked
+    import_more(slicer, tmp_path)
+    assert button.checked and slicer.app.layoutManager().layout == layout
+
+
+def import_more(slicer, folder) -> None:
+    """Add a scene with one more point list to this one."""
+    scene = slicer.vtkMRMLScene()
+    scene.AddNewNodeByClass("vtkMRMLTextNode", "More")
+    scene.SetURL(str(folder / "more.mrml"))
+    assert scene.Commit()
+    slicer.mrmlScene.SetURL(str(folder / "more.mrml"))
+    assert slicer.mrmlScene.Import()
+    assert slicer.util.getNode("More") is not None
