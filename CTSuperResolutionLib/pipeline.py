@@ -22,7 +22,7 @@ from CTSuperResolutionLib.projection import project
 from CTSuperResolutionLib.projection.geometry import ScanGeometry, cone_beam, parallel_beam
 from CTSuperResolutionLib.stages.reconstruct_residual import carrier_steps, carry
 from CTSuperResolutionLib.stages.restore_views import restoration_steps, restore_views
-from CTSuperResolutionLib.volume.axis_order import Turn
+from CTSuperResolutionLib.volume.axis_order import AxisOrder
 from CTSuperResolutionLib.volume.intensity import restore_clipped, to_hu, to_unit
 from CTSuperResolutionLib.volume.volume import Volume
 
@@ -64,11 +64,11 @@ def super_resolve(scan: Volume, spec: JobSpec, *, progress: Progress | None = No
     # First, so that a damaged one is said at once.
     prior = Prior.load(find_prior(spec.prior), device=device) if p.uses_prior else None
     bounds = (p.hu_low, p.hu_high)
-    turn = Turn.of(factors)
-    scale, spacing = turn.there(factors), turn.there(scan.spacing)
+    order = AxisOrder.for_factors(factors)
+    scale, spacing = order.permute(factors), order.permute(scan.spacing)
     fine_spacing = tuple(d / s for d, s in zip(spacing, scale, strict=True))
 
-    coarse = torch.from_numpy(turn.volume(scan.array)).to(device)
+    coarse = torch.from_numpy(order.to_scanner_order(scan.array)).to(device)
     cubic = upsample(coarse, scale)
     blur = assumed_blur(p.blur, scale)
     degradation = make_degradation(cubic.shape, scale, kernel=p.kernel, blur=blur)
@@ -138,7 +138,7 @@ def super_resolve(scan: Volume, spec: JobSpec, *, progress: Progress | None = No
     fine = agree(base_unit + residual).round_()
 
     def volume(array: torch.Tensor) -> Volume:
-        return scan.with_array(turn.back(array.cpu().numpy()), factors)
+        return scan.with_array(order.from_scanner_order(array.cpu().numpy()), factors)
 
     report = {
         "scale": list(factors),

@@ -67,8 +67,8 @@ def table(sums: np.ndarray) -> dict[str, dict[str, float]]:
 def compare(scan: Volume, truth: Volume, spec: JobSpec) -> dict[str, dict[str, dict[str, float]]]:
     """The tables of views restored alone, and of those whose volume had its slices restored."""
     bounds = (spec.parameters.hu_low, spec.parameters.hu_high)
-    turn = pipeline.Turn.of(spec.factors(scan.spacing, scan.shape))
-    true_volume = to_unit(torch.from_numpy(turn.volume(truth.array)), bounds)
+    order = pipeline.AxisOrder.for_factors(spec.factors(scan.spacing, scan.shape))
+    true_volume = to_unit(torch.from_numpy(order.to_scanner_order(truth.array)), bounds)
     tables = {}
 
     def watched(volume: torch.Tensor, volume_views: torch.Tensor, *rest: Any, **options: Any) -> RestoredViews:

@@ -43,9 +43,9 @@ class FitClock(Progress):
 
 def super_resolve_with(truth: Volume, scan: Volume, spec: JobSpec, clock: FitClock) -> pipeline.Result:
     """The pipeline, its restored views replaced by those of the truth."""
-    turn = pipeline.Turn.of(spec.factors(scan.spacing, scan.shape))
+    order = pipeline.AxisOrder.for_factors(spec.factors(scan.spacing, scan.shape))
     bounds = (spec.parameters.hu_low, spec.parameters.hu_high)
-    true_volume = to_unit(torch.from_numpy(turn.volume(truth.array)), bounds)
+    true_volume = to_unit(torch.from_numpy(order.to_scanner_order(truth.array)), bounds)
 
     def true_views(
         volume: torch.Tensor,
