@@ -1,9 +1,9 @@
 #!/usr/bin/env python3
 """Runs a command with everything it needs: python3 Testing/run_in_venv.py ctsr demo demo-result
 
-Makes .venv in the checkout the first time, or when pyproject.toml, the kernels or Python changed, and installs the
-project there with its test tools, and torch for the CPU unless there is an NVIDIA GPU. Needs Python 3.10 or later and
-a network.
+Makes .venv in the checkout the first time, or when pyproject.toml or the kernels changed, and installs the project
+there with its test tools, and torch for the CPU unless there is an NVIDIA GPU. Where only modules of the library came,
+moved or went, it installs the project alone again. Needs Python 3.10 or later and a network.
 """
 
 from __future__ import annotations
@@ -32,10 +32,9 @@ def main() -> int:
         return fail(f"Python 3.10 or later is needed and this is {sys.version.split()[0]}; run this with a newer one.")
     if len(sys.argv) < 2:
         return fail("Say what to run, as in: python3 Testing/run_in_venv.py ctsr demo demo-result")
-    if not is_current():
-        problem = set_up()
-        if problem:
-            return fail(problem)
+    problem = bring_up_to_date()
+    if problem:
+        return fail(problem)
     if sys.argv[1] == "pytest":  # the tests of the panel need what Qt stands on
         problem = system_libraries.ensure()
         if problem:
@@ -50,6 +49,18 @@ def main() -> int:
     os.execve(program, [program, *sys.argv[2:]], environment)
 
 
+def bring_up_to_date() -> str | None:
+    """Make the environment, or mend it, where it is not what is wanted now; returns what went wrong."""
+    is_there = (BIN / ("python.exe" if os.name == "nt" else "python")).exists() and STAMP.is_file()
+    made_for, wanted = STAMP.read_text() if is_there else "", stamp()
+    if made_for == wanted:
+        return None
+    if made_for.splitlines()[:1] != wanted.splitlines()[:1]:
+        return set_up()
+    say("Modules of the library came, moved or went: installing the project again ...")
+    return install_project("--no-deps", "--editable", str(ROOT))
+
+
 def set_up() -> str | None:
     """Make the environment anew; returns what went wrong."""
     say(f"Setting up {VENV}: once, some minutes, about 5 GB.")
@@ -59,33 +70,41 @@ def set_up() -> str | None:
     shutil.rmtree(VENV, ignore_errors=True)
     if call([sys.executable, "-m", "venv", str(VENV)]):
         return f"Python could not make a virtual environment in {VENV}; see the message above."
-    pip = [str(BIN / "python"), "-m", "pip", "install", "--disable-pip-version-check"]
-    pip += [] if sys.stderr.isatty() else ["-qq"]  # pip's bars show a person that it is not stuck
     if sys.platform == "linux" and not has_gpu():
         say(f"Installing {TORCH} for the CPU ...")
-        from_pytorch = answers(TORCH_INDEX) and not call([*pip, TORCH, "--index-url", TORCH_INDEX])
-        if not from_pytorch and call([*pip, TORCH]):
+        from_pytorch = answers(TORCH_INDEX) and not pip_install(TORCH, "--index-url", TORCH_INDEX)
+        if not from_pytorch and pip_install(TORCH):
             return f"pip could not install {TORCH}; check the network and run this again."
     say("Installing the project and what it needs ...")
-    if call([*pip, "--editable", f"{ROOT}[test]"]):
+    return install_project("--editable", f"{ROOT}[test]")
+
+
+def install_project(*arguments: str) -> str | None:
+    """Install the project into the environment and stamp it; returns what went wrong."""
+    if pip_install(*arguments):
         return "pip could not install the project; check the network and run this again."
     STAMP.write_text(stamp())
     return None
 
 
-def is_current() -> bool:
-    """Whether the environment is there, whole, and made for what is wanted now."""
-    return (BIN / ("python.exe" if os.name == "nt" else "python")).exists() and (
-        STAMP.is_file() and STAMP.read_text() == stamp()
-    )
+def pip_install(*arguments: str) -> int:
+    """Install into the environment and return pip's exit code."""
+    quiet = [] if sys.stderr.isatty() else ["-qq"]  # pip's bars show a person that it is not stuck
+    return call([str(BIN / "python"), "-m", "pip", "install", "--disable-pip-version-check", *quiet, *arguments])
 
 
 def stamp() -> str:
-    """What an environment is made for: requirements, the CPU library's source, the kind of torch, and the place."""
+    """What an environment is made for, in two lines.
+
+    The first: requirements, the CPU library's source, the kind of torch, and the place. The second: the names of the
+    library's modules, for an editable install finds each by a list that is made when it is installed.
+    """
     kernels = ROOT / "CUDAKernels"
     built = [ROOT / "pyproject.toml", *kernels.glob("*.*"), *kernels.glob("cpu/*.*")]
     wanted = hashlib.sha256(b"".join(path.read_bytes() for path in sorted(built))).hexdigest()
-    return f"{wanted} {'cuda' if has_gpu() else 'cpu'} {ROOT}\n"
+    modules = sorted(path.relative_to(ROOT).as_posix() for path in (ROOT / "CTSuperResolutionLib").rglob("*.py"))
+    names = hashlib.sha256("\n".join(modules).encode()).hexdigest()
+    return f"{wanted} {'cuda' if has_gpu() else 'cpu'} {ROOT}\n{names}\n"
 
 
 def ensure_venv_module() -> str | None:

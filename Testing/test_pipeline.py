@@ -18,7 +18,6 @@ from CTSuperResolutionLib.job.job import JobSpec
 from CTSuperResolutionLib.phantom import thorax
 from CTSuperResolutionLib.pipeline import super_resolve
 from CTSuperResolutionLib.planning.cost_model import estimate_memory, stage_seconds
-from CTSuperResolutionLib.volume.axis_order import Turn
 from CTSuperResolutionLib.volume.volume import Volume
 
 OBLIQUE = (0.8, -0.36, 0.48, 0.6, 0.48, -0.64, 0.0, 0.8, 0.6)
@@ -265,15 +264,6 @@ def test_stages_are_announced_in_order_with_all_their_steps(truth, choice, stage
     super_resolve(degrade(truth, (4, 4, 4), kernel="lanczos", blur=1.0), job("4", **choice), progress=record)
     assert record.seen == record.planned == stages
     assert record.left == 0
-
-
-@pytest.mark.parametrize(("factors", "order"), [((4, 4, 4), (0, 1, 2)), ((1, 4, 4), (0, 1, 2)), ((1, 4, 1), (1, 0, 2))])
-def test_turning_there_and_back(factors, order):
-    turn = Turn.of(factors)
-    array = np.random.default_rng(0).random((3, 4, 5))
-    assert turn.order == order and turn.there(factors)[1] == turn.there(factors)[2]
-    assert np.array_equal(turn.back(turn.volume(array)), array)
-    assert turn.volume(array).shape == turn.there(array.shape)
 
 
 def test_needs_grow_with_the_work():

@@ -1,4 +1,4 @@
-"""A made-up chest with real anatomy, for demonstrations, tests and benchmarks."""
+"""Thorax phantom: a made-up chest with real anatomy, for demonstrations, tests and benchmarks."""
 
 from CTSuperResolutionLib.phantom.assembly import thorax
 

@@ -1,4 +1,4 @@
-"""What lies below the diaphragm: liver, spleen, stomach with gas, and fat."""
+"""The abdomen below the diaphragm: liver, spleen, stomach with gas, and fat."""
 
 from __future__ import annotations
 

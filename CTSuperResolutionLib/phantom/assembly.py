@@ -1,4 +1,4 @@
-"""From anatomy to a scan: paints the thorax slab by slab, then adds the scanner's blur and noise."""
+"""The thorax phantom: anatomy painted slab by slab, with the scanner's blur and noise."""
 
 from __future__ import annotations
 
@@ -70,6 +70,12 @@ def thorax(
     a larger one has air around it (64 x 64 x 64 at 3.5 mm shows all of it). There are features of every size, from
     the trunk down to vessels of 0.3 mm radius and bone struts of half a millimetre; what a voxel cannot show is
     averaged into it. Organs stay where they are for every seed; vessels, nodules, textures and noise change.
+
+    >>> chest = thorax(shape=(12, 16, 20), spacing=10.0, seed=1)
+    >>> chest.shape, chest.spacing, chest.origin
+    ((12, 16, 20), (10.0, 10.0, 10.0), (-95.0, -75.0, -55.0))
+    >>> bool(chest.array.min() < -900 and chest.array.max() > 200)  # air and bone
+    True
 
     Args:
         shape: voxels (z, y, x).

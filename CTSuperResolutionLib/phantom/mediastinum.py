@@ -1,4 +1,4 @@
-"""Heart, great vessels, windpipe and gullet: where they are, and how they are painted."""
+"""The mediastinum: heart, great vessels, windpipe and gullet."""
 
 from __future__ import annotations
 

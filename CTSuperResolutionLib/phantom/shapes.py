@@ -1,4 +1,4 @@
-"""Signed distances in mm (negative inside) of the few shapes that anatomy is made of. Coordinates broadcast."""
+"""Signed distances in mm (negative inside) to the shapes that anatomy is made of. Coordinates broadcast."""
 
 from __future__ import annotations
 
@@ -66,8 +66,8 @@ def tube(
 
 def intersection(one: Box, other: Box) -> Box | None:
     """Voxels in both boxes; None when there are none."""
-    parts = tuple(slice(max(a.start, b.start), min(a.stop, b.stop)) for a, b in zip(one, other, strict=True))
-    return parts if all(part.start < part.stop for part in parts) else None
+    z, y, x = (slice(max(a.start, b.start), min(a.stop, b.stop)) for a, b in zip(one, other, strict=True))
+    return (z, y, x) if all(part.start < part.stop for part in (z, y, x)) else None
 
 
 def catmull_rom(points: np.ndarray, steps: int = 4) -> np.ndarray:

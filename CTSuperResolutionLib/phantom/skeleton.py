@@ -1,4 +1,4 @@
-"""How bone is painted, and the spine: bodies with endplates, discs, arches and processes around the canal."""
+"""Bone and the spine: vertebral bodies with endplates, discs, arches and processes around the canal."""
 
 from __future__ import annotations
 
@@ -61,7 +61,7 @@ def _local(slab: Slab, level: float, half: tuple[float, float, float]) -> tuple[
     return box, ((dz + slope * dy) / length, (dy - slope * dz) / length, x + 0.0 * dz)
 
 
-def _body(up: np.ndarray, back: np.ndarray, side: np.ndarray, bulge: float) -> np.ndarray:
+def _body(up: np.ndarray, back: np.ndarray, side: np.ndarray, bulge: np.ndarray | float) -> np.ndarray:
     """In-plane distance to a vertebral body: heart-shaped, its back wall hollow towards the canal."""
     hollow = 2.2 * np.exp(-((side / 6.0) ** 2))
     taper = 1.0 + 0.16 * np.clip(-back / 10.0, -1.0, 1.0)  # narrower in front

@@ -7,11 +7,13 @@ centre. Arrays are (z, y, x). A shape is a signed distance in mm, negative insid
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import TypeAlias
 
 import numpy as np
 
-Box = tuple[slice, slice, slice]
-Coordinates = tuple[np.ndarray, np.ndarray, np.ndarray]  # z (n, 1, 1), y (1, n, 1), x (1, 1, n): they broadcast
+Box: TypeAlias = tuple[slice, slice, slice]
+Coordinates: TypeAlias = tuple[np.ndarray, np.ndarray, np.ndarray]
+"""z (n, 1, 1), y (1, n, 1) and x (1, 1, n) in mm: they broadcast."""
 
 AIR = -1000.0
 
@@ -33,7 +35,7 @@ class Slab:
         z, y, x = self.axes if box is None else (axis[part] for axis, part in zip(self.axes, box, strict=True))
         return z[:, None, None], y[None, :, None], x[None, None, :]
 
-    def box(self, low: Sequence[float], high: Sequence[float]) -> Box | None:
+    def box(self, low: Sequence[float] | np.ndarray, high: Sequence[float] | np.ndarray) -> Box | None:
         """Voxels within [low, high] mm, both (z, y, x), and one voxel around; None when there are none."""
         parts = []
         for axis, start, stop in zip(self.axes, low, high, strict=True):
@@ -42,7 +44,8 @@ class Slab:
             if first >= last:
                 return None
             parts.append(slice(first, last))
-        return tuple(parts)
+        z, y, x = parts
+        return z, y, x
 
     def occupancy(self, distance: np.ndarray) -> np.ndarray:
         """Share of a voxel that lies inside a surface at signed `distance` mm from its centre, in [0, 1]."""

@@ -98,8 +98,9 @@ def grow(
         group[served] = child
         parent, position, heading = total + used // 2, stop[used // 2], turned[used // 2]
         total += count
-    start, stop, parents = np.concatenate(starts), np.concatenate(stops), np.concatenate(parents)
-    return Tree(start, stop, parents, _radii(parents, rng, tip_radius, exponent))
+    parent = np.concatenate(parents)
+    radius = _radii(parent, rng, tip_radius, exponent)
+    return Tree(np.concatenate(starts), np.concatenate(stops), parent, radius)
 
 
 def _group_mean(values: np.ndarray, group: np.ndarray, number: np.ndarray) -> np.ndarray:

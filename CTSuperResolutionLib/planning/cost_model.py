@@ -8,7 +8,7 @@ from collections.abc import Sequence
 from CTSuperResolutionLib.diffusion.sampling_times import announced_calls
 from CTSuperResolutionLib.job.job import JobSpec
 from CTSuperResolutionLib.job.parameters import Parameters
-from CTSuperResolutionLib.volume.axis_order import Turn
+from CTSuperResolutionLib.volume.axis_order import AxisOrder
 
 BASE_BYTES = 750_000_000  # Python with torch, diffusers and SimpleITK loaded, a compact prior and its activations
 # float32 volumes of the output's size, and stacks of views, that are alive at once at the two peaks:
@@ -84,7 +84,7 @@ def _restoration_seconds(p: Parameters, voxels: int, pixels: float) -> float:
 
 def _detector_pixels(shape: Sequence[int], factors: Sequence[int], spacing: Sequence[float]) -> float:
     """As the parallel beam's: columns of the smaller in-plane spacing along the in-plane diagonal."""
-    turn = Turn.of(factors)
-    rows, depth, columns = (n * s for n, s in zip(turn.there(shape), turn.there(factors), strict=True))
-    _, along, across = (d / s for d, s in zip(turn.there(spacing), turn.there(factors), strict=True))
+    order = AxisOrder.for_factors(factors)
+    rows, depth, columns = (n * s for n, s in zip(order.permute(shape), order.permute(factors), strict=True))
+    _, along, across = (d / s for d, s in zip(order.permute(spacing), order.permute(factors), strict=True))
     return rows * math.hypot(depth * along, columns * across) / min(along, across)

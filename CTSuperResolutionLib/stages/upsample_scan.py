@@ -12,7 +12,7 @@ from CTSuperResolutionLib.degradation.operator import assumed_blur, make_degrada
 from CTSuperResolutionLib.degradation.upsampling import upsample
 from CTSuperResolutionLib.job.parameters import Parameters
 from CTSuperResolutionLib.projection.grid import VolumeGrid
-from CTSuperResolutionLib.volume.axis_order import Turn
+from CTSuperResolutionLib.volume.axis_order import AxisOrder
 from CTSuperResolutionLib.volume.intensity import restore_clipped, to_hu, to_unit
 from CTSuperResolutionLib.volume.volume import Volume
 
@@ -33,7 +33,7 @@ class UpsampledScan:
 
     scan: Volume
     factors: tuple[int, int, int]
-    axis_order: Turn
+    axis_order: AxisOrder
     scale: tuple[int, int, int]
     coarse_grid: VolumeGrid
     grid: VolumeGrid
@@ -58,7 +58,7 @@ class UpsampledScan:
 
     def to_volume(self, fine: torch.Tensor) -> Volume:
         """An array on the result's grid as a volume in the patient's space, its axes in the scan's order."""
-        return self.scan.with_array(self.axis_order.back(fine.cpu().numpy()), self.factors)
+        return self.scan.with_array(self.axis_order.from_scanner_order(fine.cpu().numpy()), self.factors)
 
 
 def upsample_scan(
@@ -71,14 +71,14 @@ def upsample_scan(
         p: blur, kernel, damping, rounds of consistency and range of HU.
         device: where the volumes are to be.
     """
-    axis_order = Turn.of(factors)
-    scale = axis_order.there(factors)
-    coarse = torch.from_numpy(axis_order.volume(scan.array)).to(device)
+    axis_order = AxisOrder.for_factors(factors)
+    scale = axis_order.permute(factors)
+    coarse = torch.from_numpy(axis_order.to_scanner_order(scan.array)).to(device)
     cubic = upsample(coarse, scale)
     degradation = make_degradation(cubic.shape, scale, kernel=p.kernel, blur=assumed_blur(p.blur, scale))
     noise = scan_noise(scan.array)
     damping = noise.damping(p.damping)
-    coarse_grid = VolumeGrid(axis_order.there(scan.shape), axis_order.there(scan.spacing))
+    coarse_grid = VolumeGrid(axis_order.permute(scan.shape), axis_order.permute(scan.spacing))
     return UpsampledScan(
         scan,
         factors,

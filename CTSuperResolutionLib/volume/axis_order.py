@@ -1,4 +1,4 @@
-"""Which axis of the array the simulated scanner turns about."""
+"""Axis orders that put the simulated scanner's axis of rotation first."""
 
 from __future__ import annotations
 
@@ -12,33 +12,46 @@ T = TypeVar("T")
 
 
 @dataclass(frozen=True)
-class Turn:
-    """An order of the array's axes that puts the axis of rotation first.
+class AxisOrder:
+    """The order of a volume's axes (z, y, x) in which the scanner takes them, its axis of rotation first.
 
-    A view of the scan is blurred and sampled along the detector alike at every angle only if the two axes that turn
-    share one factor. So the odd one out is turned about: z where all factors are equal, and the slice axis of a
-    thick-slice scan, however it is stored.
+    A view of the scan is blurred and sampled along the detector alike at every angle only if the two axes that span
+    the plane of rotation share one factor. So the scanner rotates about the axis whose factor differs: about z where
+    all factors are equal, and about the slice axis of a thick-slice scan, however it is stored.
+
+    >>> order = AxisOrder.for_factors((1, 1, 4))  # thick slices along x
+    >>> order
+    AxisOrder(axes=(2, 0, 1))
+    >>> order.permute(("z", "y", "x"))
+    ('x', 'z', 'y')
+    >>> scanned = order.to_scanner_order(np.zeros((3, 4, 5)))
+    >>> scanned.shape
+    (5, 3, 4)
+    >>> order.from_scanner_order(scanned).shape
+    (3, 4, 5)
 
     Attributes:
-        order: ``order[k]`` is the array's axis that becomes axis k.
+        axes: ``axes[k]`` is the volume's axis that becomes axis k.
     """
 
-    order: tuple[int, int, int]
+    axes: tuple[int, int, int]
 
     @classmethod
-    def of(cls, factors: Sequence[int]) -> Turn:
-        """The turn that suits the factors (z, y, x), of which two are equal."""
-        odd = next((k for k in range(3) if list(factors).count(factors[k]) == 1), 0)
-        return cls((odd, *(k for k in range(3) if k != odd)))
+    def for_factors(cls, factors: Sequence[int]) -> AxisOrder:
+        """The order that suits the factors (z, y, x), of which two are equal."""
+        first = next((k for k in range(3) if list(factors).count(factors[k]) == 1), 0)
+        second, third = (k for k in range(3) if k != first)
+        return cls((first, second, third))
 
-    def there(self, values: Sequence[T]) -> tuple[T, T, T]:
-        """Three per-axis values in the turned order."""
-        return tuple(values[k] for k in self.order)
+    def permute(self, values: Sequence[T]) -> tuple[T, T, T]:
+        """Three values, one for each axis (z, y, x), in the scanner's order."""
+        first, second, third = self.axes
+        return values[first], values[second], values[third]
 
-    def volume(self, array: np.ndarray) -> np.ndarray:
-        """An array with its axes in the turned order."""
-        return np.ascontiguousarray(array.transpose(self.order))
+    def to_scanner_order(self, array: np.ndarray) -> np.ndarray:
+        """A volume (z, y, x) with its axes in the scanner's order."""
+        return np.ascontiguousarray(array.transpose(self.axes))
 
-    def back(self, array: np.ndarray) -> np.ndarray:
-        """An array in the turned order with its axes as they were."""
-        return np.ascontiguousarray(array.transpose(np.argsort(self.order)))
+    def from_scanner_order(self, array: np.ndarray) -> np.ndarray:
+        """A volume in the scanner's order with its axes (z, y, x) again."""
+        return np.ascontiguousarray(array.transpose(np.argsort(self.axes)))

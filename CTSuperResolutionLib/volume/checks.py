@@ -1,4 +1,4 @@
-"""What a volume must be before work starts on it. Every check raises JobError with the sentence for the user."""
+"""Checks of a volume's name, kind, shape, geometry and values; each raises JobError with the sentence for the user."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""CT files and their names."""
+"""CT files of a folder, by their names without endings."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The CT series in a folder of DICOM files: which there are, and the slices of the one that is wanted."""
+"""DICOM series of a folder: finding all of them, and choosing one."""
 
 from __future__ import annotations
 
@@ -23,24 +23,35 @@ UID_TAIL = 8
 
 
 @dataclass(frozen=True)
+class ImagePlane:
+    """Where the pixels of a DICOM image lie in the patient.
+
+    Attributes:
+        position: LPS centre of the first pixel, mm (x, y, z).
+        orientation: LPS directions of a row and of a column, six numbers.
+        pixel_spacing: distance of rows, distance of columns, mm.
+    """
+
+    position: tuple[float, ...]
+    orientation: tuple[float, ...]
+    pixel_spacing: tuple[float, ...]
+
+
+@dataclass(frozen=True)
 class Slice:
     """One DICOM image.
 
     Attributes:
         path: its file.
         size: (rows, columns).
-        position: LPS centre of the first pixel, mm (x, y, z); None where the file states none, also in the next two.
-        orientation: LPS directions of a row and of a column, six numbers.
-        pixel_spacing: distance of rows, distance of columns, mm.
+        plane: None where the file does not state all of it.
         frames: images in the file.
         components: values in a pixel.
     """
 
     path: Path
     size: tuple[int, int]
-    position: tuple[float, ...] | None
-    orientation: tuple[float, ...] | None
-    pixel_spacing: tuple[float, ...] | None
+    plane: ImagePlane | None
     frames: int
     components: int
 
@@ -160,9 +171,7 @@ def _read_tags(path: Path) -> tuple[dict[str, str], Slice | None]:
     return tags, Slice(
         path=path,
         size=(rows, columns),
-        position=_numbers(tags, "0020|0032", 3),
-        orientation=_numbers(tags, "0020|0037", 6),
-        pixel_spacing=_numbers(tags, "0028|0030", 2),
+        plane=_plane(tags),
         frames=math.prod(more),
         components=reader.GetNumberOfComponents(),
     )
@@ -195,6 +204,14 @@ def _should_be_image(path: Path) -> bool:
         return True
     uid = head[132 + stated.end() :][: int.from_bytes(stated[1], "little")]
     return uid.rstrip(b"\0").decode("ascii", errors="replace") in CT_CLASSES
+
+
+def _plane(tags: dict[str, str]) -> ImagePlane | None:
+    position, orientation = _numbers(tags, "0020|0032", 3), _numbers(tags, "0020|0037", 6)
+    pixel_spacing = _numbers(tags, "0028|0030", 2)
+    if position is None or orientation is None or pixel_spacing is None:
+        return None
+    return ImagePlane(position, orientation, pixel_spacing)
 
 
 def _numbers(tags: dict[str, str], key: str, count: int) -> tuple[float, ...] | None:

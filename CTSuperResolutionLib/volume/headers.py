@@ -1,4 +1,4 @@
-"""What file headers say for themselves, where ITK says something else.
+"""Headers of NRRD, MetaImage and NIfTI files as written, where ITK corrects them without a word.
 
 ITK reads a NIfTI that was cut short without a word, and turns many an impossible spacing into 1 mm or a flipped axis.
 """
@@ -20,8 +20,8 @@ CHUNK_BYTES = 1 << 20
 
 
 @dataclass(frozen=True)
-class Header:
-    """A header's own statements; None where it makes none.
+class FileHeader:
+    """What an image file states of itself; None where it states nothing.
 
     Attributes:
         dimension: number of axes, those of vectors included.
@@ -38,7 +38,7 @@ def damaged(path: Path, format_name: str) -> JobError:
     return JobError(f"{path} is truncated, damaged or not a {format_name} file{hint}; copy or save it again.")
 
 
-def read_header(path: Path) -> Header:
+def read_header(path: Path) -> FileHeader:
     """The header of a NRRD, MetaImage or NIfTI file; a NIfTI's data must also be there to their end.
 
     Raises:
@@ -46,12 +46,12 @@ def read_header(path: Path) -> Header:
         OSError: the file cannot be opened.
     """
     if path.name.lower().endswith((".nii", ".nii.gz")):
-        return _nifti(path)
+        return _read_nifti(path)
     with path.open("rb") as file:
-        return _text(file.read(TEXT_HEADER_BYTES).decode("latin-1"))
+        return _parse_text(file.read(TEXT_HEADER_BYTES).decode("latin-1"))
 
 
-def _text(text: str) -> Header:
+def _parse_text(text: str) -> FileHeader:
     # A NRRD header ends with an empty line, a MetaImage header with the name of its data.
     text = re.split(r"\r?\n\r?\n|^ElementDataFile.*", text, maxsplit=1, flags=re.MULTILINE)[0]
     fields = dict(re.findall(r"^(\w[\w ]*?)[ \t]*[:=](?!=)[ \t]*(.*?)\r?$", text, flags=re.MULTILINE))
@@ -64,7 +64,7 @@ def _text(text: str) -> Header:
         spacing = tuple(known) if len(known) >= 3 else None
     elif stated := fields.get("spacings") or fields.get("ElementSpacing") or fields.get("ElementSize"):
         spacing = tuple(map(_number, stated.split()))
-    return Header(int(dimension) if dimension and dimension.isdigit() else None, spacing)
+    return FileHeader(int(dimension) if dimension and dimension.isdigit() else None, spacing)
 
 
 def _number(text: str) -> float:
@@ -74,7 +74,7 @@ def _number(text: str) -> float:
         return math.nan
 
 
-def _nifti(path: Path) -> Header:
+def _read_nifti(path: Path) -> FileHeader:
     with path.open("rb") as plain:
         zipped = plain.read(2) == b"\x1f\x8b"
     try:
@@ -96,7 +96,7 @@ def _nifti(path: Path) -> Header:
         raise damaged(path, "NIfTI") from error
     if not 0 < dimension <= 7 or not needed <= have:  # a NaN among the sizes counts as damage, too
         raise damaged(path, "NIfTI")
-    return Header(dimension, spacing)
+    return FileHeader(dimension, spacing)
 
 
 def _size(path: Path) -> int:

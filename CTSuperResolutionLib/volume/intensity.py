@@ -1,13 +1,18 @@
-"""Hounsfield units and the [0, 1] scale that the method works on.
+"""Intensity scales: Hounsfield units and the [0, 1] scale that the method works on.
 
 Everything here is plain arithmetic on numpy arrays and torch tensors alike, of any shape, on any device.
 """
 
 from __future__ import annotations
 
-from typing import TypeVar
+from typing import TYPE_CHECKING, TypeVar
 
-Array = TypeVar("Array")
+import numpy as np
+
+if TYPE_CHECKING:
+    import torch
+
+Array = TypeVar("Array", np.ndarray, "torch.Tensor")
 """A numpy array or a torch tensor of floats."""
 
 HU_RANGE = (-512.0, 3071.0)
@@ -18,13 +23,21 @@ AT_BOUND_HU = 0.5
 
 
 def to_unit(hu: Array, bounds: tuple[float, float] = HU_RANGE) -> Array:
-    """HU clipped to ``bounds`` (low, high) and scaled to [0, 1]. The input is left as it is."""
+    """HU clipped to ``bounds`` (low, high) and scaled to [0, 1]. The input is left as it is.
+
+    >>> to_unit(np.array([-1000.0, -512.0, 1279.5, 3071.0]))
+    array([0. , 0. , 0.5, 1. ])
+    """
     low, high = bounds
     return ((hu - low) / (high - low)).clip(0, 1)
 
 
 def to_hu(unit: Array, bounds: tuple[float, float] = HU_RANGE) -> Array:
-    """HU of values on the [0, 1] scale, the inverse of :func:`to_unit`; values beyond [0, 1] are not clipped."""
+    """HU of values on the [0, 1] scale, the inverse of :func:`to_unit`; values beyond [0, 1] are not clipped.
+
+    >>> to_hu(np.array([0.0, 0.5, 1.0]))
+    array([-512. , 1279.5, 3071. ])
+    """
     low, high = bounds
     return unit * (high - low) + low
 
@@ -35,6 +48,9 @@ def restore_clipped(hu: Array, cubic_hu: Array, bounds: tuple[float, float] = HU
     A voxel takes the value of the cubic upsampling where both hold: the result stayed at a bound (within
     ``AT_BOUND_HU``, or beyond), and the upsampling lies outside ``bounds`` on that same side. So a value that the
     method moved inside the range is never touched, and a value at the bound where the scan was not clipped stays.
+
+    >>> restore_clipped(np.array([-512.0, -400.0, 40.0]), np.array([-1000.0, -1000.0, 50.0]))
+    array([-1000.,  -400.,    40.])
 
     Args:
         hu: result of the processing, HU.

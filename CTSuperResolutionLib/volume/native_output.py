@@ -1,4 +1,4 @@
-"""What ITK and the C libraries under it print by themselves."""
+"""Capture of the standard error that ITK and the C libraries under it write to by themselves."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""CT volumes from NRRD, MetaImage and NIfTI files and from folders of DICOM slices."""
+"""Reading of CT volumes from NRRD, MetaImage and NIfTI files and from folders of DICOM slices."""
 
 from __future__ import annotations
 
@@ -30,6 +30,15 @@ def read_volume(path: Path | str, *, series: str | int | None = None, allow_unus
 
     Values below -1500 HU (padding) become -1024, values above 32767 become that. The geometry is what ITK makes of
     the file, reflections included; the geometry of DICOM slices comes from their own positions.
+
+    >>> import tempfile
+    >>> from CTSuperResolutionLib.volume.writing import write_volume
+    >>> hu = np.linspace(-1000, 1000, 8 * 16 * 16, dtype=np.float32).reshape(8, 16, 16)
+    >>> scan = Volume(hu, spacing=(2.5, 0.7, 0.7), origin=(0, 0, 0), direction=(1, 0, 0, 0, 1, 0, 0, 0, 1))
+    >>> with tempfile.TemporaryDirectory() as folder:
+    ...     write_volume(scan, Path(folder, "scan.nrrd"))
+    ...     read_volume(Path(folder, "scan.nrrd")).spacing
+    (2.5, 0.7, 0.7)
 
     Args:
         path: a NRRD, MetaImage (.mha, .mhd) or NIfTI file, or a folder with DICOM slices in it or below it.

@@ -1,4 +1,4 @@
-"""From one grid to another."""
+"""Resampling of volumes to isotropic spacing."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The voxel grid that a series of DICOM slices makes, checked from the slices' own positions."""
+"""Voxel grid of a series of DICOM slices, found from the slices' own positions and checked to be regular."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ import numpy as np
 
 from CTSuperResolutionLib.errors import JobError
 from CTSuperResolutionLib.volume.checks import ORTHONORMAL_TOLERANCE, check_kind
-from CTSuperResolutionLib.volume.dicom import Series, Slice
+from CTSuperResolutionLib.volume.dicom import ImagePlane, Series, Slice
 
 ORIENTATION_TOLERANCE = 1e-3
 """Difference of direction cosines within a series: 0.06 degree."""
@@ -56,6 +56,7 @@ def stack(series: Series) -> Stack:
     """
     name = f"Series {series.number}"
     first = series.slices[0]
+    placed: list[tuple[Slice, ImagePlane]] = []
     for s in series.slices:
         check_kind(s.path, 3, s.components)
         if s.frames > 1:
@@ -63,7 +64,7 @@ def stack(series: Series) -> Stack:
                 f"{s.path} is a multi-frame (enhanced) DICOM file, which is not supported; save it as NRRD with "
                 "3D Slicer, or as NIfTI with dcm2niix, and give that file."
             )
-        if s.position is None or s.orientation is None or s.pixel_spacing is None:
+        if s.plane is None:
             raise JobError(
                 f"{s.path} states no slice position, orientation or pixel spacing; export the series again from "
                 "the scanner or archive."
@@ -71,12 +72,15 @@ def stack(series: Series) -> Stack:
         if s.size != first.size:
             (r0, c0), (r1, c1) = first.size, s.size
             raise _mixed(name, f"images of {c0} x {r0} and {c1} x {r1} pixels")
-    if len(series.slices) == 1:
+        placed.append((s, s.plane))
+    if len(placed) == 1:
         raise JobError(f"{name} in {first.path.parent} is a single slice; give a series with the whole volume.")
-    _alike(name, "slice orientations", [s.orientation for s in series.slices], ORIENTATION_TOLERANCE)
-    _alike(name, "pixel spacings", [s.pixel_spacing for s in series.slices], 1e-3 * max(first.pixel_spacing))
+    orientation, (row_distance, column_distance) = placed[0][1].orientation, placed[0][1].pixel_spacing
+    _alike(name, "slice orientations", [plane.orientation for _, plane in placed], ORIENTATION_TOLERANCE)
+    tolerance = 1e-3 * max(row_distance, column_distance)
+    _alike(name, "pixel spacings", [plane.pixel_spacing for _, plane in placed], tolerance)
 
-    row, column = np.reshape(first.orientation, (2, 3))
+    row, column = np.reshape(orientation, (2, 3))
     cosines = np.stack([row, column, np.cross(row, column)], axis=1)
     if np.abs(cosines.T @ cosines - np.eye(3)).max() > ORTHONORMAL_TOLERANCE:
         raise JobError(
@@ -84,14 +88,15 @@ def stack(series: Series) -> Stack:
             "the scanner or archive."
         )
     normal = cosines[:, 2] / np.linalg.norm(cosines[:, 2])
-    slices = sorted(series.slices, key=lambda s: float(np.dot(s.position, normal)))
-    positions = np.array([s.position for s in slices])
+    placed.sort(key=lambda item: float(np.dot(item[1].position, normal)))
+    positions = np.array([plane.position for _, plane in placed])
     step = _even_step(name, positions @ normal)
-    _check_upright(name, positions, normal, min(first.pixel_spacing))
+    _check_upright(name, positions, normal, min(row_distance, column_distance))
+    x, y, z = map(float, positions[0])
     return Stack(
-        slices=tuple(slices),
-        spacing=(step, *first.pixel_spacing),
-        origin=tuple(map(float, positions[0])),
+        slices=tuple(s for s, _ in placed),
+        spacing=(step, row_distance, column_distance),
+        origin=(x, y, z),
         direction=tuple(map(float, np.column_stack([row, column, normal]).ravel())),
     )
 

@@ -15,6 +15,16 @@ from CTSuperResolutionLib.errors import JobError
 class Volume:
     """Hounsfield units on a regular grid whose voxel centres carry the samples.
 
+    >>> hu = np.full((10, 64, 64), -1000, dtype=np.float32)
+    >>> scan = Volume(hu, spacing=(5.0, 0.7, 0.7), origin=(0.0, 0.0, 0.0), direction=(1, 0, 0, 0, 1, 0, 0, 0, 1))
+    >>> scan.point((1, 0, 0))
+    (0.0, 0.0, 5.0)
+    >>> shape, spacing, origin = scan.refined_grid((5, 1, 1))
+    >>> shape, spacing, origin
+    ((50, 64, 64), (1.0, 0.7, 0.7), (0.0, 0.0, -2.0))
+    >>> scan.crop((slice(2, 8), slice(None), slice(16, 48))).shape
+    (6, 64, 32)
+
     Attributes:
         array: HU, shape (z, y, x), float32.
         spacing: distance of voxel centres in mm, (z, y, x).
@@ -48,7 +58,8 @@ class Volume:
         """The LPS point (x, y, z) in mm of a voxel index (z, y, x), which may lie between voxels."""
         steps = np.asarray(index, dtype=np.float64)[::-1] * self.spacing[::-1]
         offset = np.reshape(self.direction, (3, 3)) @ steps
-        return tuple(float(o + d) for o, d in zip(self.origin, offset, strict=True))
+        x, y, z = (float(o + d) for o, d in zip(self.origin, offset, strict=True))
+        return x, y, z
 
     def refined_grid(
         self, scale: tuple[int, int, int]
@@ -61,9 +72,9 @@ class Volume:
         Returns:
             shape (z, y, x), spacing in mm (z, y, x) and origin in mm (x, y, z). The direction stays.
         """
-        shape = tuple(n * s for n, s in zip(self.shape, scale, strict=True))
-        spacing = tuple(d / s for d, s in zip(self.spacing, scale, strict=True))
-        return shape, spacing, self.point([(1 / s - 1) / 2 for s in scale])
+        nz, ny, nx = (n * s for n, s in zip(self.shape, scale, strict=True))
+        dz, dy, dx = (d / s for d, s in zip(self.spacing, scale, strict=True))
+        return (nz, ny, nx), (dz, dy, dx), self.point([(1 / s - 1) / 2 for s in scale])
 
     def with_array(self, array: np.ndarray, scale: tuple[int, int, int] = (1, 1, 1)) -> Volume:
         """Other values (z, y, x), HU, on this grid or on the one refined by ``scale``.

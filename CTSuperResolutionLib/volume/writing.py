@@ -1,4 +1,4 @@
-"""Volumes to NRRD files."""
+"""Writing of volumes to NRRD files."""
 
 from __future__ import annotations
 
@@ -24,6 +24,7 @@ def write_volume(
     """Write a volume as gzip-compressed NRRD, whole or not at all.
 
     The file appears, or replaces one of that name, only when it is complete; until then it is ``.NAME.part.nrrd``.
+    See :func:`~CTSuperResolutionLib.volume.reading.read_volume` for an example.
 
     Args:
         volume: what to write; its geometry is kept in full double precision.

@@ -78,7 +78,7 @@ def compare(scan: Volume, truth: Volume, spec: JobSpec) -> dict[str, dict[str, d
     def unseen(views: torch.Tensor) -> torch.Tensor:
         return views - degradation.A_dagger(degradation.A(views))
 
-    true_volume = to_unit(torch.from_numpy(upsampled.axis_order.volume(truth.array)), upsampled.hu_range)
+    true_volume = to_unit(torch.from_numpy(upsampled.axis_order.to_scanner_order(truth.array)), upsampled.hu_range)
     missing = unseen(projector.forward(true_volume) - start.views)
     ways = {"each view alone": replace(p, slice_gain=0, null_space=1), "slices first": p} if p.slice_gain else {"": p}
     tables = {}

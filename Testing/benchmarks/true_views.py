@@ -35,7 +35,7 @@ def super_resolve_with(truth: Volume, scan: Volume, spec: JobSpec) -> tuple[Volu
     projector = make_projector(upsampled, p)
     start = ProjectedVolume.of(upsampled.consistent(), projector, progress)
     base = project_base(start, upsampled, projector, p, progress)
-    true_volume = to_unit(torch.from_numpy(upsampled.axis_order.volume(truth.array)), upsampled.hu_range)
+    true_volume = to_unit(torch.from_numpy(upsampled.axis_order.to_scanner_order(truth.array)), upsampled.hu_range)
     restored = Restored(projector.forward(true_volume), start)
     began = time.perf_counter()
     residual = reconstruct_residual(restored, base, projector, p, seed=spec.seed, progress=progress)

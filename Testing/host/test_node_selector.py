@@ -77,15 +77,6 @@ def test_closing_the_scene_leaves_nothing_chosen(slicer, selector, volumes):
     assert selector.nodeCount() == 0
 
 
-def test_only_nodes_with_the_attribute_are_listed(slicer, selector, volumes):
-    selector.setMRMLScene(slicer.mrmlScene)
-    selector.addAttribute("vtkMRMLScalarVolumeNode", "CTSuperResolution.Kind", "sr")
-    assert selector.nodeCount() == 0
-    volumes[0].SetAttribute("CTSuperResolution.Kind", "sr")
-    volumes[1].SetAttribute("CTSuperResolution.Kind", "cubic")
-    assert selector.nodeCount() == 1
-
-
 def test_a_node_made_here_has_the_base_name_and_is_chosen(slicer, selector):
     selector.setMRMLScene(slicer.mrmlScene)
     selector.baseName = "Region"

@@ -1,4 +1,4 @@
-"""The scene, its logics, and loading and saving."""
+"""The scene and its logics."""
 
 from __future__ import annotations
 
@@ -21,46 +21,9 @@ def ct(slicer):
     return slicer.util.addVolumeFromArray(values, ijkToRAS=matrix, name="CT")
 
 
-@pytest.mark.parametrize("ending", ["nrrd", "mha", "nii.gz"])
-def test_a_volume_comes_back_from_its_file(slicer, ct, tmp_path, ending):
-    path = str(tmp_path / f"scan.{ending}")
-    assert slicer.util.saveNode(ct, path)
-    back = slicer.util.loadVolume(path, {"name": "again"})
-    assert back.GetName() == "again"
-    assert np.array_equal(slicer.util.arrayFromVolume(back), slicer.util.arrayFromVolume(ct))
-    import vtk
-
-    matrices = [vtk.vtkMatrix4x4(), vtk.vtkMatrix4x4()]
-    for node, matrix in zip((ct, back), matrices, strict=True):
-        node.GetIJKToRASMatrix(matrix)
-    found, wanted = (slicer.util.arrayFromVTKMatrix(matrix) for matrix in matrices)
-    assert np.allclose(found, wanted, atol=1e-4)
-
-
-def test_loading_a_volume_shows_it(slicer, ct, tmp_path):
-    path = str(tmp_path / "scan.nrrd")
-    slicer.util.saveNode(ct, path)
-    back = slicer.util.loadVolume(path)
-    composite = slicer.app.layoutManager().sliceWidget("Red").mrmlSliceCompositeNode()
-    assert composite.GetBackgroundVolumeID() == back.GetID()
-
-
 def test_a_missing_file_raises(slicer):
     with pytest.raises(RuntimeError, match="Failed to load"):
-        slicer.util.loadVolume("/nowhere/scan.nrrd")
-
-
-def test_exporting_hardens_a_copy(slicer, ct, tmp_path):
-    transform = slicer.mrmlScene.AddNewNodeByClass("vtkMRMLLinearTransformNode")
-    shift = np.eye(4)
-    shift[:3, 3] = [5, 6, 7]
-    slicer.util.updateTransformMatrixFromArray(transform, shift)
-    ct.SetAndObserveTransformNodeID(transform.GetID())
-    path = str(tmp_path / "world.nrrd")
-    assert slicer.util.exportNode(ct, path, world=True)
-    assert ct.GetParentTransformNode() is transform
-    back = slicer.util.loadVolume(path)
-    assert np.allclose(np.array(back.GetOrigin()) - np.array(ct.GetOrigin()), [5, 6, 7], atol=1e-4)
+        slicer.util.loadScene("/nowhere/scene.mrml")
 
 
 def test_volumes_are_in_the_subject_hierarchy_and_leave_it(slicer, ct):

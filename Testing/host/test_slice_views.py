@@ -1,4 +1,4 @@
-"""What slice views show: the reslice of Slicer's own logic, against numpy."""
+"""Slice views and layouts: pictures are the reslice of Slicer's own logic, checked against numpy."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What Slicer does not have is refused, in a sentence."""
+"""Refusal, in a sentence, of names and calls that Slicer does not have."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What the phantom is made of: rods that keep their volume, trees, textures, distances."""
+"""Parts of the phantom: rods that keep their volume, trees, textures, distances."""
 
 from __future__ import annotations
 

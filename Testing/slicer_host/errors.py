@@ -1,4 +1,4 @@
-"""What the host says no with."""
+"""The error for what Slicer has and the test host does not."""
 
 from __future__ import annotations
 

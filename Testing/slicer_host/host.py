@@ -84,7 +84,7 @@ def _started(draw: bool) -> Host:
     application = qSlicerApplication(folders)
     scene = Scene(str(folders.home), str(folders.temporary))
     layout_manager = qSlicerLayoutManager(application)
-    io = qSlicerIOManager(scene.scene, scene.logics, scene.application_logic, application)
+    io = qSlicerIOManager(scene.scene, scene.application_logic, application)
     modules = qSlicerModuleManager(scene.scene, scene.logics, application)
     application.take(scene.scene, scene.application_logic, layout_manager, io, modules)
     slicer.app, slicer.mrmlScene = wrap(application), scene.scene

@@ -1,4 +1,4 @@
-"""Whether VTK can draw on this computer without a screen."""
+"""A check that VTK can draw on this computer without a screen."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What the tests of the volume room share: a small scan, a DICOM writer, and the one-sentence rule."""
+"""Fixtures of the volume room's tests: a small scan, a DICOM writer, and the one-sentence rule."""
 
 from __future__ import annotations
 

@@ -28,13 +28,7 @@ class AnyModule(QObject):
     contributors = stored("QStringList", "contributors", [])
     helpText = stored(str, "helpText", "")
     acknowledgementText = stored(str, "acknowledgementText", "")
-    associatedNodeTypes = stored("QStringList", "associatedNodeTypes", [])
     icon = stored(QIcon, "icon", QIcon())
-    hidden = stored(bool, "hidden", False)
-    index = stored(int, "index", -1)
-    widgetRepresentationCreationEnabled = stored(bool, "widgetRepresentationCreationEnabled", True)
-    isInstalled = Property(bool, lambda self: False)
-    isBuiltIn = Property(bool, lambda self: not self._path)
     name = Property(str, lambda self: self._name)
     path = Property(str, lambda self: self._path)
 
@@ -102,10 +96,6 @@ class qSlicerScriptedLoadableModuleWidget(qMRMLWidget):
         """Make the Python panel anew."""
         self.build()
 
-    def setEditedNode(self, node: Any, role: str = "", context: str = "") -> bool:
-        """Ask the panel to edit a node."""
-        return bool(getattr(self._python, "setEditedNode", lambda *_: False)(node, role, context))
-
 
 @register
 class qSlicerScriptedLoadableModule(AnyModule):
@@ -135,34 +125,11 @@ class qSlicerScriptedLoadableModule(AnyModule):
             self._widget.build()
         return self._widget
 
-    def createNewWidgetRepresentation(self) -> QWidget:
-        """Another panel."""
-        made = qSlicerScriptedLoadableModuleWidget(self)
-        made.build()
-        return made
-
     def forget_widget(self) -> None:
         """The host's way to throw the panel away."""
         if self._widget is not None:
             self._widget.deleteLater()
             self._widget = None
-
-
-@register
-class qSlicerModuleFactoryManager(QObject):
-    """Which modules there are."""
-
-    def __init__(self, manager: qSlicerModuleManager):
-        super().__init__(manager)
-        self._manager = manager
-
-    def loadedModuleNames(self) -> list[str]:
-        """All of them."""
-        return self._manager.modulesNames()
-
-    def isLoaded(self, name: str) -> bool:
-        """Whether there is one of this name."""
-        return name in self._manager.modulesNames()
 
 
 @register
@@ -174,18 +141,10 @@ class qSlicerModuleManager(QObject):
 
     def __init__(self, scene: Any, logics: dict[str, Any], parent: QObject | None = None):
         super().__init__(parent)
-        self._scene, self._factory = scene, qSlicerModuleFactoryManager(self)
+        self._scene = scene
         self._modules: dict[str, AnyModule] = {
             name: qSlicerLoadableModule(name, "", scene, logic) for name, logic in logics.items()
         }
-
-    def factoryManager(self) -> QObject:
-        """Which modules there are."""
-        return self._factory
-
-    def modulesNames(self) -> list[str]:
-        """All names."""
-        return list(self._modules)
 
     def module(self, name: str) -> AnyModule | None:
         """The module of that name, or None."""

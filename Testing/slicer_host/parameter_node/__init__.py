@@ -7,46 +7,10 @@ from typing import Any
 from slicer_host import names
 from slicer_host.errors import NotBuiltInHost
 
-from .annotations import (
-    Choice,
-    Decimals,
-    Default,
-    Exclude,
-    IsInstance,
-    Label,
-    Maximum,
-    Minimum,
-    NotNone,
-    RangeBounds,
-    SingleStep,
-    Validator,
-    WithinRange,
-)
-from .gui import SlicerParameterNamePropertyName
-from .packs import FloatRange, isParameterPack, parameterPack
-from .wrapper import isParameterNodeWrapper, parameterNodeWrapper
+from .kinds import WithinRange
+from .wrapper import parameterNodeWrapper
 
-__all__ = [
-    "Choice",
-    "Decimals",
-    "Default",
-    "Exclude",
-    "FloatRange",
-    "IsInstance",
-    "Label",
-    "Maximum",
-    "Minimum",
-    "NotNone",
-    "RangeBounds",
-    "SingleStep",
-    "SlicerParameterNamePropertyName",
-    "Validator",
-    "WithinRange",
-    "isParameterNodeWrapper",
-    "isParameterPack",
-    "parameterNodeWrapper",
-    "parameterPack",
-]
+__all__ = ["WithinRange", "parameterNodeWrapper"]
 
 
 def __getattr__(name: str) -> Any:

@@ -1,4 +1,4 @@
-"""How a value of each type is kept in a parameter node, as text or as a reference to a node.
+"""Types of parameters: how a value of each is checked and kept in a parameter node, as text or as a node reference.
 
 Keys are Slicer's: a scene saved by one can be read by the other.
 """
@@ -9,187 +9,99 @@ import enum
 import pathlib
 import types
 import typing
-from typing import Any
+from dataclasses import dataclass
+from typing import Annotated, Any
 
 import slicer
 
-from .annotations import Default, IsInstance, IsNone, NotNone, Validator, split
+from slicer_host.errors import NotBuiltInHost
 
-PATHS = (
-    pathlib.Path,
-    pathlib.PosixPath,
-    pathlib.WindowsPath,
-    pathlib.PurePath,
-    pathlib.PurePosixPath,
-    pathlib.PureWindowsPath,
-)
+
+@dataclass
+class WithinRange:
+    """An annotation: from ``minimum`` to ``maximum``, both included."""
+
+    minimum: Any
+    maximum: Any
+
+    def validate(self, value: Any) -> None:
+        """Raise ValueError outside."""
+        if not self.minimum <= value <= self.maximum:
+            raise ValueError(f"Value must be within range [{self.minimum}, {self.maximum}], is {value}")
 
 
 class Kind:
-    """One type. ``checks`` refuse values before they are written."""
+    """A type that is kept as text: int or str. ``limits`` is None where every value of the type is allowed."""
 
-    def __init__(self, checks: list[Validator]):
-        self.checks = checks
+    def __init__(self, type_: type, limits: WithinRange | None = None):
+        self.type, self.limits = type_, limits
 
     def default(self) -> Any:
-        """The value where no other default is given."""
-        raise NotImplementedError
+        """The value where the class gives none."""
+        return self.type()
 
     def check(self, value: Any) -> None:
         """Raise TypeError or ValueError where the value is not allowed."""
-        for check in self.checks:
-            check.validate(value)
-
-    def is_in(self, node: Any, name: str) -> bool:
-        """Whether the node has a value of that name."""
-        return bool(node.HasParameter(name))
+        if value is None:
+            raise ValueError("Value must not be None")
+        if not isinstance(value, self.type):
+            raise TypeError(f"Value must be of type '{self.type}', is type '{type(value)}' value '{value}'")
+        if self.limits is not None:
+            self.limits.validate(value)
 
     def write(self, node: Any, name: str, value: Any) -> None:
         """Keep a checked value in the node."""
-        node.SetParameter(name, self.text(value))
-
-    def text(self, value: Any) -> str:
-        """The value as text."""
-        return str(value)
+        node.SetParameter(name, str(value))
 
     def read(self, node: Any, name: str) -> Any:
         """Take it out again."""
-        return node.GetParameter(name)
-
-    def remove(self, node: Any, name: str) -> None:
-        """Forget it."""
-        node.UnsetParameter(name)
-
-
-class Plain(Kind):
-    """int, float, str and paths."""
-
-    def __init__(self, kind: type):
-        super().__init__([NotNone(), IsInstance((int, float) if kind is float else kind)])
-        self._kind = kind
-
-    def default(self) -> Any:
-        """0, "" or the empty path."""
-        return self._kind()
-
-    def read(self, node: Any, name: str) -> Any:
-        """From text."""
-        return self._kind(node.GetParameter(name))
+        return self.type(node.GetParameter(name))
 
 
 class Boolean(Kind):
-    """True and False."""
-
-    def __init__(self):
-        super().__init__([NotNone(), IsInstance(bool)])
-
-    def default(self) -> bool:
-        """False."""
-        return False
-
-    def text(self, value: bool) -> str:
-        """True or False."""
-        return "True" if value else "False"
+    """True and False, kept as these words."""
 
     def read(self, node: Any, name: str) -> bool:
         """From text."""
         return node.GetParameter(name) == "True"
 
 
-class Choices(Kind):
-    """A Python enumeration, kept by name."""
-
-    def __init__(self, kind: type[enum.Enum]):
-        super().__init__([IsInstance(kind)])
-        self._kind = kind
-
-    def default(self) -> enum.Enum:
-        """The first."""
-        return next(iter(self._kind))
-
-    def text(self, value: enum.Enum) -> str:
-        """Its name."""
-        return value.name
-
-    def read(self, node: Any, name: str) -> enum.Enum:
-        """From its name."""
-        return self._kind[node.GetParameter(name)]
-
-
 class Node(Kind):
     """A node of the scene, kept as a reference, so that saving and loading keep it right."""
 
-    def __init__(self, kind: type):
-        super().__init__([IsInstance(kind)])
-
     def default(self) -> None:
         """None."""
-        return
+
+    def check(self, value: Any) -> None:
+        """None is allowed."""
+        if value is not None:
+            super().check(value)
 
     def write(self, node: Any, name: str, value: Any) -> None:
         """A reference, and an empty parameter that says that there is one."""
-        node.SetParameter(name, "")
+        super().write(node, name, "")
         node.SetNodeReferenceID(name, value.GetID() if value is not None else None)
 
     def read(self, node: Any, name: str) -> Any:
         """The node, or None where it is gone."""
         return node.GetNodeReference(name)
 
-    def remove(self, node: Any, name: str) -> None:
-        """Both."""
-        node.UnsetParameter(name)
-        node.RemoveNodeReferenceIDs(name)
 
-
-class Nothing(Kind):
-    """None, as a part of Optional."""
-
-    def __init__(self):
-        super().__init__([IsNone()])
-
-    def default(self) -> None:
-        """None."""
-        return
-
-    def read(self, node: Any, name: str) -> None:
-        """None."""
-        return
-
-
-def kind_of(annotated: Any) -> tuple[Kind, Default]:
-    """The kind for a type with annotations, and its default; raises where Slicer knows no such type."""
-    bare, annotations = split(annotated)
-    kind = _bare(bare)
-    kind.checks = [*kind.checks, *[item for item in annotations if isinstance(item, Validator)]]
-    given = next((item for item in annotations if isinstance(item, Default)), None)
-    return kind, given or Default(kind.default())
-
-
-def _bare(kind: Any) -> Kind:
-    from . import packs
-    from .containers import AnyOf, Listed, Mapped, Tupled
-
-    origin, arguments = typing.get_origin(kind), typing.get_args(kind)
-    if isinstance(kind, types.UnionType):
-        raise TypeError(f"Slicer 5.8 does not know {kind}; write Optional[...] or Union[...].")
-    if origin is typing.Union:
-        return AnyOf([kind_of(part)[0] for part in arguments])
-    if origin is list:
-        return Listed(kind_of(arguments[0])[0])
-    if origin is tuple:
-        return Tupled([kind_of(part)[0] for part in arguments])
-    if origin is dict:
-        return Mapped(kind_of(arguments[0])[0], kind_of(arguments[1])[0])
-    if kind is bool:
-        return Boolean()
-    if kind in (int, float, str, *PATHS):
-        return Plain(kind)
-    if kind is type(None):
-        return Nothing()
-    if packs.isParameterPack(kind):
-        return packs.Pack(kind)
-    if isinstance(kind, type) and issubclass(kind, slicer.vtkMRMLNode):
-        return Node(kind)
-    if isinstance(kind, type) and issubclass(kind, enum.Enum):
-        return Choices(kind)
-    raise TypeError(f"Unable to create serializer for type: {kind}")
+def kind_of(hint: Any) -> Kind:
+    """The kind for a type with or without annotations; raises where Slicer, or the host, knows no such type."""
+    bare, *annotations = typing.get_args(hint) if typing.get_origin(hint) is Annotated else [hint]
+    limits = next((item for item in annotations if isinstance(item, WithinRange)), None)
+    if isinstance(bare, types.UnionType):
+        raise TypeError(f"Slicer 5.8 does not know {bare}; write Optional[...] or Union[...].")
+    if bare is bool:
+        return Boolean(bare)
+    if bare in (int, str):
+        return Kind(bare, limits)
+    if isinstance(bare, type) and issubclass(bare, slicer.vtkMRMLNode):
+        return Node(bare)
+    known = (float, enum.Enum, pathlib.PurePath)
+    if typing.get_origin(bare) in (list, tuple, dict, typing.Union) or (
+        isinstance(bare, type) and issubclass(bare, known)
+    ):
+        raise NotBuiltInHost(f"A parameter of type {bare}")
+    raise TypeError(f"Unable to create serializer for type: {bare}")

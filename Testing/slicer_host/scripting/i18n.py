@@ -2,15 +2,7 @@
 
 from __future__ import annotations
 
-import os
-
-__all__ = ["getContext", "tr", "translate"]
-
-
-def getContext(sourceFile: str) -> str:
-    """The context of a file's texts: its folder, or its name within a package."""
-    name = os.path.splitext(os.path.basename(sourceFile))[0]
-    return os.path.basename(os.path.dirname(sourceFile)) if name == "__init__" else name
+__all__ = ["tr", "translate"]
 
 
 def translate(context: str, text: str) -> str:

@@ -40,13 +40,6 @@ class ScriptedLoadableModule:
         """A file in the module's Resources folder."""
         return os.path.join(os.path.dirname(self.parent.path), "Resources", filename)
 
-    def getDefaultModuleDocumentationLink(self, docPage: str | None = None) -> str:
-        """A sentence with a link to the module's page."""
-        url = slicer.app.moduleDocumentationUrl(self.moduleName)
-        if docPage:
-            url = slicer.app.documentationBaseUrl + docPage
-        return f'<p>For more information see the <a href="{url}">online documentation</a>.</p>'
-
     def runTest(self, msec: int = 100, **named: Any) -> None:
         """Run the module's self test, the class <ModuleName>Test of its file."""
         found = getattr(sys.modules[type(self).__module__], self.moduleName + "Test", None)
@@ -60,22 +53,11 @@ class ScriptedLoadableModule:
 class ScriptedLoadableModuleWidget:
     """The module's panel."""
 
-    def __init__(self, parent: Any = None):
-        import qt
-
+    def __init__(self, parent: Any):
         name = type(self).__name__
         self.moduleName = name[:-6] if name.endswith("Widget") else name
         self.developerMode = False
-        if parent:
-            self.parent = parent
-        else:
-            self.parent = slicer.qMRMLWidget()
-            self.parent.setLayout(qt.QVBoxLayout())
-            self.parent.setMRMLScene(slicer.mrmlScene)
-        self.layout = self.parent.layout()
-        if not parent:
-            self.setup()
-            self.parent.show()
+        self.parent, self.layout = parent, parent.layout()
         slicer.app.moduleManager().connect("moduleAboutToBeUnloaded(QString)", self._onModuleAboutToBeUnloaded)
 
     def resourcePath(self, filename: str) -> str:
@@ -108,34 +90,21 @@ class ScriptedLoadableModuleLogic:
     def __init__(self, parent: Any = None):
         name = type(self).__name__
         self.moduleName = name[:-5] if name.endswith("Logic") else name
-        self.isSingletonParameterNode = True
 
     def getParameterNode(self) -> Any:
         """The module's parameter node, made where there is none."""
-        if self.isSingletonParameterNode:
-            node = slicer.mrmlScene.GetSingletonNode(self.moduleName, "vtkMRMLScriptedModuleNode")
-            if node is not None:
-                if node.GetAttribute("ModuleName") != self.moduleName:  # closing the scene may have removed it
-                    node.SetAttribute("ModuleName", self.moduleName)
-                return node
-        elif self.getAllParameterNodes():
-            return self.getAllParameterNodes()[0]
+        node = slicer.mrmlScene.GetSingletonNode(self.moduleName, "vtkMRMLScriptedModuleNode")
+        if node is not None:
+            if node.GetAttribute("ModuleName") != self.moduleName:  # closing the scene may have removed it
+                node.SetAttribute("ModuleName", self.moduleName)
+            return node
         return slicer.mrmlScene.AddNode(self.createParameterNode())
-
-    def getAllParameterNodes(self) -> list:
-        """All parameter nodes of the module."""
-        count = slicer.mrmlScene.GetNumberOfNodesByClass("vtkMRMLScriptedModuleNode")
-        found = [slicer.mrmlScene.GetNthNodeByClass(index, "vtkMRMLScriptedModuleNode") for index in range(count)]
-        return [node for node in found if node.GetAttribute("ModuleName") == self.moduleName]
 
     def createParameterNode(self) -> Any:
         """A new node, not yet in the scene."""
-        if slicer.mrmlScene is None:
-            return None
         node = slicer.mrmlScene.CreateNodeByClass("vtkMRMLScriptedModuleNode")
         node.UnRegister(None)
-        if self.isSingletonParameterNode:
-            node.SetSingletonTag(self.moduleName)
+        node.SetSingletonTag(self.moduleName)
         node.SetAttribute("ModuleName", self.moduleName)
         node.SetName(slicer.mrmlScene.GenerateUniqueName(self.moduleName))
         return node

@@ -1,14 +1,14 @@
-"""ctkCollapsibleButton and ctkCollapsibleGroupBox: a title that folds what is below it."""
+"""ctkCollapsibleButton: a title that folds what is below it."""
 
 from __future__ import annotations
 
 from PySide6.QtCore import QEvent, QObject, QPoint, QRect, QSize, Qt, Signal
 from PySide6.QtGui import QPainter, QPaintEvent
-from PySide6.QtWidgets import QAbstractButton, QFrame, QGroupBox, QStyle, QStyleOptionButton, QWidget
+from PySide6.QtWidgets import QAbstractButton, QStyle, QStyleOptionButton, QWidget
 
 from slicer_host.pythonqt.classes import register
 
-from .properties import Property, stored
+from .properties import Property
 
 
 class Fold(QObject):
@@ -68,14 +68,6 @@ class ctkCollapsibleButton(QAbstractButton):
         self.setContentsMargins(0, self._header(), 0, 0)
 
     collapsed = Property(bool, lambda self: not self.isChecked(), lambda self, value: self.setChecked(not value))
-    flat = stored(bool, "flat", False)
-    collapsedHeight = stored(int, "collapsedHeight", 10)
-    contentsFrameShape = stored(int, "contentsFrameShape", int(QFrame.Shape.NoFrame.value))
-    contentsFrameShadow = stored(int, "contentsFrameShadow", int(QFrame.Shadow.Plain.value))
-    contentsLineWidth = stored(int, "contentsLineWidth", 1)
-    contentsMidLineWidth = stored(int, "contentsMidLineWidth", 0)
-    buttonTextAlignment = stored(int, "buttonTextAlignment", int(Qt.AlignmentFlag.AlignLeft.value))
-    indicatorAlignment = stored(int, "indicatorAlignment", int(Qt.AlignmentFlag.AlignLeft.value))
 
     def event(self, event: QEvent) -> bool:
         """Children that come while it is folded are hidden too."""
@@ -121,31 +113,3 @@ class ctkCollapsibleButton(QAbstractButton):
         self._children.set(not opened)
         self.updateGeometry()
         self.contentsCollapsed.emit(not opened)
-
-
-@register
-class ctkCollapsibleGroupBox(QGroupBox):
-    """A group box whose check mark folds it."""
-
-    def __init__(self, first: str | QWidget | None = None, parent: QWidget | None = None):
-        super().__init__(parent if isinstance(first, str) else first)
-        self._children = Fold(self)
-        self.setTitle(first if isinstance(first, str) else "")
-        self.setCheckable(True)
-        self.setChecked(True)
-        self.toggled.connect(self._fold)
-
-    collapsed = Property(bool, lambda self: not self.isChecked(), lambda self, value: self.setChecked(not value))
-    collapsedHeight = stored(int, "collapsedHeight", 14)
-
-    def event(self, event: QEvent) -> bool:
-        """Children that come while it is folded are hidden too."""
-        result = super().event(event)
-        if event.type() == QEvent.Type.ChildPolished and not self.isChecked():
-            self._children.set(True)
-        return result
-
-    def _fold(self, opened: bool) -> None:
-        self._children.set(not opened)
-        # A group box without its check mark set disables what is in it; here that means folded.
-        self.updateGeometry()

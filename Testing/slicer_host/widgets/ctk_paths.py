@@ -1,4 +1,4 @@
-"""CTK's ways to choose a file or folder."""
+"""ctkPathLineEdit, which asks for a file or folder."""
 
 from __future__ import annotations
 
@@ -6,11 +6,11 @@ import os
 from enum import IntFlag
 
 from PySide6.QtCore import Signal
-from PySide6.QtWidgets import QComboBox, QFileDialog, QHBoxLayout, QPushButton, QToolButton, QWidget
+from PySide6.QtWidgets import QComboBox, QFileDialog, QHBoxLayout, QToolButton, QWidget
 
 from slicer_host.pythonqt.classes import register
 
-from .properties import Property, of_part, stored
+from .properties import Property, stored
 
 
 @register
@@ -39,32 +39,20 @@ class ctkPathLineEdit(QWidget):
         layout.addWidget(self._combo, 1)
         layout.addWidget(self._button)
         self._combo.editTextChanged.connect(self._changed)
-        self._button.clicked.connect(self.browse)
+        self._button.clicked.connect(self._browse)
 
     def setCurrentPath(self, path: str) -> None:
         """Show a path."""
         self._combo.setEditText(path)
 
-    def comboBox(self) -> QComboBox:
-        """The inner box."""
-        return self._combo
-
-    def browse(self) -> None:
+    def _browse(self) -> None:
         """Let the user choose."""
-        filters = self.property("filters") or 0
-        if filters & self.Filter.Files:
-            found = QFileDialog.getOpenFileName(
-                self, self.property("label"), self._combo.currentText(), ";;".join(self.property("nameFilters") or [])
-            )[0]
+        if self.property("filters") & self.Filter.Files:
+            found = QFileDialog.getOpenFileName(self, "Choose a path", self._combo.currentText())[0]
         else:
-            found = QFileDialog.getExistingDirectory(self, self.property("label"), self._combo.currentText())
+            found = QFileDialog.getExistingDirectory(self, "Choose a path", self._combo.currentText())
         if found:
             self.setCurrentPath(found)
-
-    def addCurrentPathToHistory(self) -> None:
-        """Keep the path in the list below the line."""
-        if self._combo.findText(self._combo.currentText()) < 0:
-            self._combo.insertItem(0, self._combo.currentText())
 
     def _changed(self, path: str) -> None:
         self.currentPathChanged.emit(path)
@@ -72,50 +60,3 @@ class ctkPathLineEdit(QWidget):
 
     currentPath = Property(str, lambda self: self._combo.currentText(), setCurrentPath)
     filters = stored(int, "filters", int(Filter.AllEntries | Filter.NoDotAndDotDot | Filter.Readable))
-    label = stored(str, "label", "Choose a path")
-    nameFilters = stored("QStringList", "nameFilters", [])
-    options = stored(int, "options", 0)
-    settingKey = stored(str, "settingKey", "")
-    showBrowseButton = Property(
-        bool, lambda self: not self._button.isHidden(), lambda self, value: self._button.setVisible(value)
-    )
-    showHistoryButton = stored(bool, "showHistoryButton", True)
-    minimumContentsLength = of_part(int, "_combo", "minimumContentsLength")
-    sizeAdjustPolicy = of_part(int, "_combo", "sizeAdjustPolicy")
-
-
-@register
-class ctkDirectoryButton(QWidget):
-    """A button that shows a folder and lets the user choose another."""
-
-    directoryChanged = Signal(str)
-    directorySelected = Signal(str)
-
-    def __init__(self, first: str | QWidget | None = None, parent: QWidget | None = None):
-        super().__init__(parent if isinstance(first, str) else first)
-        self._button = QPushButton(self)
-        self._folder = first if isinstance(first, str) else os.getcwd()
-        layout = QHBoxLayout(self)
-        layout.setContentsMargins(0, 0, 0, 0)
-        layout.addWidget(self._button)
-        self._button.clicked.connect(self.browse)
-        self._button.setText(self._folder)
-
-    def browse(self) -> None:
-        """Let the user choose."""
-        found = QFileDialog.getExistingDirectory(self, self.property("caption"), self._folder)
-        if found:
-            self._set(found)
-            self.directorySelected.emit(found)
-
-    def _set(self, folder: str) -> None:
-        changed = folder != self._folder
-        self._folder = folder
-        self._button.setText(folder)
-        if changed:
-            self.directoryChanged.emit(folder)
-
-    directory = Property(str, lambda self: self._folder, _set)
-    text = of_part(str, "_button", "text")
-    icon = of_part(object, "_button", "icon")
-    caption = stored(str, "caption", "Choose a folder")

@@ -8,16 +8,22 @@ from typing import Any
 import slicer
 import vtk
 from PySide6.QtCore import QObject, Qt, Signal
-from PySide6.QtWidgets import QGridLayout, QSplitter, QTabWidget, QVBoxLayout, QWidget
+from PySide6.QtWidgets import QSplitter, QVBoxLayout, QWidget
 
+from slicer_host.errors import NotBuiltInHost
 from slicer_host.pythonqt.classes import register
 
 from .observing import Observations
-from .other_views import VIEW_WIDGETS, camera_for
-from .properties import Property, stored
+from .plot_view import qMRMLPlotWidget
+from .properties import Property
 from .slice_widget import qMRMLSliceWidget
+from .three_d_view import camera_for, qMRMLThreeDWidget
 
-WIDGETS = {"vtkMRMLSliceNode": qMRMLSliceWidget, **VIEW_WIDGETS}
+WIDGETS: dict[str, type] = {
+    "vtkMRMLSliceNode": qMRMLSliceWidget,
+    "vtkMRMLViewNode": qMRMLThreeDWidget,
+    "vtkMRMLPlotViewNode": qMRMLPlotWidget,
+}
 
 
 @register
@@ -25,14 +31,6 @@ class qSlicerLayoutManager(QObject):
     """Views of the scene, placed in a viewport by the real layout node and its logic."""
 
     layoutChanged = Signal((int,), ())
-    activeMRMLThreeDViewNodeChanged = Signal(object)
-    activeMRMLPlotViewNodeChanged = Signal(object)
-    activeMRMLTableViewNodeChanged = Signal(object)
-    activeThreeDRendererChanged = Signal(object)
-    nodeAboutToBeEdited = Signal(object)
-    selectModule = Signal(str)
-
-    spacing = stored(int, "spacing", 6)
 
     def __init__(self, parent: QObject | None = None):
         super().__init__(parent)
@@ -111,23 +109,8 @@ class qSlicerLayoutManager(QObject):
             return self._view(element)
         items = element.findall("item")
         kind = element.get("type", "horizontal")
-        if kind == "tab":
-            tabs = QTabWidget()
-            for item in items:
-                tabs.addTab(self._placed(item[0]), item.get("name", ""))
-            return tabs
-        if kind == "grid":
-            grid = QWidget()
-            layout = QGridLayout(grid)
-            layout.setContentsMargins(0, 0, 0, 0)
-            layout.setSpacing(2)
-            for item in items:
-                place = [
-                    int(item.get(name, default))
-                    for name, default in (("row", 0), ("column", 0), ("rowspan", 1), ("colspan", 1))
-                ]
-                layout.addWidget(self._placed(item[0]), *place)
-            return grid
+        if kind not in ("horizontal", "vertical"):
+            raise NotBuiltInHost(f"A layout of type {kind}")
         splitter = QSplitter(Qt.Orientation.Horizontal if kind == "horizontal" else Qt.Orientation.Vertical)
         splitter.setChildrenCollapsible(False)
         for item in items:
@@ -150,10 +133,6 @@ class qSlicerLayoutManager(QObject):
 
     def _of(self, kind: str) -> list[QWidget]:
         return [widget for widget in self._widgets.values() if isinstance(widget, WIDGETS[kind])]
-
-    def mrmlScene(self) -> Any:
-        """The scene."""
-        return self._scene
 
     def layoutLogic(self) -> Any:
         """The real vtkMRMLLayoutLogic."""
@@ -180,54 +159,24 @@ class qSlicerLayoutManager(QObject):
         found = self._of(kind)
         return found[index] if 0 <= index < len(found) else None
 
-    def threeDWidget(self, index: int | str) -> QWidget | None:
-        """A 3D view by number or name."""
-        if isinstance(index, str):
-            found = self._of("vtkMRMLViewNode")
-            return next((widget for widget in found if widget.mrmlViewNode().GetLayoutName() == index), None)
+    def threeDWidget(self, index: int) -> QWidget | None:
+        """A 3D view."""
         return self._nth("vtkMRMLViewNode", index)
 
     def plotWidget(self, index: int) -> QWidget | None:
         """A plot view."""
         return self._nth("vtkMRMLPlotViewNode", index)
 
-    def tableWidget(self, index: int) -> QWidget | None:
-        """A table view."""
-        return self._nth("vtkMRMLTableViewNode", index)
-
-    def viewWidget(self, node: Any) -> QWidget | None:
-        """The widget of a view node."""
-        return self._widgets.get(node.GetID())
-
     def mrmlSliceLogics(self) -> Any:
         """All slice logics."""
         return self._slice_logics
-
-    def mrmlViewLogics(self) -> Any:
-        """All logics of 3D views."""
-        return self._view_logics
-
-    def activeMRMLThreeDViewNode(self) -> Any:
-        """The first 3D view's node."""
-        widget = self.threeDWidget(0)
-        return widget.mrmlViewNode() if widget else None
-
-    def activeMRMLPlotViewNode(self) -> Any:
-        """The first plot view's node."""
-        widget = self.plotWidget(0)
-        return widget.mrmlPlotViewNode() if widget else None
 
     def resetSliceViews(self) -> None:
         """Fit every slice view to its background."""
         for widget in self._of("vtkMRMLSliceNode"):
             widget.sliceLogic().FitSliceToBackground()
 
-    def resetThreeDViews(self) -> None:
-        """Look at the middle of everything."""
-        for widget in self._of("vtkMRMLViewNode"):
-            widget.threeDView().resetFocalPoint()
-
-    def viewport(self, name: str = "") -> QWidget:
+    def viewport(self) -> QWidget:
         """Where the views are placed."""
         return self._viewport
 
@@ -249,4 +198,3 @@ class qSlicerLayoutManager(QObject):
     layout = Property(int, lambda self: self._logic.GetLayoutNode().GetViewArrangement(), setLayout)
     threeDViewCount = Property(int, lambda self: len(self._of("vtkMRMLViewNode")))
     plotViewCount = Property(int, lambda self: len(self._of("vtkMRMLPlotViewNode")))
-    tableViewCount = Property(int, lambda self: len(self._of("vtkMRMLTableViewNode")))

@@ -1,4 +1,4 @@
-"""qMRMLWidget and qSlicerWidget: widgets that know a scene."""
+"""qMRMLWidget: a widget that knows a scene."""
 
 from __future__ import annotations
 
@@ -29,8 +29,3 @@ class qMRMLWidget(QWidget):
         if scene is not self._scene:
             self._scene = scene
             self.mrmlSceneChanged.emit(scene)
-
-
-@register
-class qSlicerWidget(qMRMLWidget):
-    """The same, as Slicer's base library has it."""

@@ -15,7 +15,7 @@ from PySide6.QtWidgets import QComboBox, QHBoxLayout, QInputDialog, QSizePolicy,
 from slicer_host.pythonqt.classes import register
 
 from .observing import Observations
-from .properties import Property, of_part, stored
+from .properties import Property, stored
 
 BEFORE_AND_AFTER = (-10.0, 10.0)
 """Observer priorities of a node's removal: the list is late to notice it, and early to be done with it."""
@@ -30,34 +30,21 @@ class qMRMLNodeComboBox(QWidget):
 
     currentNodeChanged = Signal((object,), (bool,))
     currentNodeIDChanged = Signal(str)
-    currentNodeRenamed = Signal(str)
-    nodeActivated = Signal(object)
-    nodeAdded = Signal(object)
     nodeAddedByUser = Signal(object)
-    nodeAboutToBeRemoved = Signal(object)
-    nodeAboutToBeEdited = Signal(object)
 
     nodeTypes = stored("QStringList", "nodeTypes", [], _refilter)
-    showHidden = stored(bool, "showHidden", False, _refilter)
     showChildNodeTypes = stored(bool, "showChildNodeTypes", True, _refilter)
-    hideChildNodeTypes = stored("QStringList", "hideChildNodeTypes", [], _refilter)
     noneEnabled = stored(bool, "noneEnabled", False, _refill)
     noneDisplay = stored(str, "noneDisplay", "None", _refill)
     addEnabled = stored(bool, "addEnabled", True, _refill)
     removeEnabled = stored(bool, "removeEnabled", True, _refill)
-    editEnabled = stored(bool, "editEnabled", False, _refill)
     renameEnabled = stored(bool, "renameEnabled", False, _refill)
-    selectNodeUponCreation = stored(bool, "selectNodeUponCreation", True)
     baseName = stored(str, "baseName", "")
-    interactionNodeSingletonTag = stored(str, "interactionNodeSingletonTag", "Singleton")
-    sizeAdjustPolicy = of_part(int, "_box", "sizeAdjustPolicy")
 
     def __init__(self, parent: QWidget | None = None):
         super().__init__(parent)
         self._scene = self._current = self._requested = None
         self._nodes: list[Any] = []
-        self._attributes: list[tuple[str, str, str | None]] = []
-        self._labels: dict[str, str] = {}
         self._actions: list[tuple[str, Callable[[], Any]]] = []
         self._scene_watch, self._node_watch = Observations(), Observations()
         self._box = QComboBox(self)
@@ -99,16 +86,13 @@ class qMRMLNodeComboBox(QWidget):
             return
         was_empty = self._box.count() == 0
         self._take_nodes()
-        if node in self._nodes:
-            if was_empty:  # a box with nothing in it, no None and no actions, chooses what comes first
-                self._choose(node)
-            self.nodeAdded.emit(node)
+        if was_empty and node in self._nodes:  # a box with nothing in it, no None and no actions: what comes first
+            self._choose(node)
 
     def _node_leaving(self, scene: Any, event: str, node: Any) -> None:
         """A node that goes away leaves its place, and the choice, to the one below it."""
         if node not in self._nodes or scene.IsBatchProcessing():
             return
-        self.nodeAboutToBeRemoved.emit(node)
         place = self._nodes.index(node)
         self._nodes.remove(node)
         if node is self._current:
@@ -128,7 +112,7 @@ class qMRMLNodeComboBox(QWidget):
     def _take_nodes(self) -> None:
         count = self._scene.GetNumberOfNodes() if self._scene is not None else 0
         of_type = [node for node in map(self._nth, range(count)) if self._is_of_type(node)]
-        self._nodes = [node for node in of_type if self._is_shown(node)]
+        self._nodes = [node for node in of_type if not node.GetHideFromEditors()]
         self._node_watch.drop()
         for node in of_type:
             self._node_watch.add(node, vtk.vtkCommand.ModifiedEvent, self._node_modified)
@@ -141,18 +125,8 @@ class qMRMLNodeComboBox(QWidget):
         children = self.property("showChildNodeTypes")
         return any((node.IsA(kind) if children else node.GetClassName() == kind) for kind in self.property("nodeTypes"))
 
-    def _is_shown(self, node: Any) -> bool:
-        if node.GetHideFromEditors() and not self.property("showHidden"):
-            return False
-        if any(node.IsA(hidden) for hidden in self.property("hideChildNodeTypes")):
-            return False
-        asked = [(name, value) for kind, name, value in self._attributes if node.IsA(kind)]
-        return all(
-            node.GetAttribute(name) is not None and value in (None, node.GetAttribute(name)) for name, value in asked
-        )
-
     def _node_modified(self, node: Any, event: str, data: Any) -> None:
-        if self._is_shown(node) != (node in self._nodes):
+        if bool(node.GetHideFromEditors()) == (node in self._nodes):
             self.refilter()
         elif node in self._nodes:
             row = self._nodes.index(node) + self._first()
@@ -183,8 +157,6 @@ class qMRMLNodeComboBox(QWidget):
         wanted = []
         if self.property("renameEnabled"):
             wanted.append((f"Rename current {label}", self.renameCurrentNode))
-        if self.property("editEnabled"):
-            wanted.append((f"Edit current {label}", self.editCurrentNode))
         if self.property("addEnabled"):
             wanted += [(f"Create new {self.nodeTypeLabel(kind)}", partial(self.addNode, kind)) for kind in kinds]
         if self.property("removeEnabled"):
@@ -195,7 +167,6 @@ class qMRMLNodeComboBox(QWidget):
         place = row - self._first()
         if place < len(self._nodes):
             self._choose(self._nodes[place] if place >= 0 else None)
-            self.nodeActivated.emit(self._current)
         else:
             action = self._actions[place - len(self._nodes)][1]
             self.refill()  # the box goes back to the node
@@ -225,14 +196,6 @@ class qMRMLNodeComboBox(QWidget):
         else:
             self._choose(node if node in self._nodes else None)
 
-    def setCurrentNodeID(self, identifier: str) -> None:
-        """Choose by ID."""
-        self._choose(next((node for node in self._nodes if node.GetID() == identifier), None))
-
-    def setCurrentNodeIndex(self, index: int) -> None:
-        """Choose by place in the list of nodes."""
-        self._choose(self.nodeFromIndex(index))
-
     def nodeFromIndex(self, index: int) -> Any:
         """The node at a place of the list, or None."""
         return self._nodes[index] if 0 <= index < len(self._nodes) else None
@@ -241,25 +204,10 @@ class qMRMLNodeComboBox(QWidget):
         """How many nodes can be chosen."""
         return len(self._nodes)
 
-    def addAttribute(self, kind: str, name: str, value: Any = None) -> None:
-        """List only nodes of this class that have the attribute, and with that value where one is given."""
-        self._attributes.append((kind, name, None if value is None else str(value)))
-        self.refilter()
-
-    def removeAttribute(self, kind: str, name: str) -> None:
-        """Undo addAttribute."""
-        self._attributes = [item for item in self._attributes if item[:2] != (kind, name)]
-        self.refilter()
-
     def nodeTypeLabel(self, kind: str) -> str:
         """What a class of nodes is called in the list."""
         label = self._scene.GetTypeDisplayNameByClassName(kind) if self._scene is not None and kind else ""
-        return self._labels.get(kind) or label or "node"
-
-    def setNodeTypeLabel(self, label: str, kind: str) -> None:
-        """Call a class of nodes something else."""
-        self._labels[kind] = label
-        self.refill()
+        return label or "node"
 
     def addNode(self, kind: str | None = None) -> Any:
         """Make a node of the first class, or of ``kind``; it becomes the choice."""
@@ -269,11 +217,8 @@ class qMRMLNodeComboBox(QWidget):
         name = self.property("baseName") or (node.GetDefaultNodeNamePrefix() if not node.GetName() else "")
         if name:
             node.SetName(self._scene.GetUniqueNameByString(name))
-        for _, attribute, value in self._attributes:
-            node.SetAttribute(attribute, value or "")
         added = self._scene.AddNode(node)
-        if self.property("selectNodeUponCreation"):
-            self.setCurrentNode(added)
+        self.setCurrentNode(added)
         self.nodeAddedByUser.emit(added)
         return added
 
@@ -288,13 +233,5 @@ class qMRMLNodeComboBox(QWidget):
         name, given = QInputDialog.getText(self, "Rename", "New name:", text=self._current.GetName())
         if given and name:
             self._current.SetName(name)
-            self.currentNodeRenamed.emit(name)
 
-    def editCurrentNode(self) -> None:
-        """Tell that the user wants to edit the node."""
-        self.nodeAboutToBeEdited.emit(self._current)
-
-    currentNodeID = Property(
-        str, lambda self: (self._current.GetID() or "") if self._current is not None else "", setCurrentNodeID
-    )
-    currentNodeId = currentNodeID
+    currentNodeID = Property(str, lambda self: self._current.GetID() if self._current is not None else "")

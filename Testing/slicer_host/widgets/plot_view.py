@@ -1,4 +1,4 @@
-"""qMRMLPlotView: the curves of a chart node, painted plainly."""
+"""qMRMLPlotWidget and its view: the curves of a chart node, painted plainly."""
 
 from __future__ import annotations
 
@@ -8,10 +8,12 @@ import numpy as np
 import slicer
 from PySide6.QtCore import QPointF, QRectF, Qt
 from PySide6.QtGui import QColor, QPainter, QPaintEvent, QPen
-from PySide6.QtWidgets import QWidget
+from PySide6.QtWidgets import QVBoxLayout, QWidget
 from vtk.util.numpy_support import vtk_to_numpy
 
 from slicer_host.pythonqt.classes import register
+
+from .mrml_widget import qMRMLWidget
 
 MARGINS = (56, 24, 12, 40)
 """Room for axes and titles: left, top, right, bottom."""
@@ -26,10 +28,6 @@ class qMRMLPlotView(QWidget):
     def setMRMLPlotViewNode(self, node: Any) -> None:
         """Show another view node."""
         self._node = node
-
-    def fitToContent(self) -> None:
-        """Show the whole curves, as it always does."""
-        self.update()
 
     def paintEvent(self, event: QPaintEvent) -> None:
         """Paint the chart."""
@@ -57,6 +55,35 @@ class qMRMLPlotView(QWidget):
             if chart.GetLegendVisibility():
                 where = inside.adjusted(0, 4 + 16 * place, -8, 0)
                 painter.drawText(where, Qt.AlignmentFlag.AlignRight | Qt.AlignmentFlag.AlignTop, series.GetName())
+
+
+@register
+class qMRMLPlotWidget(qMRMLWidget):
+    """A plot view."""
+
+    def __init__(self, parent: QWidget | None = None):
+        super().__init__(parent)
+        self._view = qMRMLPlotView(self)
+        layout = QVBoxLayout(self)
+        layout.setContentsMargins(0, 0, 0, 0)
+        layout.addWidget(self._view)
+
+    def show_node(self, node: Any, application_logic: Any) -> None:
+        """The host's way to show a plot view node."""
+        self.setMRMLScene(node.GetScene())
+        self._view.setMRMLPlotViewNode(node)
+
+    def plotView(self) -> qMRMLPlotView:
+        """The view."""
+        return self._view
+
+    viewWidget = plotView
+
+    def mrmlPlotViewNode(self) -> Any:
+        """The node of this view."""
+        return self._view._node
+
+    mrmlAbstractViewNode = mrmlPlotViewNode
 
 
 def _curves(chart: Any) -> list[tuple[Any, np.ndarray]]:

@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 import slicer
 import vtk
-from PySide6.QtCore import QSize, Signal
+from PySide6.QtCore import QSize
 from PySide6.QtGui import QColor, QImage, QPainter, QPaintEvent, QResizeEvent
 from PySide6.QtWidgets import QSizePolicy, QWidget
 from vtk.util.numpy_support import vtk_to_numpy
@@ -16,20 +16,10 @@ from slicer_host.pythonqt.classes import register
 
 from . import drawing
 from .observing import Observations
-from .properties import stored
 
 
 class RenderedView(QWidget):
     """What slice and 3D views share: a render window, its interactor, and pauses."""
-
-    backgroundColor = stored(QColor, "backgroundColor", QColor("black"))
-    backgroundColor2 = stored(QColor, "backgroundColor2", QColor("black"))
-    gradientBackground = stored(bool, "gradientBackground", False)
-    cornerAnnotationText = stored(str, "cornerAnnotationText", "")
-    renderEnabled = stored(bool, "renderEnabled", True)
-    maximumUpdateRate = stored(float, "maximumUpdateRate", 60.0)
-    useDepthPeeling = stored(bool, "useDepthPeeling", False)
-    fpsVisible = stored(bool, "fpsVisible", False)
 
     def __init__(self, parent: QWidget | None = None):
         super().__init__(parent)
@@ -41,7 +31,6 @@ class RenderedView(QWidget):
         self._interactor.SetRenderWindow(self._window)
         self._interactor.EnableRenderOff()
         self._interactor.Enable()
-        self._corner = vtk.vtkCornerAnnotation()
         self._pauses = 0
 
     def interactor(self) -> Any:
@@ -52,17 +41,9 @@ class RenderedView(QWidget):
         """The render window. It holds the renderers; whether it is ever drawn, drawing.py says."""
         return self._window
 
-    def cornerAnnotation(self) -> Any:
-        """The texts in the corners."""
-        return self._corner
-
     def scheduleRender(self) -> None:
         """Draw soon."""
         self.update()
-
-    def forceRender(self) -> None:
-        """Draw now."""
-        self.repaint()
 
     def pauseRender(self) -> int:
         """Stop drawing until resumed as often."""
@@ -75,10 +56,6 @@ class RenderedView(QWidget):
         if not self._pauses:
             self.update()
         return self._pauses
-
-    def setRenderPaused(self, paused: bool) -> None:
-        """Pause or resume."""
-        (self.pauseRender if paused else self.resumeRender)()
 
     def isRenderPaused(self) -> bool:
         """Whether drawing waits."""
@@ -98,8 +75,6 @@ class RenderedView(QWidget):
 @register
 class qMRMLSliceView(RenderedView):
     """The picture of a slice."""
-
-    resized = Signal(QSize)
 
     def __init__(self, parent: QWidget | None = None):
         super().__init__(parent)
@@ -134,12 +109,6 @@ class qMRMLSliceView(RenderedView):
         """The node of this view."""
         return self._logic.GetSliceNode() if self._logic else None
 
-    def interactorStyle(self) -> Any:
-        """What handles the mouse."""
-        return self._style
-
-    interactorObserver = interactorStyle
-
     def convertRASToXYZ(self, ras: Any) -> list[float]:
         """From patient to screen: pixels from the lower left, and the slice of a light box."""
         matrix = vtk.vtkMatrix4x4()
@@ -150,16 +119,11 @@ class qMRMLSliceView(RenderedView):
         """From screen to patient."""
         return list(self.mrmlSliceNode().GetXYToRAS().MultiplyPoint([*xyz, 1.0])[:3])
 
-    def convertDeviceToXYZ(self, xy: Any) -> list[float]:
-        """From the interactor's position to the view's."""
-        return [float(xy[0]), float(xy[1]), 0.0]
-
     def resizeEvent(self, event: QResizeEvent) -> None:
         """The slice node has the size of its view."""
         super().resizeEvent(event)
         if self._logic is not None:
             self._logic.ResizeSliceNode(max(1, self.width()), max(1, self.height()))
-        self.resized.emit(self.size())
 
     def paintEvent(self, event: QPaintEvent) -> None:
         """Paint the logic's picture."""
@@ -167,7 +131,7 @@ class qMRMLSliceView(RenderedView):
         if drawing.is_on():
             painter.drawImage(self.rect(), drawing.picture(self._window))
             return
-        painter.fillRect(self.rect(), self.property("backgroundColor"))
+        painter.fillRect(self.rect(), QColor("black"))
         pixels = image_pixels(self._connection)
         if pixels is None or self._pauses:
             return

@@ -15,7 +15,6 @@ from slicer_host.pythonqt.classes import register
 from .ctk_sliders import ctkSliderWidget
 from .mrml_widget import qMRMLWidget
 from .observing import Observations
-from .properties import Property
 from .slice_view import qMRMLSliceView
 
 
@@ -29,7 +28,6 @@ class qMRMLSliceControllerWidget(qMRMLWidget):
         super().__init__(parent)
         self._logic, self._watch, self._own, self._connection, self._title = None, Observations(), False, None, None
         self._name, self._slider = QLabel(self), ctkSliderWidget(self)
-        self._slider.setSpinBoxVisible(True)
         self._name.setAlignment(Qt.AlignmentFlag.AlignCenter)
         self._name.setMinimumWidth(24)
         layout = QHBoxLayout(self)
@@ -85,53 +83,10 @@ class qMRMLSliceControllerWidget(qMRMLWidget):
         """The node of the view."""
         return self._logic.GetSliceNode() if self._logic else None
 
-    def mrmlSliceCompositeNode(self) -> Any:
-        """The node that says which volumes are shown."""
-        return self._logic.GetSliceCompositeNode() if self._logic else None
-
-    def sliceLogic(self) -> Any:
-        """The logic of the view."""
-        return self._logic
-
-    def sliceOffsetSlider(self) -> ctkSliderWidget:
-        """The slider."""
-        return self._slider
-
-    def setSliceLink(self, linked: bool) -> None:
-        """Link this view to the others of its group."""
-        for composite in self._group():
-            composite.SetLinkedControl(linked)
-
-    def setHotLinked(self, hot: bool) -> None:
-        """Follow also while the mouse is dragged."""
-        for composite in self._group():
-            composite.SetHotLinkedControl(hot)
-
-    def _group(self) -> list:
-        """The composite nodes of the views in this view's group."""
-        scene, group = self._logic.GetMRMLScene(), self._logic.GetSliceNode().GetViewGroup()
-        logics = self._logic.GetMRMLApplicationLogic().GetSliceLogics()
-        found = [logics.GetItemAsObject(index) for index in range(logics.GetNumberOfItems())]
-        return [
-            item.GetSliceCompositeNode()
-            for item in found
-            if scene is item.GetMRMLScene() and item.GetSliceNode().GetViewGroup() == group
-        ]
-
-    def fitSliceToBackground(self) -> None:
-        """Show all of the background volume."""
-        self._logic.FitSliceToBackground()
-
-    def setSliceVisible(self, visible: bool) -> None:
-        """Show the slice in 3D."""
-        self._logic.GetSliceNode().SetSliceVisible(visible)
-
 
 @register
 class qMRMLSliceWidget(qMRMLWidget):
     """A slice view with its bar."""
-
-    nodeAboutToBeEdited = Signal(object)
 
     def __init__(self, parent: QWidget | None = None):
         super().__init__(parent)
@@ -179,34 +134,3 @@ class qMRMLSliceWidget(qMRMLWidget):
         return self._controller
 
     controllerWidget = sliceController
-
-    def interactorStyle(self) -> Any:
-        """What handles the mouse."""
-        return self._view.interactorStyle()
-
-    def fitSliceToBackground(self) -> None:
-        """Show all of the background volume."""
-        self._logic.FitSliceToBackground()
-
-    def imageDataConnection(self) -> Any:
-        """The picture that the view was given last."""
-        return self._controller.imageDataConnection()
-
-    def setImageDataConnection(self, connection: Any) -> None:
-        """Give the view a picture."""
-        self._controller.setImageDataConnection(connection)
-
-    def setSliceOrientation(self, orientation: str) -> None:
-        """Axial, Sagittal, Coronal or another of the node's orientations."""
-        self.mrmlSliceNode().SetOrientation(orientation)
-
-    def _of_node(self, name: str) -> Any:
-        return getattr(self.mrmlSliceNode(), name)()
-
-    sliceViewName = Property(str, lambda self: self._of_node("GetLayoutName"))
-    sliceViewLabel = Property(
-        str,
-        lambda self: self._of_node("GetLayoutLabel"),
-        lambda self, value: self.mrmlSliceNode().SetLayoutLabel(value),
-    )
-    sliceOrientation = Property(str, lambda self: self._of_node("GetOrientation"), setSliceOrientation)

@@ -1,4 +1,4 @@
-"""3D, plot and table views: their nodes and logics are real."""
+"""3D views and their cameras: nodes and logics are real, and drawn where the host draws."""
 
 from __future__ import annotations
 
@@ -13,8 +13,6 @@ from slicer_host.pythonqt.classes import register
 
 from . import drawing
 from .mrml_widget import qMRMLWidget
-from .plot_view import qMRMLPlotView
-from .properties import stored
 from .slice_view import RenderedView
 
 
@@ -32,11 +30,6 @@ class qMRMLThreeDView(RenderedView):
 
     _node: Any = None
     _managers: Any = None
-
-    orientationWidgetVisible = stored(bool, "orientationWidgetVisible", True)
-    zoomFactor = stored(float, "zoomFactor", 0.05)
-    spinEnabled = stored(bool, "spinEnabled", False)
-    rockEnabled = stored(bool, "rockEnabled", False)
 
     def mrmlViewNode(self) -> Any:
         """The node of this view."""
@@ -120,55 +113,6 @@ class qMRMLThreeDWidget(qMRMLWidget):
         """The logic of this view."""
         return self._logic
 
-    logic = viewLogic
-
-
-@register
-class qMRMLPlotWidget(qMRMLWidget):
-    """A plot view."""
-
-    def __init__(self, parent: QWidget | None = None):
-        super().__init__(parent)
-        self._view = qMRMLPlotView(self)
-        layout = QVBoxLayout(self)
-        layout.setContentsMargins(0, 0, 0, 0)
-        layout.addWidget(self._view)
-
-    def show_node(self, node: Any, application_logic: Any) -> None:
-        """The host's way to show a plot view node."""
-        self.setMRMLScene(node.GetScene())
-        self._view.setMRMLPlotViewNode(node)
-
-    def plotView(self) -> qMRMLPlotView:
-        """The view."""
-        return self._view
-
-    viewWidget = plotView
-
-    def mrmlPlotViewNode(self) -> Any:
-        """The node of this view."""
-        return self._view._node
-
-    mrmlAbstractViewNode = mrmlPlotViewNode
-
-
-@register
-class qMRMLTableWidget(qMRMLWidget):
-    """A table view: its node is real, the table is not drawn."""
-
-    _node: Any = None
-
-    def show_node(self, node: Any, application_logic: Any) -> None:
-        """The host's way to show a table view node."""
-        self.setMRMLScene(node.GetScene())
-        self._node = node
-
-    def mrmlTableViewNode(self) -> Any:
-        """The node of this view."""
-        return self._node
-
-    mrmlAbstractViewNode = mrmlTableViewNode
-
 
 def camera_for(node: Any) -> None:
     """Give a 3D view its camera node, as Slicer's cameras module does."""
@@ -181,10 +125,3 @@ def camera_for(node: Any) -> None:
         camera = slicer.vtkMRMLCameraNode()
         camera.SetName(scene.GenerateUniqueName("Camera"))
         scene.AddNode(camera).SetLayoutName(node.GetLayoutName())
-
-
-VIEW_WIDGETS: dict[str, type] = {
-    "vtkMRMLViewNode": qMRMLThreeDWidget,
-    "vtkMRMLPlotViewNode": qMRMLPlotWidget,
-    "vtkMRMLTableViewNode": qMRMLTableWidget,
-}
