@@ -143,7 +143,7 @@ def radiographs(tmp_path: Path) -> Path:
     return folder
 
 
-TINY = ["--batch", "1", "--crop", "32", "--validation-fraction", "0.25", "--bodies", "0", "--device", "cpu"]
+TINY = ["--batch", "1", "--crop", "32", "--validation-fraction", "0.25", "--dead-leaves", "0", "--device", "cpu"]
 
 
 def test_train_prior_and_go_on(

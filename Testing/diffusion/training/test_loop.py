@@ -39,8 +39,8 @@ ALPHAS = new_scheduler().alphas_cumprod
 def less_work(monkeypatch):
     monkeypatch.setattr(training, "VALIDATION_EXAMPLES", 8)
     monkeypatch.setattr(training, "VALIDATION_STEPS", (0, 400))
-    monkeypatch.setattr(training_data, "BODIES_SHAPE", (32, 32, 32))
-    monkeypatch.setattr(training_data, "BODIES_DEGRADATIONS", ((1.0, (4, 4, 4), 1.0),))
+    monkeypatch.setattr(training_data, "DEAD_LEAVES_SHAPE", (32, 32, 32))
+    monkeypatch.setattr(training_data, "DEAD_LEAVES_DEGRADATIONS", ((1.0, (4, 4, 4), 1.0),))
 
 
 class Blurred:
@@ -236,16 +236,16 @@ def command(*arguments: object) -> list[str]:
 def test_the_command_trains_on_all_kinds_and_goes_on(tmp_path, capfd):
     xrays, cts = make_images(tmp_path)
     out = tmp_path / "new" / "prior"
-    start = (xrays, "--out", out, "--ct", cts, "--bodies", 4)
+    start = (xrays, "--out", out, "--ct", cts, "--dead-leaves", 4)
     for left_out, steps, done in (("one", 2, 2), ("two", 3, 1)):
         assert main(command(*start, "--leave-out", left_out, "--steps", steps)) == 0
         told = [json.loads(line) for line in capfd.readouterr().out.splitlines()]
         stages = {event["stage"]: (event["step"], event["steps"]) for event in told if event["event"] == "progress"}
-        assert stages == {"prepare": (6, 6), "train": (done, done)}  # a CT, a folder and four volumes of bodies
+        assert stages == {"prepare": (6, 6), "train": (done, done)}  # a CT, a folder and four volumes of leaves
         assert told[-1]["folder"] == str(out) and set(told[-1]["validation_loss"]) == {"0", "400"}
     card = json.loads((out / "training.json").read_text())
     assert card["ct"] == ["one", "two"]
-    assert (card["steps_done"], card["radiographs"], card["bodies"]) == (3, {"x-rays": 2}, 4)
+    assert (card["steps_done"], card["radiographs"], card["dead_leaves"]) == (3, {"x-rays": 2}, 4)
     assert Prior.load(out).at((4, 4)).predict_noise(torch.zeros(1, 1, 33, 20), 5).isfinite().all()
 
 
@@ -255,7 +255,7 @@ def xrays(tmp_path):
 
 
 def test_a_very_short_time_is_a_short_time(xrays, tmp_path, capfd):
-    assert main(command(xrays, "--out", tmp_path / "out", "--bodies", 0, "--minutes", 0.004)) == 0
+    assert main(command(xrays, "--out", tmp_path / "out", "--dead-leaves", 0, "--minutes", 0.004)) == 0
     told = [json.loads(line) for line in capfd.readouterr().out.splitlines()]
     announced = [event["remaining_s"] for event in told if event.get("stage") == "train"]
     assert announced and max(announced) < 60
@@ -264,7 +264,7 @@ def test_a_very_short_time_is_a_short_time(xrays, tmp_path, capfd):
 @pytest.mark.parametrize(
     ("given", "message"),
     [
-        (["--ct-share", "0", "--body-share", "0", "--radiograph-share", "0"], "too little to train on"),
+        (["--ct-share", "0", "--dead-leaves-share", "0", "--radiograph-share", "0"], "too little to train on"),
         (["--ct", "nowhere"], "There is no folder or file nowhere"),
         (["--leave-out", "one"], "no CT 'one' to leave out; there are none"),
     ],
@@ -317,7 +317,7 @@ def test_two_processes_train_one_prior_and_end_together(xrays, tmp_path, unused_
     out = tmp_path / "new" / "prior"
     shared = {"MASTER_ADDR": "127.0.0.1", "MASTER_PORT": str(unused_port), "WORLD_SIZE": "2", "LOCAL_WORLD_SIZE": "2"}
     shared |= {"PYTHONPATH": str(ROOT), "OMP_NUM_THREADS": "1"}
-    arguments = command(xrays, "--out", out, "--bodies", 0, "--minutes", 1)
+    arguments = command(xrays, "--out", out, "--dead-leaves", 0, "--minutes", 1)
     workers = [
         subprocess.Popen(
             [sys.executable, "-c", WORKER, *arguments],
