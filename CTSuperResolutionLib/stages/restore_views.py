@@ -9,9 +9,9 @@ import torch
 
 from CTSuperResolutionLib.degradation.operator import Degradation
 from CTSuperResolutionLib.diffusion.adaptive_start import start_thresholds
-from CTSuperResolutionLib.diffusion.batching import Batches, batch_size
+from CTSuperResolutionLib.diffusion.batched_denoiser import BatchedDenoiser, batch_size
 from CTSuperResolutionLib.diffusion.ddnm import SamplerSettings, restore, sampler_steps
-from CTSuperResolutionLib.diffusion.denoise import guess_clean
+from CTSuperResolutionLib.diffusion.denoise import denoise
 from CTSuperResolutionLib.diffusion.noise_streams import NoiseStreams
 from CTSuperResolutionLib.diffusion.prior import Prior
 from CTSuperResolutionLib.job.events import Progress
@@ -86,7 +86,7 @@ class _Restoration:
         self._spacing, self._geometry, self._degradation, self._agree = spacing, geometry, degradation, agree
         self._prior, self._p, self._seed, self._progress = prior, p, seed, progress
         self._factors = volume_factors(degradation)
-        self._networks: dict[int, Batches] = {}
+        self._networks: dict[int, BatchedDenoiser] = {}
 
     def draw(
         self, volume: torch.Tensor, volume_views: torch.Tensor, sample: int
@@ -119,10 +119,10 @@ class _Restoration:
     def _looked_at(self, slices: torch.Tensor, axis: int, stream: tuple[int, ...]) -> torch.Tensor:
         if axis not in self._networks:  # kept, with what it learns of the memory there is
             prior = self._prior.at(self._factors[:axis] + self._factors[axis + 1 :])
-            self._networks[axis] = Batches(prior, batch_size(slices.shape[1:], slices.device), Progress())
+            self._networks[axis] = BatchedDenoiser(prior, batch_size(slices.shape[1:], slices.device), Progress())
         noise = NoiseStreams([(*stream, k) for k in range(len(slices))], slices[0])
-        step = min(self._p.start_step, len(self._prior.alphas_cumprod) - 1)
-        return guess_clean(slices, self._networks[axis], step, noise)
+        step = min(self._p.start_step, len(self._prior.schedule) - 1)
+        return denoise(slices, self._networks[axis], step, noise)
 
 
 def volume_factors(degradation: Degradation) -> tuple[float, float, float]:
@@ -140,7 +140,7 @@ def sampler_settings(
         start_step=p.start_step,
         eta=p.eta,
         sigma_y=p.sigma_y if p.restorer == "ddnm+" else 0.0,
-        time_travel=p.time_travel,
+        resampling=p.time_travel,
         thresholds=start_thresholds(geometry.angles, p.adaptive_frontal, p.adaptive_lateral),
         batch=batch_size(geometry.detector_shape, device),
         seed=seed,

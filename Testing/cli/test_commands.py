@@ -150,9 +150,10 @@ def test_train_prior_and_go_on(
     ctsr_here: Ctsr, radiographs: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     from CTSuperResolutionLib.diffusion.training import loop as training
+    from CTSuperResolutionLib.diffusion.training import validation
 
     monkeypatch.setattr(training, "VALIDATION_EXAMPLES", 2)
-    monkeypatch.setattr(training, "VALIDATION_STEPS", (20, 400))
+    monkeypatch.setattr(validation, "VALIDATION_STEPS", (20, 400))
     out = tmp_path / "prior"
     for steps in (2, 3):
         ended = ctsr_here("train-prior", radiographs, "--out", out, "--steps", steps, *TINY, "--events", "json")
