@@ -29,10 +29,10 @@ def batch_size(image_shape: Sequence[int], device: torch.device) -> int:
 class BatchedDenoiser:
     """Predicts the noise of any number of images, in batches that fit into memory.
 
-    A batch for which memory runs out is halved and asked for again, and all later batches are as small.
+    A batch for which memory runs out is halved and tried again, and all later batches are as small.
 
     Args:
-        prior: whose network is asked. size: images at once, to begin with.
+        prior: predicts the noise. size: images at once, to begin with.
         progress: advanced by one for every image that the network has seen.
     """
 

@@ -116,7 +116,7 @@ def restore(
 
 
 def sampler_steps(settings: SamplerSettings, views: int) -> int:
-    """How far :func:`restore` advances its progress: a step is one view seen once by the network."""
+    """Number of steps by which :func:`restore` advances its progress, one for each view at each evaluation."""
     return views * function_evaluations(settings.steps, settings.resampling, adaptive=bool(settings.thresholds))
 
 

@@ -150,7 +150,7 @@ def _make_room(folder: Path, needed: int) -> None:
 
 
 def _progress_bar(progress: Progress) -> type:
-    """What the hub's library takes for its progress bar, in whose place it tells ours."""
+    """A class in place of the progress bar of the hub's library, which advances ours."""
 
     class Bar:
         def __init__(self, **options: object) -> None:

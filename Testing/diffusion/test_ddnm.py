@@ -73,18 +73,18 @@ def by_the_formulas(coarse, start, prior, *, eta, sigma_y, sample=0, seed=0) -> 
     x, times = math.sqrt(ALPHAS[300]) * up + math.sqrt(1 - ALPHAS[300]) * draw(), [300, 225, 150, 75, 0]
     for t, following in zip(times, [float(ALPHAS[t]) for t in times[1:]] + [1.0], strict=True):
         noise = prior.predict_noise(x[:, None], t)[:, 0]
-        guess = ((x - math.sqrt(1 - ALPHAS[t]) * noise) / math.sqrt(ALPHAS[t])).clamp(-1, 1.1)
+        x0 = ((x - math.sqrt(1 - ALPHAS[t]) * noise) / math.sqrt(ALPHAS[t])).clamp(-1, 1.1)
         a, sigma = math.sqrt(following), math.sqrt(1 - following)
         fresh = draw()
         step = eta * sigma * fresh + math.sqrt(1 - eta**2) * sigma * noise
         if sigma_y == 0:
-            x = a * (replicate(y) + guess - replicate(block_means(guess))) + step
+            x = a * (replicate(y) + x0 - replicate(block_means(x0))) + step
             continue
         carried = a * 2 * sigma_y * 4  # singular value 1/4; [−1, 1] doubles σ_y
         share = 1 if sigma >= carried else sigma * math.sqrt(1 - eta**2) / carried
         added = math.sqrt(sigma**2 - carried**2) if sigma > carried else eta * sigma
         in_range = replicate(block_means(fresh))
-        x = a * (guess - share * replicate(block_means(guess) - y)) + added * in_range
+        x = a * (x0 - share * replicate(block_means(x0) - y)) + added * in_range
         x = x + step - replicate(block_means(step))
     return (x + 1) / 2
 
@@ -100,9 +100,9 @@ def spread_of_samples(deviation: float, steps: int, eta: float, path: list[int])
             variance = kept * variance + 1 - kept
             continue
         total = alphas[here] * deviation**2 + 1 - alphas[here]
-        guess, noise = math.sqrt(alphas[here]) * deviation**2 / total, math.sqrt(1 - alphas[here]) / total
+        x0, noise = math.sqrt(alphas[here]) * deviation**2 / total, math.sqrt(1 - alphas[here]) / total
         a, sigma = math.sqrt(alphas[there]), math.sqrt(1 - alphas[there])
-        variance = (a * guess + sigma * math.sqrt(1 - eta**2) * noise) ** 2 * variance + (sigma * eta) ** 2
+        variance = (a * x0 + sigma * math.sqrt(1 - eta**2) * noise) ** 2 * variance + (sigma * eta) ** 2
     return math.sqrt(variance)
 
 
@@ -243,16 +243,16 @@ def test_adaptive_starts_are_where_eq_2_says(batch):
         for t in times:
             x = math.sqrt(ALPHAS[t]) * up[view] + math.sqrt(1 - ALPHAS[t]) * noise
             predicted = linear_denoiser(0.4).predict_noise(x[None, None], t)[:, 0]
-            guess = ((x - math.sqrt(1 - ALPHAS[t]) * predicted) / math.sqrt(ALPHAS[t])).clamp(-1, 1.1)
-            guess = guess + replicate(y[view : view + 1] - block_means(guess))
-            distances.append((up[view].clamp(-1, 1.1) - guess.clamp(-1, 1.1)).norm().item() / 2)
+            x0 = ((x - math.sqrt(1 - ALPHAS[t]) * predicted) / math.sqrt(ALPHAS[t])).clamp(-1, 1.1)
+            x0 = x0 + replicate(y[view : view + 1] - block_means(x0))
+            distances.append((up[view].clamp(-1, 1.1) - x0.clamp(-1, 1.1)).norm().item() / 2)
     distances = np.reshape(distances, (5, 4))
     assert (np.diff(distances) < 0).all()  # otherwise a start could not be chosen by its threshold
     wanted = [0, 1, 2, 3, 1]
     thresholds = tuple(1.001 * distances[v, k] * math.sqrt(512**2 / math.prod(SHAPE)) for v, k in enumerate(wanted))
     restore(coarse, truth, degradation, prior, settings(thresholds=thresholds, batch=batch))
     images = {t: sum(n for s, n in asked if s == t) for t in [*times, 0]}
-    # The views that look at a time, then those that are on their way at it.
+    # The views that try a time, then those that are on their way at it.
     assert images == {300: 5 + 1, 225: 4 + 3, 150: 2 + 4, 75: 1 + 5, 0: 5}
 
 

@@ -1,4 +1,4 @@
-"""Adapter that makes a denoiser of grey images of diffusers' ``UNet2DModel``, guided-diffusion's network included."""
+"""UNet denoiser: the adapter of diffusers' ``UNet2DModel``, and so of guided-diffusion's network, to grey images."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ class UNetDenoiser:
         return 2 ** (len(self.network.config["block_out_channels"]) - 1)
 
     def predict_noise(self, images: torch.Tensor, step: int, factors: torch.Tensor | None = None) -> torch.Tensor:
-        """ε_θ(x_t, t) of images (n, 1, v, u), as in :class:`.Denoiser`; factors are not asked for."""
+        """ε_θ(x_t, t) of images (n, 1, v, u), as in :class:`.Denoiser`; factors make no difference."""
         steps = torch.full((len(images),), step, device=images.device)
         predicted = self.network(images.expand(-1, self._channels, -1, -1), steps).sample
         return predicted.mean(1, keepdim=True)

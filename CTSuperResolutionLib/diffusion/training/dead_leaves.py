@@ -8,7 +8,7 @@ import scipy.ndimage as ndi
 from CTSuperResolutionLib.volume.checks import AIR_HU
 
 METAL_HU = 3071.0
-# What leaves are made of: share, lowest and highest HU.
+# Materials of the leaves: share, lowest and highest HU.
 MATERIALS = (
     (0.20, -1024, -700),  # air, lung
     (0.10, -700, -150),

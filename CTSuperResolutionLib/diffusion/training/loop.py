@@ -80,7 +80,7 @@ def train_prior(
 
 
 def make_accelerator(device: torch.device | str) -> Accelerator:
-    """What training runs on: a device, where ``accelerate launch`` says nothing else; a GPU in bfloat16 if it can.
+    """The accelerator of a device, where ``accelerate launch`` says nothing else; a GPU trains in bfloat16 if it can.
 
     Raises:
         JobError: accelerate is not installed.
@@ -111,7 +111,7 @@ class _Trainer:
         self._ema = EMAModel(network.parameters(), decay=plan.ema_decay, use_ema_warmup=True, power=0.75)
         optimizer = torch.optim.AdamW(network.parameters(), lr=plan.learning_rate, betas=(0.9, 0.99), weight_decay=1e-4)
         self._first, seen = load_checkpoint(out / CHECKPOINT, network, self._ema, optimizer)
-        # What a prior saw it saw, whatever it goes on with.
+        # A prior has seen the CTs of earlier calls, too.
         self._cts = sorted({*seen, *card["ct"]})
         self._card = {
             "plan": asdict(plan),

@@ -15,7 +15,7 @@ RESTORED = 0.8  # share of a batch that is shown a start as it is, at t = 0
 
 
 class NoisyBatch(NamedTuple):
-    """What the network is shown, and what it is to answer.
+    """A batch of training inputs and targets.
 
     Attributes:
         images: x_t, (n, 1, v, u). steps: t, (n,).
@@ -37,9 +37,9 @@ class NoisyBatch(NamedTuple):
 
 
 def noisy_batch(examples: Sequence[Example], schedule: NoiseSchedule, rng: np.random.Generator) -> NoisyBatch:
-    """What the sampler shows to the network, and the noise that would lead to the truth in one step.
+    """Inputs as the sampler has them, and as targets the noise that would lead to the truth in one step.
 
-    Most examples have t = 0 and no noise, what a sampler of one step asks; of the others t = ⌊T u²⌋, u uniform, and
+    Most examples have t = 0 and no noise, as for a sampler of one step; of the others t = ⌊T u²⌋, u uniform, and
     half of them begin at the truth, s = x₀; see :func:`noisy_pair`.
 
     Args:
@@ -66,7 +66,7 @@ def noisy_batch(examples: Sequence[Example], schedule: NoiseSchedule, rng: np.ra
 def noisy_pair(
     start: torch.Tensor, truth: torch.Tensor, noise: torch.Tensor, steps: torch.Tensor, schedule: NoiseSchedule
 ) -> tuple[torch.Tensor, torch.Tensor]:
-    """x_t of a start s, and the noise ε_θ with which one step leads from it to the truth: x₀ = (x_t − √(1 − ᾱ) ε_θ)/√ᾱ.
+    """x_t of a start s, and the noise ε_θ that leads from it to the truth in one step: x₀ = (x_t − √(1 − ᾱ) ε_θ)/√ᾱ.
 
     The sampler sets out from a view that was made consistent with the measurement, not from a noisy true one. In
     x_t = √ᾱ s + √(1 − ᾱ) ε both the noise and the start's own error stand between x_t and the truth x₀, so
