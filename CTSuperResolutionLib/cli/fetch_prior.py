@@ -37,7 +37,7 @@ def execute(options: argparse.Namespace, progress: Reporter) -> dict[str, Any]:
     progress.note(
         f"{found.file}, {_size(found.size)}, licence {found.licence}, revision {found.revision}, SHA-256 {found.sha256}"
     )
-    if not hub.is_here(found):
+    if not hub.is_fetched(found):
         if not options.yes:
             _ask(f"Download {_size(found.size)} and convert it, which takes twice as much on the disk for a while?")
         progress.plan({"download": found.size / 1e7, "convert": found.size / 2e8})

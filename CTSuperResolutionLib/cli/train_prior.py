@@ -1,4 +1,4 @@
-"""ctsr train-prior: train the prior on radiographs, CTs and random bodies.
+"""ctsr train-prior: train the prior on radiographs, CTs and dead leaves.
 
 Goes on from where it was stopped when DIR holds a checkpoint. DIR gets the prior, training.json and samples.png, anew
 at every report. CTs are degraded, and give slices and projections; to report figures on one of them, leave it out.
@@ -20,14 +20,14 @@ from CTSuperResolutionLib.job.job import MAX_SEED
 
 MOST = 1e9  # of anything
 PLAN = ("minutes", "steps", "batch", "crop", "learning_rate", "report_every", "seed")
-SHARES = ("radiograph_share", "ct_share", "body_share", "projections")
-IMAGES = ("bodies", *SHARES, "validation_fraction")
+SHARES = ("radiograph_share", "ct_share", "dead_leaves_share", "projections")
+IMAGES = ("dead_leaves", *SHARES, "validation_fraction")
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Arguments of the command. What is not given stays as the recipe of the shipped prior has it."""
     parser.add_argument("folders", nargs="*", metavar="FOLDER", help="radiographs; folders are drawn equally often")
-    several = {"nargs": "+", "default": [], "action": "extend"}
+    several: dict[str, Any] = {"nargs": "+", "default": [], "action": "extend"}
     parser.add_argument("--ct", **several, metavar="PATH", help="HR CTs, files or folders of files")
     parser.add_argument("--leave-out", **several, metavar="NAME", help="CTs not to train on, without suffix")
     parser.add_argument("--out", required=True, metavar="DIR", help="folder for the prior and its checkpoint")
@@ -38,11 +38,11 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         ("batch", int, "crops a step"),
         ("crop", int, "side of the crops in pixels"),
         ("learning-rate", float, "at its highest"),
-        ("bodies", int, "volumes of random bodies to make"),
+        ("dead-leaves", int, "volumes of dead leaves, random opaque shapes over each other, to make"),
         ("radiograph-share", float, "of radiographs in a batch, relative to the other two shares"),
         ("ct-share", float, "of CTs"),
-        ("body-share", float, "of random bodies"),
-        ("projections", float, "share of projections in what CTs and bodies give; the others are slices"),
+        ("dead-leaves-share", float, "of dead leaves"),
+        ("projections", float, "share of projections in what CTs and dead leaves give; the others are slices"),
         ("validation-fraction", float, "share of the radiographs that is kept for validation"),
         ("report-every", int, "steps between checkpoints"),
         ("seed", int, "of all random numbers"),
@@ -84,9 +84,8 @@ def execute(options: argparse.Namespace, progress: Reporter) -> dict[str, Any]:
         )
         progress.stage("prepare", len(images))
         training, held_out, card = images.load(plan.seed, progress)
-        losses = train_prior(
-            training, held_out, out, plan, card=card, accelerator=accelerator, on_step=_Steps(progress, plan.minutes)
-        )
+        on_step = _TrainingProgress(progress, plan.minutes)
+        losses = train_prior(training, held_out, out, plan, card=card, accelerator=accelerator, on_step=on_step)
     except OSError as error:
         place = Path(str(error.filename or out))
         if error.errno is None or not (out in (place, *place.parents) or place in out.parents):
@@ -116,7 +115,7 @@ def _chosen_values(options: argparse.Namespace) -> dict[str, Any]:
     if not 0 <= chosen.get("seed", 0) <= MAX_SEED:
         raise JobError(f"--seed is to be from 0 to {MAX_SEED}, not {chosen['seed']}.")
     for name, value in chosen.items():
-        least_is_zero = name in (*SHARES, "bodies", "seed")
+        least_is_zero = name in (*SHARES, "dead_leaves", "seed")
         if (name != "seed" and not (value >= 0 if least_is_zero else value > 0)) or value > MOST:
             least = "0 or more" if least_is_zero else "above 0"
             raise JobError(f"--{name.replace('_', '-')} is to be {least} and at most {MOST:g}, not {value}.")
@@ -129,7 +128,7 @@ def _chosen_values(options: argparse.Namespace) -> dict[str, Any]:
     return chosen
 
 
-class _Steps:
+class _TrainingProgress:
     """Training steps as progress: of all steps, or of the seconds where a time is given."""
 
     def __init__(self, progress: Reporter, minutes: float | None) -> None:

@@ -1,6 +1,6 @@
-"""Where each view's sampling starts by itself: at the first step where the prior stays near the upsampled view.
+"""Adaptive start of sampling: for each view the first DDIM time at which the prior stays near the upsampled view.
 
-The first version of arXiv 2508.15151 calls it per-projection adaptive sampling: the noisier the start, the more of a
+The first version of arXiv 2508.15151 calls it per-projection adaptive sampling. The noisier the start, the more of a
 view is the prior's own, and a lateral view, whose rays run a longer way through the body, may be given more of it.
 """
 
@@ -10,6 +10,8 @@ import math
 from collections.abc import Callable, Sequence
 
 import torch
+
+from CTSuperResolutionLib.diffusion.noise_schedule import NoiseSchedule
 
 REFERENCE_PIXELS = 512**2  # of the paper's detector, for which its thresholds are
 
@@ -30,7 +32,8 @@ def start_thresholds(angles: Sequence[float], frontal: float, lateral: float) ->
 def find_starts(
     start: torch.Tensor,
     noise: torch.Tensor,
-    alphas: Sequence[float],
+    schedule: NoiseSchedule,
+    times: Sequence[int],
     thresholds: Sequence[float],
     clip: tuple[float, float],
     estimate: Callable[[torch.Tensor, list[int], int], torch.Tensor],
@@ -43,25 +46,25 @@ def find_starts(
     Args:
         start: up(y), the upsampled views in [−1, 1], (n, v, u).
         noise: ε of x_t = √ᾱ up(y) + √(1 − ᾱ) ε at every time, (n, v, u).
-        alphas: ᾱ at the DDIM times, from the noisiest.
+        schedule: ᾱ. times: the DDIM times, from the noisiest.
         thresholds: θ of every view.
         clip: bounds of both views before they are compared, in [−1, 1] units.
-        estimate: (x_t of some views, their indices, position in ``alphas``) -> x̂₀|t by eq. 2.
+        estimate: (x_t of some views, their indices, position in ``times``) -> x̂₀|t by eq. 2.
 
     Returns:
-        A position in ``alphas`` for every view.
+        A position in ``times`` for every view.
     """
     scale = 2 * math.sqrt(start[0].numel() / REFERENCE_PIXELS)  # [−1, 1] doubles every difference
-    found = [len(alphas) - 1] * len(start)
-    looking = list(range(len(start)))
-    for position, alpha in enumerate(alphas[:-1]):
-        x = math.sqrt(alpha) * start[looking] + math.sqrt(1 - alpha) * noise[looking]
-        difference = start[looking].clamp(*clip) - estimate(x, looking, position).clamp(*clip)
+    found = [len(times) - 1] * len(start)
+    searching = list(range(len(start)))
+    for position, time in enumerate(times[:-1]):
+        x = schedule.add_noise(start[searching], noise[searching], time)
+        difference = start[searching].clamp(*clip) - estimate(x, searching, position).clamp(*clip)
         distances = difference.flatten(1).norm(dim=1).tolist()
-        near = {view for view, d in zip(looking, distances, strict=True) if d < scale * thresholds[view]}
+        near = {view for view, d in zip(searching, distances, strict=True) if d < scale * thresholds[view]}
         for view in near:
             found[view] = position
-        looking = [view for view in looking if view not in near]
-        if not looking:
+        searching = [view for view in searching if view not in near]
+        if not searching:
             break
     return found

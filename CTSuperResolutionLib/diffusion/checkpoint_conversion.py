@@ -1,4 +1,4 @@
-"""A guided-diffusion checkpoint file becomes a prior's folder in the user's cache."""
+"""Conversion of guided-diffusion checkpoint files to priors' folders in the user's cache."""
 
 from __future__ import annotations
 
@@ -12,29 +12,29 @@ from pathlib import Path
 import torch
 from safetensors.torch import save_file
 
-from CTSuperResolutionLib.diffusion.networks.guided_diffusion import GuidedDiffusionUNet, configuration, renamed
-from CTSuperResolutionLib.diffusion.noise_schedule import new_scheduler
+from CTSuperResolutionLib.diffusion.networks.guided_diffusion import GuidedDiffusionUNet, configuration, convert_weights
+from CTSuperResolutionLib.diffusion.noise_schedule import linear_scheduler
 from CTSuperResolutionLib.diffusion.prior_folder import CONFIG, SOURCE, WEIGHTS, sha256_of
 from CTSuperResolutionLib.errors import JobError
 from CTSuperResolutionLib.job.priors import cache_folder
 
 
-def imported(checkpoint: Path) -> Path:
+def converted_once(checkpoint: Path) -> Path:
     """The folder of a checkpoint's prior, named by its SHA-256; converted at the first call.
 
     Raises:
-        JobError: as :func:`convert`.
+        JobError: as :func:`convert_checkpoint`.
     """
     try:
         folder = cache_folder() / "checkpoints" / sha256_of(checkpoint)
     except OSError as error:
         raise JobError(f"The checkpoint {checkpoint} cannot be read ({error.strerror}); check its path.") from None
     if not folder.is_dir():
-        convert(checkpoint, folder, source={"file": checkpoint.name})
+        convert_checkpoint(checkpoint, folder, source={"file": checkpoint.name})
     return folder
 
 
-def convert(checkpoint: Path, folder: Path, *, source: Mapping[str, object]) -> None:
+def convert_checkpoint(checkpoint: Path, folder: Path, *, source: Mapping[str, object]) -> None:
     """Write a checkpoint as a prior's folder, in place of an older one: all of it or nothing.
 
     The schedule is not in the file; it is the linear one that guided-diffusion's models share.
@@ -53,7 +53,7 @@ def convert(checkpoint: Path, folder: Path, *, source: Mapping[str, object]) -> 
         raise JobError(f"The checkpoint {checkpoint} is damaged or holds more than weights; get it again.") from error
     try:
         config = configuration(state)
-        weights = renamed(state, config)
+        weights = convert_weights(state, config)
     except (KeyError, ValueError, TypeError, AttributeError, IndexError, RuntimeError) as error:
         raise JobError(
             f"The checkpoint {checkpoint} is not of a guided-diffusion UNet with scale-shift norm and resampling "
@@ -66,7 +66,7 @@ def convert(checkpoint: Path, folder: Path, *, source: Mapping[str, object]) -> 
         save_file(weights, staging / WEIGHTS, metadata={"format": "pt"})
         (staging / CONFIG).write_text(json.dumps({"_class_name": GuidedDiffusionUNet.__name__, **config}, indent=2))
         (staging / SOURCE).write_text(json.dumps(dict(source), indent=2))
-        new_scheduler().save_config(staging)
+        linear_scheduler().save_config(staging)
         shutil.rmtree(folder, ignore_errors=True)
         os.replace(staging, folder)
     except Exception as error:  # a full disk is an OSError here and a SafetensorError there

@@ -1,4 +1,4 @@
-"""DDNM+ with DDIM steps: a diffusion prior fills in what the scanner did not measure, and touches nothing else.
+"""DDNM+ sampler with DDIM steps: a diffusion prior fills in the null-space of A and leaves what was measured.
 
 Symbols, here and in the papers (DDNM: Wang et al., ICLR 2023; the CT method: arXiv 2508.15151; RePaint: Lugmayr et
 al., CVPR 2022):
@@ -6,19 +6,19 @@ al., CVPR 2022):
     y        coarse views, what was measured                ``coarse``
     up(y)    projections of the upsampled volume            ``upsampled``
     x_t      fine views with the noise of step t            ``x``
-    x₀|t     the network's guess of the fine views          ``clean``, before it meets the measurement
-    x̂₀|t     that guess, its measured part replaced         ``clean``, after
+    x₀|t     the network's prediction of the fine views     ``x0``, before its measured part is replaced
+    x̂₀|t     that prediction, its measured part replaced    ``x0``, after
     A        blur and sampling of the detector              ``Degradation``; A = U S Vᵀ, per axis
     A†       its pseudo-inverse, V S⁻¹ Uᵀ                   through ``RangeSpace``
-    Σ_t      how much of the correction is made             ``pull``, per singular value
+    Σ_t      how much of the correction is made             ``weight``, per singular value
     Φ_t      the noise to add in the range-space            ``range_noise``, its deviation per singular value
-    ᾱ_t      what is left of the signal at step t           ``prior.alphas_cumprod``; a² at the next step
+    ᾱ_t      what is left of the signal at step t           ``prior.schedule``; a² at the next step
     σ_t      noise of the next step, √(1 − ᾱ)               ``sigma``
-    ε_θ      the network's guess of the noise               ``prior.predict_noise``
+    ε_θ      the network's prediction of the noise          ``prior.predict_noise``
     ε        fresh standard normal noise                    ``fresh``
     η        share of fresh noise in a step                 ``eta``
     σ_y      standard deviation of the noise in y           ``sigma_y``; 0 is DDNM, anything else DDNM+
-    l, r     length and repeats of a travel back in time    ``TRAVEL_LENGTH``, ``time_travel``
+    l, r     jump length and repeats of resampling          ``JUMP_LENGTH``, ``resampling``
     θ        how near to up(y) a start has to stay          ``thresholds``
 
 A step's noise is σ (η ε + √(1 − η²) ε_θ), as in DDNM's code. That is not DDIM's η, which scales the noise of one DDPM
@@ -43,11 +43,11 @@ import torch
 
 from CTSuperResolutionLib.degradation.operator import Degradation
 from CTSuperResolutionLib.diffusion.adaptive_start import find_starts
-from CTSuperResolutionLib.diffusion.batching import Batches
+from CTSuperResolutionLib.diffusion.batched_denoiser import BatchedDenoiser
 from CTSuperResolutionLib.diffusion.noise_streams import NoiseStreams
 from CTSuperResolutionLib.diffusion.prior import Prior
 from CTSuperResolutionLib.diffusion.range_space import RangeSpace, ddnm_plus_weights
-from CTSuperResolutionLib.diffusion.sampling_times import announced_calls, ddim_times, network_calls, travel_path
+from CTSuperResolutionLib.diffusion.sampling_times import ddim_times, function_evaluations, resampling_path
 from CTSuperResolutionLib.job.events import Progress
 
 CLIP = (-1.0, 1.1)  # of x₀|t: [0, 1.05] of the calibrated intensity range, as in the paper, in [−1, 1] units
@@ -55,7 +55,7 @@ CLIP = (-1.0, 1.1)  # of x₀|t: [0, 1.05] of the calibrated intensity range, as
 
 @dataclass(frozen=True)
 class SamplerSettings:
-    """How the views are sampled.
+    """Settings of the sampler.
 
     Attributes:
         steps: DDIM steps.
@@ -63,8 +63,8 @@ class SamplerSettings:
             upsampled views with the noise of that step: their large structures then stay as they are. 0 starts from
             the views themselves, without noise.
         eta: η, 0 to 1. sigma_y: σ_y, in units of the calibrated intensity range [0, 1].
-        time_travel: r, how often each step is done; 1 is straight on.
-        thresholds: θ of every view for the adaptive start (:mod:`.adaptive`); empty: all start at ``start_step``.
+        resampling: r, how often each step is done (RePaint; DDNM's time-travel); 1 is straight on.
+        thresholds: θ of every view for the adaptive start (:mod:`.adaptive_start`); empty: all start at ``start_step``.
         batch: views restored at once; fewer where memory runs out.
         seed: of all noise; every sample of a view has a noise stream of its own, whatever the batches are.
         sample: which of a view's samples this is.
@@ -74,7 +74,7 @@ class SamplerSettings:
     start_step: int
     eta: float
     sigma_y: float
-    time_travel: int
+    resampling: int
     thresholds: tuple[float, ...]
     batch: int
     seed: int
@@ -116,9 +116,8 @@ def restore(
 
 
 def sampler_steps(settings: SamplerSettings, views: int) -> int:
-    """How far :func:`restore` advances its progress: a step is one view seen once by the network."""
-    calls = announced_calls(settings.steps, settings.time_travel, adaptive=bool(settings.thresholds))
-    return views * calls
+    """Number of steps by which :func:`restore` advances its progress, one for each view at each evaluation."""
+    return views * function_evaluations(settings.steps, settings.resampling, adaptive=bool(settings.thresholds))
 
 
 class _Sampler:
@@ -133,14 +132,14 @@ class _Sampler:
         settings: SamplerSettings,
         progress: Progress,
     ) -> None:
-        alphas = [float(a) for a in prior.alphas_cumprod]
-        self._times = ddim_times(min(settings.start_step, len(alphas) - 1), settings.steps)
-        self._alphas = [alphas[t] for t in self._times] + [1.0]  # of the times, then of the clean view
+        self._schedule = prior.schedule
+        self._times = ddim_times(min(settings.start_step, len(prior.schedule) - 1), settings.steps)
+        self._alphas = [prior.schedule.alpha_cumprod(t) for t in self._times] + [1.0]  # then of the clean view
         self._space = RangeSpace(degradation, start)
         self._measured = self._space.measured(y)
         self._start = start
         self._settings = settings
-        self._network = Batches(prior, settings.batch, progress)
+        self._denoiser = BatchedDenoiser(prior, settings.batch, progress)
         self._progress = progress
 
     def draw(self) -> torch.Tensor:
@@ -148,11 +147,11 @@ class _Sampler:
         starts = self._starts()
         restored = torch.empty_like(self._start)
         for first in sorted(set(starts)):
-            for views in self._network.split([view for view, s in enumerate(starts) if s == first]):
+            for views in self._denoiser.split([view for view, s in enumerate(starts) if s == first]):
                 restored[views] = self._run(views, first)
         return restored
 
-    def _noise(self, views: Sequence[int]) -> NoiseStreams:
+    def _noise(self, views: list[int]) -> NoiseStreams:
         return NoiseStreams([(self._settings.seed, view, self._settings.sample) for view in views], self._start[0])
 
     def _starts(self) -> list[int]:
@@ -160,68 +159,75 @@ class _Sampler:
         starts = [0] * len(self._start)
         if not self._settings.thresholds:
             return starts
-        for views in self._network.split(list(range(len(starts)))):
-            found = find_starts(
-                self._start[views],
-                self._noise(views).draw(),  # the run draws the same again
-                self._alphas[:-1],
-                [self._settings.thresholds[view] for view in views],
-                CLIP,
-                lambda x, some, position, views=views: self._estimate(x, self._measured[views][some], position)[0],
-            )
-            for view, position in zip(views, found, strict=True):
+        for views in self._denoiser.split(range(len(starts))):
+            for view, position in zip(views, self._adaptive_starts(views), strict=True):
                 starts[view] = position
         self._skip(starts)
         return starts
 
+    def _adaptive_starts(self, views: list[int]) -> list[int]:
+        measured = self._measured[views]
+
+        def estimate(x: torch.Tensor, some: list[int], position: int) -> torch.Tensor:
+            return self._estimate(x, measured[some], position)[0]
+
+        return find_starts(
+            self._start[views],
+            self._noise(views).draw(),  # the run draws the same again
+            self._schedule,
+            self._times,
+            [self._settings.thresholds[view] for view in views],
+            CLIP,
+            estimate,
+        )
+
     def _skip(self, starts: Sequence[int]) -> None:
         """Count as done what an adaptive start saves of the steps that were announced."""
-        steps, repeats = self._settings.steps, self._settings.time_travel
+        steps, repeats = self._settings.steps, self._settings.resampling
         for start in starts:
-            asked = min(start + 1, steps - 1) + network_calls(steps - start, repeats)
-            self._progress.advance(announced_calls(steps, repeats, adaptive=True) - asked)
+            needed = min(start + 1, steps - 1) + function_evaluations(steps - start, repeats)
+            self._progress.advance(function_evaluations(steps, repeats, adaptive=True) - needed)
 
     def _estimate(
         self, x: torch.Tensor, measured: torch.Tensor, position: int
     ) -> tuple[torch.Tensor, torch.Tensor, torch.Tensor]:
         """(x̂₀|t, ε_θ, deviation of the range-space noise to add) of x_t at a position among the DDIM times."""
-        alpha, following = self._alphas[position : position + 2]
-        # 1. The network's guess of the clean view: x₀|t = (x_t − √(1 − ᾱ) ε_θ) / √ᾱ  (DDNM, eq. 12).
-        predicted_noise = self._network.predict_noise(x, self._times[position])
-        clean = (x - math.sqrt(1 - alpha) * predicted_noise) / math.sqrt(alpha)
-        clean = clean.clamp(*CLIP)
+        time, following = self._times[position], self._alphas[position + 1]
+        # 1. The network's prediction of the clean view: x₀|t = (x_t − √(1 − ᾱ) ε_θ) / √ᾱ  (DDNM, eq. 12).
+        predicted_noise = self._denoiser.predict_noise(x, time)
+        x0 = self._schedule.predict_x0(x, predicted_noise, time).clamp(*CLIP)
         # 2. Its measured part is replaced: x̂₀|t = x₀|t − V Λ (Vᵀ x₀|t − S⁻¹ Uᵀ y)  (DDNM, eq. 17; eq. 2 of the CT
         #    method). With σ_y = 0 Λ is 1 and that is A†y + (I − A†A) x₀|t  (DDNM, eq. 13; eq. 1 of the CT method).
         a, sigma = math.sqrt(following), math.sqrt(1 - following)
         sigma_y = 2 * self._settings.sigma_y
-        pull, range_noise = ddnm_plus_weights(self._space.singular_values, a, sigma, self._settings.eta, sigma_y)
-        clean = clean - self._space.synthesize(pull * (self._space.coordinates(clean) - measured))
-        return clean, predicted_noise, range_noise
+        weight, range_noise = ddnm_plus_weights(self._space.singular_values, a, sigma, self._settings.eta, sigma_y)
+        x0 = x0 - self._space.synthesize(weight * (self._space.coordinates(x0) - measured))
+        return x0, predicted_noise, range_noise
 
-    def _run(self, views: Sequence[int], first: int) -> torch.Tensor:
+    def _run(self, views: list[int], first: int) -> torch.Tensor:
         """Sample some views from position ``first`` among the DDIM times on."""
-        noise, measured = self._noise(views), self._measured[views]
-        eta, alphas = self._settings.eta, self._alphas[first:]
-        # 0. The start: x_t = √ᾱ up(y) + √(1 − ᾱ) ε, or up(y) alone.
-        x = math.sqrt(alphas[0]) * self._start[views]
+        noise, measured, start = self._noise(views), self._measured[views], self._start[views]
+        eta, times, alphas = self._settings.eta, self._times[first:], self._alphas[first:]
+        # 0. The start: x_t = √ᾱ up(y) + √(1 − ᾱ) ε, or √ᾱ up(y) alone.
         if self._settings.start_step:
-            x = x + math.sqrt(1 - alphas[0]) * noise.draw()
-        for here, there in pairwise(travel_path(len(alphas) - 1, self._settings.time_travel)):
+            x = self._schedule.add_noise(start, noise.draw(), times[0])
+        else:
+            x = self._schedule.mean(start, times[0])
+        for here, there in pairwise(resampling_path(len(times), self._settings.resampling)):
             if there < here:
-                # 4. Back in time: x_{t+l} ~ q(x_{t+l} | x_t)  (RePaint, algorithm 1; DDNM, section 3.3).
-                share = alphas[there] / alphas[here]
-                x = math.sqrt(share) * x + math.sqrt(1 - share) * noise.draw()
+                # 4. Resampling: x_{t+l} ~ q(x_{t+l} | x_t)  (RePaint, algorithm 1; DDNM, section 3.3).
+                x = self._schedule.renoise(x, noise.draw(), step=times[here], to=times[there])
                 continue
-            clean, predicted_noise, range_noise = self._estimate(x, measured, first + here)
+            x0, predicted_noise, range_noise = self._estimate(x, measured, first + here)
             a, sigma = math.sqrt(alphas[there]), math.sqrt(1 - alphas[there])
             if sigma == 0:
-                x = clean
+                x = x0
                 break
             # 3. On to the next step, x = √ᾱ' x̂₀|t + σ (η ε + √(1 − η²) ε_θ)  (DDNM, eq. 14, its noise split as DDIM
             #    does); where y is noisy, only what its own noise leaves to add in the range-space  (DDNM, eq. 18-19).
             fresh = noise.draw()
             step_noise = sigma * (eta * fresh + math.sqrt(1 - eta**2) * predicted_noise)
-            x = a * clean + step_noise
+            x = a * x0 + step_noise
             if self._settings.sigma_y:
                 change = range_noise * self._space.coordinates(fresh) - self._space.coordinates(step_noise)
                 x = x + self._space.synthesize(change)

@@ -1,4 +1,4 @@
-"""Checkpoints on the Hugging Face hub: what there is to fetch, and fetching it. Nothing else in the library connects.
+"""Download of checkpoints from the Hugging Face hub: the only module of the library that connects to the internet.
 
 Imported first by a command that wants it, after it has allowed connections: see ``ctsr fetch-prior``.
 """
@@ -51,7 +51,7 @@ def look_up(name: str, file: str | None = None) -> HubCheckpoint:
         JobError: the hub does not answer, or has no such repository or file.
     """
     repository = hub_repository(name)
-    with _answering(f"The hub could not be asked for {repository}"):
+    with _connection_errors(f"The hub could not be asked for {repository}"):
         found = HfApi(token=False).model_info(repository, files_metadata=True)
     files = {entry.rfilename: entry for entry in found.siblings or ()}
     checkpoints = [path for path in files if path.lower().endswith(CHECKPOINTS)]
@@ -66,15 +66,16 @@ def look_up(name: str, file: str | None = None) -> HubCheckpoint:
         raise JobError(
             f"The repository {repository} has no checkpoint {file}; it has {', '.join(checkpoints) or 'none'}."
         )
-    if files[file].lfs is None or found.sha is None:
+    size, lfs = files[file].size, files[file].lfs
+    if size is None or lfs is None or found.sha is None:
         raise JobError(f"The hub states no checksum of {file} in {repository}; choose another file.")
     licence = next(
         (tag.removeprefix("license:") for tag in found.tags or () if tag.startswith("license:")), "not stated"
     )
-    return HubCheckpoint(name, file, found.sha, files[file].size, files[file].lfs.sha256, licence)
+    return HubCheckpoint(name, file, found.sha, size, lfs.sha256, licence)
 
 
-def is_here(checkpoint: HubCheckpoint) -> bool:
+def is_fetched(checkpoint: HubCheckpoint) -> bool:
     """Whether that very file was fetched already."""
     try:
         source = json.loads((hub_folder(checkpoint.name) / SOURCE).read_text(encoding="utf-8"))
@@ -101,14 +102,14 @@ def fetch(checkpoint: HubCheckpoint, progress: Progress) -> Path:
     try:
         _make_room(staging, 2 * checkpoint.size)  # as it comes, and converted
         progress.stage("download", max(1, checkpoint.size // MB))
-        with _answering(f"The checkpoint {checkpoint.file} could not be downloaded"):
+        with _connection_errors(f"The checkpoint {checkpoint.file} could not be downloaded"):
             file = hf_hub_download(
                 hub_repository(checkpoint.name),
                 checkpoint.file,
                 revision=checkpoint.revision,
                 local_dir=staging,
                 token=False,
-                tqdm_class=_bar(progress),
+                tqdm_class=_progress_bar(progress),
             )
         progress.stage("convert", 2)
         if sha256_of(Path(file)) != checkpoint.sha256:
@@ -116,11 +117,10 @@ def fetch(checkpoint: HubCheckpoint, progress: Progress) -> Path:
                 f"The checkpoint {checkpoint.file} came otherwise than the hub describes it; fetch it again."
             )
         progress.advance()
-        from CTSuperResolutionLib.diffusion.checkpoint_conversion import (
-            convert,  # loads torch, and the bytes have to come first
-        )
+        # It loads torch, and the bytes have to come first.
+        from CTSuperResolutionLib.diffusion.checkpoint_conversion import convert_checkpoint
 
-        convert(Path(file), folder, source=asdict(checkpoint))
+        convert_checkpoint(Path(file), folder, source=asdict(checkpoint))
         progress.advance()
     finally:
         discard(checkpoint)
@@ -149,8 +149,8 @@ def _make_room(folder: Path, needed: int) -> None:
         )
 
 
-def _bar(progress: Progress) -> type:
-    """What the hub's library takes for its progress bar, in whose place it tells ours."""
+def _progress_bar(progress: Progress) -> type:
+    """A class in place of the progress bar of the hub's library, which advances ours."""
 
     class Bar:
         def __init__(self, **options: object) -> None:
@@ -172,7 +172,7 @@ def _bar(progress: Progress) -> type:
 
 
 @contextmanager
-def _answering(failed: str) -> Iterator[None]:
+def _connection_errors(failed: str) -> Iterator[None]:
     """Errors of the connection as one sentence."""
     try:
         yield

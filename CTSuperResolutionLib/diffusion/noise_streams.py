@@ -1,4 +1,4 @@
-"""Random numbers of the sampler: the same for a view wherever and with whichever others it is restored."""
+"""Noise streams: the sampler's random numbers, the same for a view with whichever others it is restored."""
 
 from __future__ import annotations
 

@@ -1,40 +1,50 @@
-"""The diffusion prior: a noise-predicting UNet over X-ray images and its noise schedule."""
+"""Diffusion prior: a network that predicts the noise of X-ray images, and the noise schedule it was trained with."""
 
 from __future__ import annotations
 
 import json
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
+from typing import Any
 
 import torch
 import torch.nn.functional as F
-from diffusers import DDIMScheduler, UNet2DModel
+from diffusers.models.unets.unet_2d import UNet2DModel
+from diffusers.schedulers.scheduling_ddim import DDIMScheduler
 
-from CTSuperResolutionLib.diffusion.checkpoint_conversion import imported
+from CTSuperResolutionLib.diffusion.checkpoint_conversion import converted_once
+from CTSuperResolutionLib.diffusion.networks.denoiser import Denoiser
 from CTSuperResolutionLib.diffusion.networks.guided_diffusion import GuidedDiffusionUNet
 from CTSuperResolutionLib.diffusion.networks.residual_denoiser import ResidualDenoiser
-from CTSuperResolutionLib.diffusion.noise_schedule import new_scheduler
+from CTSuperResolutionLib.diffusion.networks.unet_denoiser import UNetDenoiser
+from CTSuperResolutionLib.diffusion.noise_schedule import NoiseSchedule, linear_scheduler
 from CTSuperResolutionLib.diffusion.prior_folder import CARD, CONFIG, SCHEDULE, WEIGHTS, sha256_of
 from CTSuperResolutionLib.errors import JobError
 
-NETWORKS = {network.__name__: network for network in (ResidualDenoiser, UNet2DModel, GuidedDiffusionUNet)}
+# Networks that a prior may have, by the class name in its configuration, and what makes a denoiser of each.
+NETWORKS: dict[str, tuple[type[Any], Callable[[Any], Denoiser]]] = {
+    # A CPU convolves with the channels last in 2/3 of the time.
+    "ResidualDenoiser": (ResidualDenoiser, lambda network: network.to(memory_format=torch.channels_last)),
+    "UNet2DModel": (UNet2DModel, UNetDenoiser),
+    "GuidedDiffusionUNet": (GuidedDiffusionUNet, UNetDenoiser),
+}
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class Prior:
-    """A denoising diffusion model of X-ray images scaled to [-1, 1].
+    """A denoising diffusion model of X-ray images scaled to [−1, 1].
 
     Attributes:
-        network: predicts the noise of an image (n, channels, v, u) at integer steps (n,); one channel or three.
-        alphas_cumprod: ᾱ_t, shape (T,), float32, falling from almost 1 to almost 0.
+        denoiser: predicts the noise of images.
+        schedule: ᾱ_t of the steps.
         sha256: of the weights file, for provenance.
-        factors: by how much rows and columns of the images were measured coarser than they are shown: set by
-            :meth:`at`, and told to the shipped kind of network; others do not ask.
+        factors: by how much rows and columns of the images were measured coarser than they are shown, told to the
+            denoiser; set by :meth:`at`.
     """
 
-    network: ResidualDenoiser | UNet2DModel
-    alphas_cumprod: torch.Tensor
+    denoiser: Denoiser
+    schedule: NoiseSchedule
     sha256: str
     factors: tuple[float, float] | None = None
 
@@ -51,17 +61,17 @@ class Prior:
             JobError: not a prior, or its files are damaged.
         """
         place = Path(place)
-        folder = imported(place) if place.is_file() else place
-        weights = folder / WEIGHTS
-        for needed in (folder / CONFIG, folder / SCHEDULE, weights):
-            if not needed.is_file():
+        folder = converted_once(place) if place.is_file() else place
+        for needed in (CONFIG, SCHEDULE, WEIGHTS):
+            if not (folder / needed).is_file():
                 raise JobError(
-                    f"The prior {place} has no {needed.name}; name a folder written by 'ctsr train-prior' "
+                    f"The prior {place} has no {needed}; name a folder written by 'ctsr train-prior' "
                     "or a diffusers UNet2DModel with its scheduler's configuration."
                 )
         try:
-            kind = NETWORKS[json.loads((folder / CONFIG).read_text(encoding="utf-8"))["_class_name"]]
-            network, loaded = kind.from_pretrained(
+            name = json.loads((folder / CONFIG).read_text(encoding="utf-8"))["_class_name"]
+            kind, make_denoiser = NETWORKS[name]
+            network, found = kind.from_pretrained(
                 folder,
                 use_safetensors=True,
                 low_cpu_mem_usage=False,
@@ -69,80 +79,51 @@ class Prior:
                 output_loading_info=True,
             )
             scheduler = DDIMScheduler.from_pretrained(folder)
-            alphas = scheduler.alphas_cumprod
-            digest = sha256_of(weights)
+            digest = sha256_of(folder / WEIGHTS)
         except Exception as error:  # diffusers, safetensors and json each raise their own kinds
             raise JobError(
                 f"The prior {place} is damaged or not one of {', '.join(NETWORKS)}; download or train it again."
             ) from error
-        if loaded["missing_keys"] or loaded["unexpected_keys"]:  # diffusers goes on with whatever memory held
-            raise JobError(
-                f"The prior {place} has weights of another version of {kind.__name__}; download or train it again."
-            )
-        channels = _image_channels(network)
-        if channels not in ((1, 1), (3, 3)):
-            raise JobError(f"The prior {place} works neither on grey nor on colour images; choose another one.")
-        if scheduler.config.prediction_type != "epsilon" or not (alphas > 0).all():
-            raise JobError(
-                f"The prior {place} does not predict noise at every step (prediction_type epsilon, no zero terminal "
-                "SNR); choose another one."
-            )
-        if network.config.get("num_class_embeds") or network.config.get("class_embed_type"):
-            raise JobError(f"The prior {place} has to be told a class of images; choose one without classes.")
+        if found["missing_keys"] or found["unexpected_keys"]:  # diffusers goes on with whatever memory held
+            raise JobError(f"The prior {place} has weights of another version of {name}; download or train it again.")
         if not all(values.isfinite().all() for values in network.parameters()):
             raise JobError(f"The prior {place} has weights that are not numbers; download or train it again.")
         network = network.to(device).eval().requires_grad_(False)
-        if isinstance(network, ResidualDenoiser):
-            network = network.to(memory_format=torch.channels_last)  # a CPU convolves that way in 2/3 of the time
-        return cls(network, alphas.to(device), digest)
+        try:
+            return cls(make_denoiser(network), NoiseSchedule.of(scheduler), digest)
+        except ValueError as error:
+            raise JobError(f"The prior {place} {error}; choose another one.") from None
 
     def at(self, factors: Sequence[float]) -> Prior:
         """The same prior for images whose rows and columns were measured that much coarser."""
         rows, columns = factors
         return replace(self, factors=(rows, columns))
 
-    @property
-    def multiple(self) -> int:
-        """Image sides the network takes are multiples of this."""
-        if isinstance(self.network, UNet2DModel):
-            return 2 ** (len(self.network.config.block_out_channels) - 1)
-        return self.network.multiple
-
     @torch.no_grad()
     def predict_noise(self, images: torch.Tensor, step: int) -> torch.Tensor:
-        """ε_θ(x_t, t) of images (n, 1, v, u) of any size, at one diffusion step for all.
-
-        A network of colour images sees the image in each channel; its three predictions are averaged.
+        """ε_θ(x_t, t) of images (n, 1, v, u) of any size in [−1, 1] units, at one diffusion step for all.
 
         Raises:
             ValueError: the network asks for factors, and :meth:`at` was not called.
         """
-        rows, columns = images.shape[-2:]
-        pad = [-columns % self.multiple, -rows % self.multiple]
-        padded = F.pad(images, (0, pad[0], 0, pad[1]), mode="replicate")
-        steps = torch.full((len(images),), step, device=images.device)
-        channels, _ = _image_channels(self.network)
-        told = ()
-        if isinstance(self.network, ResidualDenoiser):
-            if self.factors is None:
-                raise ValueError("this network has to be told how coarse the images were: prior.at((rows, columns))")
-            told = (torch.tensor([self.factors], dtype=images.dtype, device=images.device).expand(len(images), -1),)
-        predicted = self.network(padded.expand(-1, channels, -1, -1), steps, *told).sample
-        return predicted.mean(1, keepdim=True)[..., :rows, :columns]
-
-
-def _image_channels(network: ResidualDenoiser | UNet2DModel) -> tuple[int, int]:
-    """Channels in and out."""
-    return (network.config.in_channels, network.config.out_channels) if isinstance(network, UNet2DModel) else (1, 1)
+        (rows, columns), multiple = images.shape[-2:], self.denoiser.multiple
+        padded = F.pad(images, (0, -columns % multiple, 0, -rows % multiple), mode="replicate")
+        factors = None
+        if self.factors is not None:
+            factors = torch.tensor([self.factors], dtype=images.dtype, device=images.device).expand(len(images), -1)
+        return self.denoiser.predict_noise(padded, step, factors)[..., :rows, :columns]
 
 
 def save_prior(network: ResidualDenoiser | UNet2DModel, folder: Path, *, card: dict[str, object]) -> None:
-    """Write weights (half precision), both configurations and ``training.json`` into a folder."""
+    """Write weights (half precision), both configurations and ``training.json`` into a folder.
+
+    The schedule is that of :func:`.linear_scheduler`.
+    """
     folder = Path(folder)
     folder.mkdir(parents=True, exist_ok=True)
-    half = type(network).from_config(network.config)
+    half: Any = type(network).from_config(network.config)
     half.load_state_dict(network.state_dict())
     torch.nn.Module.half(half)  # diffusers' own conversion warns of layers that these networks do not have
     half.save_pretrained(folder, safe_serialization=True)
-    new_scheduler().save_config(folder)
+    linear_scheduler().save_config(folder)
     (folder / CARD).write_text(json.dumps(card, indent=2) + "\n")

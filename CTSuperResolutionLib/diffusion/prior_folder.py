@@ -1,4 +1,4 @@
-"""What a prior's folder holds: weights, the network's configuration and the noise schedule, as diffusers names them."""
+"""Files of a prior's folder: weights, configurations of network and noise schedule, named as diffusers does."""
 
 from __future__ import annotations
 

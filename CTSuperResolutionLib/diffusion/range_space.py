@@ -1,4 +1,4 @@
-"""The part of a view that the detector measures, and how far each coordinate of it can be believed."""
+"""Range-space of a degradation: the part of a view that the detector measures, and DDNM+'s weights of it."""
 
 from __future__ import annotations
 
@@ -49,6 +49,6 @@ def ddnm_plus_weights(
     """
     carried = a * sigma_y / singular_values
     enough = sigma >= carried
-    pull = torch.where(enough, torch.ones_like(carried), sigma * math.sqrt(1 - eta**2) / carried.clamp(min=1e-20))
+    weight = torch.where(enough, torch.ones_like(carried), sigma * math.sqrt(1 - eta**2) / carried.clamp(min=1e-20))
     left = (sigma**2 - carried.square()).clamp(min=0).sqrt()
-    return pull, torch.where(enough, left, torch.full_like(carried, eta * sigma))
+    return weight, torch.where(enough, left, torch.full_like(carried, eta * sigma))

@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 
-from CTSuperResolutionLib.diffusion.sampling_times import announced_calls
+from CTSuperResolutionLib.diffusion.sampling_times import function_evaluations
 from CTSuperResolutionLib.job.job import JobSpec
 from CTSuperResolutionLib.job.parameters import Parameters
 from CTSuperResolutionLib.volume.axis_order import AxisOrder
@@ -73,7 +73,7 @@ def _projection_seconds(p: Parameters, voxels: int) -> float:
 def _restoration_seconds(p: Parameters, voxels: int, pixels: float) -> float:
     """Looks of a compact network at views and slices, and what is done to the volume after that."""
     adaptive = p.adaptive_frontal > 0 or p.adaptive_lateral > 0
-    looks = announced_calls(p.ddim_steps, p.time_travel, adaptive=adaptive) * p.views * pixels
+    looks = function_evaluations(p.ddim_steps, p.time_travel, adaptive=adaptive) * p.views * pixels
     slices = 0.0
     if p.slice_gain:
         looks += p.slice_axes * voxels

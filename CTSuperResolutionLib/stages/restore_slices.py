@@ -6,8 +6,8 @@ from collections.abc import Callable, Sequence
 
 import torch
 
-from CTSuperResolutionLib.diffusion.batching import Batches, batch_size
-from CTSuperResolutionLib.diffusion.denoise import guess_clean
+from CTSuperResolutionLib.diffusion.batched_denoiser import BatchedDenoiser, batch_size
+from CTSuperResolutionLib.diffusion.denoise import denoise
 from CTSuperResolutionLib.diffusion.noise_streams import NoiseStreams
 from CTSuperResolutionLib.diffusion.prior import Prior
 from CTSuperResolutionLib.job.events import Progress
@@ -26,16 +26,16 @@ class SliceDenoiser:
 
     def __init__(self, prior: Prior, factors: tuple[float, float, float], step: int) -> None:
         self._prior, self._factors = prior, factors
-        self._step = min(step, len(prior.alphas_cumprod) - 1)
-        self._networks: dict[int, Batches] = {}  # by axis; kept, with what each learns of the memory there is
+        self._step = min(step, len(prior.schedule) - 1)
+        self._networks: dict[int, BatchedDenoiser] = {}  # by axis; kept, with what each learns of the memory there is
 
     def denoise(self, slices: torch.Tensor, axis: int, noise_seeds: Sequence[tuple[int, ...]]) -> torch.Tensor:
         """x₀|t of slices (n, rows, columns) in [0, 1] along an axis, each with the noise of its seed."""
         if axis not in self._networks:
             prior = self._prior.at(self._factors[:axis] + self._factors[axis + 1 :])
             size = batch_size((slices.shape[1], slices.shape[2]), slices.device)
-            self._networks[axis] = Batches(prior, size, Progress())
-        return guess_clean(slices, self._networks[axis], self._step, NoiseStreams(noise_seeds, slices[0]))
+            self._networks[axis] = BatchedDenoiser(prior, size, Progress())
+        return denoise(slices, self._networks[axis], self._step, NoiseStreams(noise_seeds, slices[0]))
 
 
 def restore_slices(

@@ -11,7 +11,7 @@ import torch
 from CTSuperResolutionLib.degradation.operator import Degradation
 from CTSuperResolutionLib.degradation.upsampling import VIEW_UPSAMPLING
 from CTSuperResolutionLib.diffusion.adaptive_start import start_thresholds
-from CTSuperResolutionLib.diffusion.batching import batch_size
+from CTSuperResolutionLib.diffusion.batched_denoiser import batch_size
 from CTSuperResolutionLib.diffusion.ddnm import SamplerSettings, restore, sampler_steps
 from CTSuperResolutionLib.diffusion.prior import Prior
 from CTSuperResolutionLib.job.events import Progress
@@ -151,7 +151,7 @@ def sampler_settings(
         start_step=p.start_step,
         eta=p.eta,
         sigma_y=p.sigma_y if p.restorer == "ddnm+" else 0.0,
-        time_travel=p.time_travel,
+        resampling=p.time_travel,
         thresholds=start_thresholds(projector.geometry.angles, p.adaptive_frontal, p.adaptive_lateral),
         batch=batch_size(projector.geometry.detector_shape, device),
         seed=seed,

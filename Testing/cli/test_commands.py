@@ -143,16 +143,17 @@ def radiographs(tmp_path: Path) -> Path:
     return folder
 
 
-TINY = ["--batch", "1", "--crop", "32", "--validation-fraction", "0.25", "--bodies", "0", "--device", "cpu"]
+TINY = ["--batch", "1", "--crop", "32", "--validation-fraction", "0.25", "--dead-leaves", "0", "--device", "cpu"]
 
 
 def test_train_prior_and_go_on(
     ctsr_here: Ctsr, radiographs: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     from CTSuperResolutionLib.diffusion.training import loop as training
+    from CTSuperResolutionLib.diffusion.training import validation
 
     monkeypatch.setattr(training, "VALIDATION_EXAMPLES", 2)
-    monkeypatch.setattr(training, "VALIDATION_STEPS", (20, 400))
+    monkeypatch.setattr(validation, "VALIDATION_STEPS", (20, 400))
     out = tmp_path / "prior"
     for steps in (2, 3):
         ended = ctsr_here("train-prior", radiographs, "--out", out, "--steps", steps, *TINY, "--events", "json")

@@ -6,8 +6,11 @@ import pytest
 import torch
 
 from CTSuperResolutionLib.diffusion.adaptive_start import find_starts, start_thresholds
+from CTSuperResolutionLib.diffusion.noise_schedule import NoiseSchedule
 
 ALPHAS = [0.1, 0.4, 0.7, 0.9, 0.99]
+TIMES = [4, 3, 2, 1, 0]
+SCHEDULE = NoiseSchedule(torch.tensor(ALPHAS[::-1], dtype=torch.float64))
 CLIP = (-1.0, 1.1)
 
 
@@ -29,17 +32,18 @@ def test_a_view_starts_where_it_first_stays_near_and_the_detectors_size_does_not
     start = torch.full((5, *shape), -0.95)
     thresholds = [400.0, 1.0, 170.0, 500.0, 390.0]
     wide = (-9.0, 9.0)
-    assert find_starts(start, torch.zeros_like(start), ALPHAS, thresholds, wide, moved_by(start)) == [1, 4, 3, 0, 2]
+    noise = torch.zeros_like(start)
+    assert find_starts(start, noise, SCHEDULE, TIMES, thresholds, wide, moved_by(start)) == [1, 4, 3, 0, 2]
 
 
 def test_what_is_compared_is_clipped():
     """Off by 1 beyond a clip at 1.1: the distance is that from 0.95 to 1.1, halved by the unit."""
-    start = torch.full((2, 512, 512), 0.95)
-    starts = find_starts(start, torch.zeros_like(start), ALPHAS, [512 * 0.074, 512 * 0.076], CLIP, moved_by(start))
+    start, thresholds = torch.full((2, 512, 512), 0.95), [512 * 0.074, 512 * 0.076]
+    starts = find_starts(start, torch.zeros_like(start), SCHEDULE, TIMES, thresholds, CLIP, moved_by(start))
     assert starts == [4, 0]
 
 
-def test_every_time_is_tried_with_the_same_noise_and_only_by_views_still_looking():
+def test_every_time_is_tried_with_the_same_noise_and_only_by_views_still_searching():
     generator = torch.Generator().manual_seed(0)
     start, noise = torch.rand(3, 8, 8, generator=generator), torch.randn(3, 8, 8, generator=generator)
     seen = []
@@ -51,5 +55,5 @@ def test_every_time_is_tried_with_the_same_noise_and_only_by_views_still_looking
         return start[some] + 0.1 * torch.tensor([view != position for view in some])[:, None, None]
 
     # Views 0, 1 and 2 are near at the times 0, 1 and 2; the distance is 25.6 at the others.
-    assert find_starts(start, noise, ALPHAS, [1.0] * 3, CLIP, estimate) == [0, 1, 2]
+    assert find_starts(start, noise, SCHEDULE, TIMES, [1.0] * 3, CLIP, estimate) == [0, 1, 2]
     assert seen == [(0, [0, 1, 2]), (1, [1, 2]), (2, [2])]

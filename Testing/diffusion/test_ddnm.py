@@ -11,18 +11,17 @@ import torch.nn.functional as F
 
 from CTSuperResolutionLib.degradation.operator import make_degradation
 from CTSuperResolutionLib.diffusion.ddnm import SamplerSettings, restore, sampler_steps
-from CTSuperResolutionLib.diffusion.noise_schedule import new_scheduler
+from CTSuperResolutionLib.diffusion.noise_schedule import NoiseSchedule
 from CTSuperResolutionLib.errors import Cancelled, JobError
 
-ALPHAS = new_scheduler().alphas_cumprod.double()
+ALPHAS = NoiseSchedule.linear().alphas_cumprod.double()
+SCHEDULE = NoiseSchedule(ALPHAS)
 SHAPE, SCALE = (16, 24), (4, 4)
 
 
 def linear_denoiser(strength: float):
     """Any linear map will do: the data step has to work whatever the network says."""
-    return SimpleNamespace(
-        alphas_cumprod=ALPHAS, predict_noise=lambda x, t: strength * x.roll(3, -1) - 0.2 * x.flip(-2)
-    )
+    return SimpleNamespace(schedule=SCHEDULE, predict_noise=lambda x, t: strength * x.roll(3, -1) - 0.2 * x.flip(-2))
 
 
 def gaussian_prior(deviation: float):
@@ -32,7 +31,7 @@ def gaussian_prior(deviation: float):
         alpha = float(ALPHAS[t])
         return x * math.sqrt(1 - alpha) / (alpha * deviation**2 + 1 - alpha)
 
-    return SimpleNamespace(alphas_cumprod=ALPHAS, predict_noise=predict_noise)
+    return SimpleNamespace(schedule=SCHEDULE, predict_noise=predict_noise)
 
 
 def views(count: int, seed: int = 0) -> torch.Tensor:
@@ -43,7 +42,7 @@ def views(count: int, seed: int = 0) -> torch.Tensor:
 
 
 def settings(**changes) -> SamplerSettings:
-    table = {"steps": 5, "start_step": 300, "eta": 0.5, "sigma_y": 0.0, "time_travel": 1, "thresholds": ()}
+    table = {"steps": 5, "start_step": 300, "eta": 0.5, "sigma_y": 0.0, "resampling": 1, "thresholds": ()}
     return SamplerSettings(**table | {"batch": 8, "seed": 0} | changes)
 
 
@@ -74,36 +73,36 @@ def by_the_formulas(coarse, start, prior, *, eta, sigma_y, sample=0, seed=0) -> 
     x, times = math.sqrt(ALPHAS[300]) * up + math.sqrt(1 - ALPHAS[300]) * draw(), [300, 225, 150, 75, 0]
     for t, following in zip(times, [float(ALPHAS[t]) for t in times[1:]] + [1.0], strict=True):
         noise = prior.predict_noise(x[:, None], t)[:, 0]
-        guess = ((x - math.sqrt(1 - ALPHAS[t]) * noise) / math.sqrt(ALPHAS[t])).clamp(-1, 1.1)
+        x0 = ((x - math.sqrt(1 - ALPHAS[t]) * noise) / math.sqrt(ALPHAS[t])).clamp(-1, 1.1)
         a, sigma = math.sqrt(following), math.sqrt(1 - following)
         fresh = draw()
         step = eta * sigma * fresh + math.sqrt(1 - eta**2) * sigma * noise
         if sigma_y == 0:
-            x = a * (replicate(y) + guess - replicate(block_means(guess))) + step
+            x = a * (replicate(y) + x0 - replicate(block_means(x0))) + step
             continue
         carried = a * 2 * sigma_y * 4  # singular value 1/4; [−1, 1] doubles σ_y
         share = 1 if sigma >= carried else sigma * math.sqrt(1 - eta**2) / carried
         added = math.sqrt(sigma**2 - carried**2) if sigma > carried else eta * sigma
         in_range = replicate(block_means(fresh))
-        x = a * (guess - share * replicate(block_means(guess) - y)) + added * in_range
+        x = a * (x0 - share * replicate(block_means(x0) - y)) + added * in_range
         x = x + step - replicate(block_means(step))
     return (x + 1) / 2
 
 
-def spread_of_samples(deviation: float, steps: int, eta: float, travel: list[int]) -> float:
+def spread_of_samples(deviation: float, steps: int, eta: float, path: list[int]) -> float:
     """Standard deviation after DDIM from t = 999 with :func:`gaussian_prior`: every move scales it and adds noise."""
     times = np.linspace(999, 0, steps).round().astype(int)
     alphas = [*ALPHAS[times].tolist(), 1.0]
     variance = 1 - alphas[0]
-    for here, there in pairwise(travel):
+    for here, there in pairwise(path):
         if there < here:
             kept = alphas[there] / alphas[here]
             variance = kept * variance + 1 - kept
             continue
         total = alphas[here] * deviation**2 + 1 - alphas[here]
-        guess, noise = math.sqrt(alphas[here]) * deviation**2 / total, math.sqrt(1 - alphas[here]) / total
+        x0, noise = math.sqrt(alphas[here]) * deviation**2 / total, math.sqrt(1 - alphas[here]) / total
         a, sigma = math.sqrt(alphas[there]), math.sqrt(1 - alphas[there])
-        variance = (a * guess + sigma * math.sqrt(1 - eta**2) * noise) ** 2 * variance + (sigma * eta) ** 2
+        variance = (a * x0 + sigma * math.sqrt(1 - eta**2) * noise) ** 2 * variance + (sigma * eta) ** 2
     return math.sqrt(variance)
 
 
@@ -138,14 +137,14 @@ def test_null_space_samples_have_the_spread_that_theory_says(steps, eta, repeats
     middle = torch.full((24, *SHAPE), 0.5, dtype=torch.float64)
     middle[:, 0, 0] = 1.0
     coarse = torch.full((24, 4, 6), 0.5, dtype=torch.float64)
-    chosen = settings(steps=steps, start_step=999, eta=eta, batch=24, time_travel=repeats)
+    chosen = settings(steps=steps, start_step=999, eta=eta, batch=24, resampling=repeats)
     restored = restore(coarse, middle, degradation, gaussian_prior(deviation), chosen)
     unseen = 2 * (restored - degradation.A_dagger(degradation.A(restored)))
     there_and_back = [0, *(k for p in range(1, steps) for k in [p, *([p - 1, p] * (repeats - 1))]), steps]
     theory = spread_of_samples(deviation, steps, eta, there_and_back)
     # 1 - 1/16 of all directions are in the null-space of 4 x 4 means.
     assert unseen.std().item() == pytest.approx(theory * math.sqrt(15 / 16), rel=0.03)
-    if eta == 0:  # and with many steps that is the prior's own, travels or not
+    if eta == 0:  # and with many steps that is the prior's own, resampling or not
         assert theory == pytest.approx(deviation, rel=10 / steps + 0.02)
 
 
@@ -187,7 +186,7 @@ def recorded(prior) -> tuple[SimpleNamespace, list[tuple[int, int]]]:
         asked.append((t, len(x)))
         return prior.predict_noise(x, t)
 
-    return SimpleNamespace(alphas_cumprod=ALPHAS, predict_noise=predict_noise), asked
+    return SimpleNamespace(schedule=SCHEDULE, predict_noise=predict_noise), asked
 
 
 def test_step_zero_asks_once_about_the_views_themselves():
@@ -204,11 +203,11 @@ def test_step_zero_asks_once_about_the_views_themselves():
     assert torch.equal(restored, restore(coarse, truth, degradation, prior, settings(steps=1, start_step=0, seed=9)))
 
 
-def test_time_travel_asks_again_about_the_times_before():
+def test_resampling_asks_again_about_the_times_before():
     degradation, truth = make_degradation(SHAPE, SCALE), views(2)
     prior, asked = recorded(linear_denoiser(0.4))
     coarse = degradation.A(truth)
-    restored = restore(coarse, truth, degradation, prior, settings(steps=4, time_travel=3))
+    restored = restore(coarse, truth, degradation, prior, settings(steps=4, resampling=3))
     assert [t for t, _ in asked] == [300, 300, 300, 200, 200, 200, 100, 100, 100, 0]
     torch.testing.assert_close(degradation.A(restored), coarse, atol=1e-9, rtol=0)
 
@@ -244,16 +243,16 @@ def test_adaptive_starts_are_where_eq_2_says(batch):
         for t in times:
             x = math.sqrt(ALPHAS[t]) * up[view] + math.sqrt(1 - ALPHAS[t]) * noise
             predicted = linear_denoiser(0.4).predict_noise(x[None, None], t)[:, 0]
-            guess = ((x - math.sqrt(1 - ALPHAS[t]) * predicted) / math.sqrt(ALPHAS[t])).clamp(-1, 1.1)
-            guess = guess + replicate(y[view : view + 1] - block_means(guess))
-            distances.append((up[view].clamp(-1, 1.1) - guess.clamp(-1, 1.1)).norm().item() / 2)
+            x0 = ((x - math.sqrt(1 - ALPHAS[t]) * predicted) / math.sqrt(ALPHAS[t])).clamp(-1, 1.1)
+            x0 = x0 + replicate(y[view : view + 1] - block_means(x0))
+            distances.append((up[view].clamp(-1, 1.1) - x0.clamp(-1, 1.1)).norm().item() / 2)
     distances = np.reshape(distances, (5, 4))
     assert (np.diff(distances) < 0).all()  # otherwise a start could not be chosen by its threshold
     wanted = [0, 1, 2, 3, 1]
     thresholds = tuple(1.001 * distances[v, k] * math.sqrt(512**2 / math.prod(SHAPE)) for v, k in enumerate(wanted))
     restore(coarse, truth, degradation, prior, settings(thresholds=thresholds, batch=batch))
     images = {t: sum(n for s, n in asked if s == t) for t in [*times, 0]}
-    # The views that look at a time, then those that are on their way at it.
+    # The views that try a time, then those that are on their way at it.
     assert images == {300: 5 + 1, 225: 4 + 3, 150: 2 + 4, 75: 1 + 5, 0: 5}
 
 
@@ -310,10 +309,10 @@ def limited(prior, most: int) -> SimpleNamespace:
             raise torch.OutOfMemoryError("CUDA out of memory. Tried to allocate 20.00 GiB.")
         return prior.predict_noise(x, t)
 
-    return SimpleNamespace(alphas_cumprod=ALPHAS, predict_noise=predict_noise)
+    return SimpleNamespace(schedule=SCHEDULE, predict_noise=predict_noise)
 
 
-CHANGES = [{}, {"time_travel": 2}, {"sample": 2}, {"thresholds": (1e-6, 1e6, 0.05, 1e6, 1e-6), "time_travel": 3}]
+CHANGES = [{}, {"resampling": 2}, {"sample": 2}, {"thresholds": (1e-6, 1e6, 0.05, 1e6, 1e-6), "resampling": 3}]
 
 
 @pytest.mark.parametrize("changes", CHANGES)

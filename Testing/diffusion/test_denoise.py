@@ -1,4 +1,4 @@
-"""One look of the prior at slices: the formula with networks whose answers are known."""
+"""Denoising in one step: the formula with networks whose answers are known."""
 
 import math
 from types import SimpleNamespace
@@ -7,13 +7,14 @@ import numpy as np
 import pytest
 import torch
 
-from CTSuperResolutionLib.diffusion.batching import Batches
-from CTSuperResolutionLib.diffusion.denoise import guess_clean
-from CTSuperResolutionLib.diffusion.noise_schedule import new_scheduler
+from CTSuperResolutionLib.diffusion.batched_denoiser import BatchedDenoiser
+from CTSuperResolutionLib.diffusion.denoise import denoise
+from CTSuperResolutionLib.diffusion.noise_schedule import NoiseSchedule
 from CTSuperResolutionLib.diffusion.noise_streams import NoiseStreams
 from CTSuperResolutionLib.job.events import Progress
 
-ALPHAS = new_scheduler().alphas_cumprod.double()
+ALPHAS = NoiseSchedule.linear().alphas_cumprod.double()
+SCHEDULE = NoiseSchedule(ALPHAS)
 SEEDS = [(5, 0), (5, 1), (5, 2)]
 
 
@@ -21,8 +22,8 @@ def slices() -> torch.Tensor:
     return torch.rand(3, 6, 8, generator=torch.Generator().manual_seed(0), dtype=torch.float64)
 
 
-def network(predict_noise, size: int = 2) -> Batches:
-    return Batches(SimpleNamespace(alphas_cumprod=ALPHAS, predict_noise=predict_noise), size, Progress())
+def network(predict_noise, size: int = 2) -> BatchedDenoiser:
+    return BatchedDenoiser(SimpleNamespace(schedule=SCHEDULE, predict_noise=predict_noise), size, Progress())
 
 
 def streams() -> NoiseStreams:
@@ -42,7 +43,7 @@ def test_without_noise_it_is_one_step_of_the_formula():
         asked.append((tuple(x.shape), step))
         return 100 * x.flip(-1) - 30
 
-    found = guess_clean(slices(), network(predict_noise), 0, Untouched())
+    found = denoise(slices(), network(predict_noise), 0, Untouched())
     x, alpha = 2 * slices().numpy() - 1, float(ALPHAS[0])
     answer = 100 * math.sqrt(alpha) * x[..., ::-1] - 30
     expected = (x - math.sqrt((1 - alpha) / alpha) * answer + 1) / 2
@@ -65,13 +66,13 @@ def test_with_noise_a_network_that_knows_all_finds_the_truth(step):
         shown.append(images.numpy())
         return (images - signal * torch.from_numpy(truth[first : first + len(images), None])) / sigma
 
-    found = guess_clean(slices(), network(predict_noise), step, streams())
+    found = denoise(slices(), network(predict_noise), step, streams())
     np.testing.assert_allclose(np.concatenate(shown)[:, 0], signal * x + sigma * noise, atol=1e-12)
     np.testing.assert_allclose(found.numpy(), (truth + 1) / 2, atol=1e-9)
 
 
 @pytest.mark.parametrize("step", [0, 60])
 def test_a_network_that_finds_no_noise_leaves_what_it_was_shown(step):
-    found = guess_clean(slices(), network(lambda x, t: torch.zeros_like(x)), step, streams())
+    found = denoise(slices(), network(lambda x, t: torch.zeros_like(x)), step, streams())
     change = math.sqrt((1 - ALPHAS[step]) / ALPHAS[step]) * streams().draw() / 2 if step else 0
     torch.testing.assert_close(found, slices() + change, atol=1e-12, rtol=0)

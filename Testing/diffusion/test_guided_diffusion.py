@@ -32,7 +32,7 @@ def checkpoint(tmp_path, guided_diffusion):
 def test_the_network_answers_as_the_original_does(name, guided_diffusion, tmp_path):
     case = guided_diffusion[name]
     torch.save(case.state_dict(), tmp_path / "some.pt")
-    network = Prior.load(find_prior(str(tmp_path / "some.pt"))).network
+    network = Prior.load(find_prior(str(tmp_path / "some.pt"))).denoiser.network
     with torch.no_grad():
         found = network(case.images(), torch.tensor([3, 750])).sample
     some = torch.tensor(case.answer["output"]).reshape(2, 3, 4, 4)
@@ -67,12 +67,12 @@ def test_the_full_networks_are_of_the_original_s_size(side, multiples, parameter
 def test_grey_images_of_any_size(checkpoint):
     """The network sees the image thrice, and its three answers are averaged."""
     prior = Prior.load(checkpoint)
-    assert prior.multiple == 4
+    assert prior.denoiser.multiple == 4
     images = torch.randn(2, 1, 17, 22, generator=torch.Generator().manual_seed(0))
     found = prior.predict_noise(images, 40)
     assert found.shape == images.shape
     padded = torch.nn.functional.pad(images, (0, 2, 0, 3), mode="replicate").repeat(1, 3, 1, 1)
-    expected = prior.network(padded, torch.tensor([40, 40])).sample[..., :17, :22]
+    expected = prior.denoiser.network(padded, torch.tensor([40, 40])).sample[..., :17, :22]
     torch.testing.assert_close(found[:, 0], sum(expected.unbind(1)) / 3)
 
 
@@ -88,7 +88,8 @@ def test_converted_once_for_the_user_alone(checkpoint, cache, tmp_path):
     assert [entry.name for entry in (cache / "checkpoints").iterdir()] == [folder.name]
     assert changed.stat().st_mtime_ns == before
     assert Prior.load(folder).sha256 == first.sha256  # a prior's folder like others
-    torch.testing.assert_close(first.alphas_cumprod[:2], torch.tensor([0.9999, 0.9999 * (1 - 1e-4 - 0.0199 / 999)]))
+    alphas = torch.tensor([0.9999, 0.9999 * (1 - 1e-4 - 0.0199 / 999)])
+    torch.testing.assert_close(first.schedule.alphas_cumprod[:2], alphas)
 
 
 def without(name):

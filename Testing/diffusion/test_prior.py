@@ -8,7 +8,7 @@ import torch
 from diffusers import UNet2DModel
 from safetensors.torch import load_file, save_file
 
-from CTSuperResolutionLib.diffusion.noise_schedule import new_scheduler
+from CTSuperResolutionLib.diffusion.noise_schedule import linear_scheduler
 from CTSuperResolutionLib.diffusion.prior import Prior, save_prior
 from CTSuperResolutionLib.diffusion.prior_folder import WEIGHTS
 from CTSuperResolutionLib.errors import JobError
@@ -50,7 +50,7 @@ def test_any_image_size(folder, shape):
 def test_schedule_is_the_linear_one_of_ddpm(folder):
     """ᾱ_t is the running product of 1 − β, β linear from 1e-4 to 0.02 over 1000 steps."""
     expected = torch.cumprod(1 - torch.linspace(1e-4, 0.02, 1000, dtype=torch.float64), 0)
-    torch.testing.assert_close(Prior.load(folder).alphas_cumprod.double(), expected, rtol=1e-4, atol=1e-7)
+    torch.testing.assert_close(Prior.load(folder).schedule.alphas_cumprod.double(), expected, rtol=1e-4, atol=1e-7)
 
 
 def test_truncated_weights(folder):
@@ -103,7 +103,7 @@ def test_weights_that_are_not_numbers(tmp_path):
 def save_unet(folder, channels):
     network = unet(channels)
     network.save_pretrained(folder)
-    new_scheduler().save_config(folder)
+    linear_scheduler().save_config(folder)
     return network
 
 
@@ -142,6 +142,6 @@ def test_a_prior_that_does_not_predict_noise_is_refused(folder, changed):
 
 def test_a_prior_of_classes_is_refused(tmp_path):
     UNet2DModel.from_config(unet().config, num_class_embeds=3).save_pretrained(tmp_path)
-    new_scheduler().save_config(tmp_path)
+    linear_scheduler().save_config(tmp_path)
     with pytest.raises(JobError, match="has to be told a class"):
         Prior.load(tmp_path)

@@ -128,8 +128,8 @@ def test_written_and_read_back_it_is_the_same_but_for_half_precision(tmp_path, s
     save_prior(network, tmp_path, card={})
     assert all(torch.equal(before[name], values) for name, values in network.state_dict().items())
     prior = Prior.load(tmp_path)
-    assert dict(prior.network.config).items() >= sizes.items() and prior.multiple == sizes["patch"]
-    for name, values in prior.network.state_dict().items():
+    assert dict(prior.denoiser.config).items() >= sizes.items() and prior.denoiser.multiple == sizes["patch"]
+    for name, values in prior.denoiser.state_dict().items():
         assert torch.equal(values, torch.from_numpy(before[name].numpy().astype(np.float16).astype(np.float32)))
     x = images(2, 1, 24, 16).float()
     answer, steps = prior.at((1, 1)).predict_noise(x, 30), torch.tensor([30, 30])
@@ -145,7 +145,7 @@ def test_as_a_prior_it_takes_images_of_any_size(tmp_path, shape):
     rows, columns = (4 * math.ceil(n / 4) for n in shape)
     padded = np.pad(x.numpy(), [(0, 0), (0, 0), (0, rows - shape[0]), (0, columns - shape[1])], mode="edge")
     told = torch.tensor([[4.0, 1.0], [4.0, 1.0]])
-    expected = prior.network(torch.from_numpy(padded), torch.tensor([9, 9]), told).sample[..., : shape[0], : shape[1]]
+    expected = prior.denoiser(torch.from_numpy(padded), torch.tensor([9, 9]), told).sample[..., : shape[0], : shape[1]]
     torch.testing.assert_close(prior.at((4, 1)).predict_noise(x, 9), expected)
     assert not torch.allclose(prior.at((1, 4)).predict_noise(x, 9), expected, rtol=0.01)
     with pytest.raises(ValueError, match="how coarse"):

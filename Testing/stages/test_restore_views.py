@@ -9,7 +9,7 @@ import torch
 
 from CTSuperResolutionLib.degradation.operator import make_degradation
 from CTSuperResolutionLib.diffusion.ddnm import restore
-from CTSuperResolutionLib.diffusion.noise_schedule import new_scheduler
+from CTSuperResolutionLib.diffusion.noise_schedule import NoiseSchedule
 from CTSuperResolutionLib.job.events import Progress
 from CTSuperResolutionLib.job.parameters import Parameters
 from CTSuperResolutionLib.projection.geometry import parallel_beam
@@ -28,7 +28,7 @@ DEGRADATION = make_degradation(GEOMETRY.detector_shape, SCALE)
 class Mixing:
     """Any network will do: this one mixes a pixel with others, and notes what it is told of which images."""
 
-    alphas_cumprod = new_scheduler().alphas_cumprod
+    schedule = NoiseSchedule.linear()
 
     def __init__(self, factors: tuple[float, float] | None = None, told: set | None = None) -> None:
         self.factors, self.told = factors, set() if told is None else told
@@ -98,7 +98,7 @@ def test_the_slices_come_first_and_the_views_are_those_of_what_they_gave(volume)
     """The measured part of the views stays that of the sharpened volume."""
     p = parameters(slice_gain=1.5, null_space=1, sigma_y=0)
     found, views = restored(volume, p), PROJECTOR.forward(volume)
-    alpha = float(PRIOR.alphas_cumprod[0])
+    alpha = PRIOR.schedule.alpha_cumprod(0)
     x = alpha**0.5 * (2 * volume - 1)
     looked = []
     for axis in range(3):

@@ -1,1 +1,1 @@
-"""The networks that a prior may have."""
+"""Networks that predict noise, and the protocol that they share as denoisers."""

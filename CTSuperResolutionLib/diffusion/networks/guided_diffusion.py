@@ -1,4 +1,4 @@
-"""The UNet of OpenAI's guided-diffusion (Dhariwal and Nichol 2021) as diffusers has it, and the names of its weights.
+"""UNet of OpenAI's guided-diffusion (Dhariwal and Nichol 2021) by diffusers' modules, and the names of its weights.
 
 Known are networks with scale-shift norm, residual blocks that resample, and attention heads of 64 channels in the
 first of guided-diffusion's two orders: its 512² and 256² models and those trained from them, the paper's among them.
@@ -8,12 +8,13 @@ All else is told by the names and shapes of the weights.
 from __future__ import annotations
 
 import re
-from collections.abc import Collection, Iterator, Mapping
+from collections.abc import Collection, Iterator, Mapping, Sequence
+from typing import TypedDict
 
 import torch
-from diffusers import UNet2DModel
 from diffusers.configuration_utils import register_to_config
 from diffusers.models.embeddings import TimestepEmbedding, Timesteps
+from diffusers.models.unets.unet_2d import UNet2DModel
 
 HEAD_CHANNELS = 64
 ENDS = {
@@ -31,6 +32,16 @@ RESIDUAL = {
     "out_layers.3": "conv2",
 }
 ATTENTION = {"norm": "group_norm", "qkv": "qkv", "proj_out": "to_out.0"}
+
+
+class GuidedDiffusionConfig(TypedDict):
+    """Arguments of :class:`GuidedDiffusionUNet`."""
+
+    image_channels: int
+    model_channels: int
+    level_channels: Sequence[int]
+    attention: Sequence[bool]
+    blocks: int
 
 
 class GuidedDiffusionUNet(UNet2DModel):
@@ -51,8 +62,8 @@ class GuidedDiffusionUNet(UNet2DModel):
         self,
         image_channels: int,
         model_channels: int,
-        level_channels: tuple[int, ...],
-        attention: tuple[bool, ...],
+        level_channels: Sequence[int],
+        attention: Sequence[bool],
         blocks: int,
     ) -> None:
         super().__init__(
@@ -69,11 +80,11 @@ class GuidedDiffusionUNet(UNet2DModel):
             attention_head_dim=HEAD_CHANNELS,
             attn_norm_num_groups=32,  # else scale_shift would leave the middle's attention without its norm
         )
-        self.time_proj = Timesteps(model_channels, flip_sin_to_cos=True, downscale_freq_shift=0)
-        self.time_embedding = TimestepEmbedding(model_channels, 4 * model_channels)
+        self.add_module("time_proj", Timesteps(model_channels, flip_sin_to_cos=True, downscale_freq_shift=0))
+        self.add_module("time_embedding", TimestepEmbedding(model_channels, 4 * model_channels))
 
 
-def configuration(state: Mapping[str, torch.Tensor]) -> dict[str, object]:
+def configuration(state: Mapping[str, torch.Tensor]) -> GuidedDiffusionConfig:
     """Arguments of :class:`GuidedDiffusionUNet` for a guided-diffusion state dict.
 
     Raises:
@@ -94,7 +105,7 @@ def configuration(state: Mapping[str, torch.Tensor]) -> dict[str, object]:
     }
 
 
-def renamed(state: Mapping[str, torch.Tensor], config: Mapping[str, object]) -> dict[str, torch.Tensor]:
+def convert_weights(state: Mapping[str, torch.Tensor], config: GuidedDiffusionConfig) -> dict[str, torch.Tensor]:
     """The weights of a guided-diffusion state dict as those of :class:`GuidedDiffusionUNet`, in float32.
 
     Raises:
@@ -129,7 +140,7 @@ def _split_heads(value: torch.Tensor) -> list[torch.Tensor]:
     return [part.reshape(-1, *part.shape[2:]) for part in rows.unbind(1)]
 
 
-def _modules(config: Mapping[str, object], names: Collection[str]) -> Iterator[tuple[str, str]]:
+def _modules(config: GuidedDiffusionConfig, names: Collection[str]) -> Iterator[tuple[str, str]]:
     """Every module with weights: its name in guided-diffusion and in diffusers."""
     yield from ENDS.items()
     for old, new in _blocks(config):
@@ -140,7 +151,7 @@ def _modules(config: Mapping[str, object], names: Collection[str]) -> Iterator[t
             yield f"{old}.skip_connection", f"{new}.conv_shortcut"
 
 
-def _blocks(config: Mapping[str, object]) -> Iterator[tuple[str, str]]:
+def _blocks(config: GuidedDiffusionConfig) -> Iterator[tuple[str, str]]:
     """Every residual and attention block: its name in guided-diffusion and in diffusers."""
     attention, blocks = config["attention"], config["blocks"]
     levels = len(attention)

@@ -1,21 +1,21 @@
-"""The shipped prior's network: a plain stack of residual blocks, small enough for a CPU."""
+"""Residual denoiser, the shipped prior's network: a plain stack of residual blocks, small enough for a CPU."""
 
 from __future__ import annotations
 
 import torch
 import torch.nn.functional as F
-from diffusers import ConfigMixin, ModelMixin
-from diffusers.configuration_utils import register_to_config
+from diffusers.configuration_utils import ConfigMixin, register_to_config
 from diffusers.models.embeddings import TimestepEmbedding, Timesteps
+from diffusers.models.modeling_utils import ModelMixin
 from diffusers.models.unets.unet_2d import UNet2DOutput
 
 CONTRAST_GAIN = 10.0  # of the first layer's zero-sum filters when training starts
+CONTRAST_SHARE = 7 / 8  # how many of its filters are zero-sum
 # It is told of no factors that it was not trained on: none above 8, nor above 4 where rows and columns differ.
 COARSEST, COARSEST_UNEQUAL = 8.0, 4.0
-CONTRAST_SHARE = 7 / 8  # how many of its filters are zero-sum
 
 
-class ResidualDenoiser(ModelMixin, ConfigMixin):
+class ResidualDenoiser(ModelMixin, ConfigMixin):  # type: ignore[misc]  # diffusers' two bases differ in a type
     """Predicts the noise of single-channel images, as a diffusers ``UNet2DModel`` does, from a neighbourhood alone.
 
     The measured range-space holds an image's large structures at every step of the sampler, so what is left to know is
@@ -52,7 +52,17 @@ class ResidualDenoiser(ModelMixin, ConfigMixin):
     @property
     def multiple(self) -> int:
         """Image sides that the network takes are multiples of this."""
-        return self.config.patch
+        return int(self.config["patch"])
+
+    def predict_noise(self, images: torch.Tensor, step: int, factors: torch.Tensor | None) -> torch.Tensor:
+        """ε_θ(x_t, t) of images (n, 1, v, u) in [−1, 1], measured coarser by factors (n, 2); see :class:`.Denoiser`.
+
+        Raises:
+            ValueError: no factors are given.
+        """
+        if factors is None:
+            raise ValueError("this network has to be told how coarse the images were: prior.at((rows, columns))")
+        return self(images, torch.full((len(images),), step, device=images.device), factors).sample
 
     def forward(self, sample: torch.Tensor, timestep: torch.Tensor, factors: torch.Tensor) -> UNet2DOutput:
         """ε_θ(x_t, t): images (n, 1, v, u) in [−1, 1] at steps (n,) -> noise, same shape.
@@ -60,10 +70,10 @@ class ResidualDenoiser(ModelMixin, ConfigMixin):
         ``factors`` (n, 2) are by how much rows and columns were measured coarser than the image shows them.
         """
         condition = self.embedding(self.steps(timestep).to(sample.dtype)) + self.coarseness(_familiar(factors).log2())
-        features = self.conv_in(F.pixel_unshuffle(sample, self.config.patch))
+        features = self.conv_in(F.pixel_unshuffle(sample, self.multiple))
         for block in self.body:
             features = block(features, condition)
-        return UNet2DOutput(sample=F.pixel_shuffle(self.conv_out(features), self.config.patch))
+        return UNet2DOutput(sample=F.pixel_shuffle(self.conv_out(features), self.multiple))
 
 
 def _familiar(factors: torch.Tensor) -> torch.Tensor:
@@ -90,5 +100,6 @@ class _Block(torch.nn.Module):
 def _convolution(inputs: int, outputs: int) -> torch.nn.Conv2d:
     convolution = torch.nn.Conv2d(inputs, outputs, 3, padding=1)
     # Faint details must not drown in a bias: the kink of the activation stays where they are.
+    assert convolution.bias is not None
     torch.nn.init.zeros_(convolution.bias)
     return convolution

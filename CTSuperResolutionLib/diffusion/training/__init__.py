@@ -1,1 +1,1 @@
-"""Training a prior: images, targets, loop."""
+"""Training of a prior: examples from CTs, radiographs and dead leaves, training targets, and the loop."""

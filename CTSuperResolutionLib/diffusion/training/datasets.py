@@ -1,15 +1,16 @@
-"""Which images a prior is trained on, and at which shares."""
+"""Training data: which images a prior is trained on, at which shares, and which of them are held out."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
-from CTSuperResolutionLib.diffusion.training.dead_leaves import random_bodies
-from CTSuperResolutionLib.diffusion.training.degraded_ct import DegradedCt, degrade_ct
+from CTSuperResolutionLib.diffusion.training.dead_leaves import dead_leaves
+from CTSuperResolutionLib.diffusion.training.degraded_ct import DegradedCt, DegradedVolume, degrade_ct
 from CTSuperResolutionLib.diffusion.training.examples import Mixture, Source
 from CTSuperResolutionLib.diffusion.training.radiographs import Radiographs
 from CTSuperResolutionLib.errors import JobError
@@ -17,84 +18,117 @@ from CTSuperResolutionLib.job.events import Progress
 from CTSuperResolutionLib.volume.ct_files import find_cts, stem
 from CTSuperResolutionLib.volume.reading import read_volume
 
-BODIES_SHAPE = (64, 96, 96)
-BODIES_DEGRADATIONS = ((1.0, (4, 4, 4), 3.0), (1.0, (8, 8, 8), 3.0), (1.0, (2, 2, 2), 0.7), (1.0, (4, 1, 1), 0.7))
+DEAD_LEAVES_SHAPE = (64, 96, 96)
+DEAD_LEAVES_DEGRADATIONS = ((1.0, (4, 4, 4), 3.0), (1.0, (8, 8, 8), 3.0), (1.0, (2, 2, 2), 0.7), (1.0, (4, 1, 1), 0.7))
 SMALLEST_RADIOGRAPH = 64  # pixels
-HELD_OUT_BODIES = 4  # volumes of random bodies for validation
+HELD_OUT_DEAD_LEAVES = 4  # volumes of dead leaves for validation
+
+Shares = list[tuple[float, Source]]
 
 
 @dataclass(frozen=True)
 class TrainingImages:
-    """Where training images come from, and the share of a batch that each kind has where there is any of it.
+    """Images to train on, and the share of a batch that each kind has where there is any of it.
 
     Attributes:
-        radiographs: folders, drawn equally often. cts: files, drawn equally often. bodies: how many volumes of random
-            bodies are made.
-        radiograph_share, ct_share, body_share: relative to each other.
-        projections: share of projections among the examples of CTs and bodies; the others are slices.
+        radiographs: folders, drawn equally often. cts: files, drawn equally often. dead_leaves: how many volumes of
+            dead leaves are made.
+        radiograph_share, ct_share, dead_leaves_share: relative to each other.
+        projections: share of projections among the examples of CTs and dead leaves; the others are slices.
         validation_fraction: share of the radiographs that is held out.
     """
 
     radiographs: Sequence[Path] = ()
     cts: Sequence[Path] = ()
-    bodies: int = 28
+    dead_leaves: int = 28
     radiograph_share: float = 0.15
     ct_share: float = 0.6
-    body_share: float = 0.25
+    dead_leaves_share: float = 0.25
     projections: float = 0.25
     validation_fraction: float = 0.05
 
     def __len__(self) -> int:
-        return len(self.radiographs) + len(self.cts) + self.bodies
+        return len(self.radiographs) + len(self.cts) + self.dead_leaves
 
-    def load(self, seed: int, progress: Progress) -> tuple[Source, Source, dict[str, object]]:
+    def load(self, seed: int, progress: Progress) -> tuple[Source, Source, dict[str, Any]]:
         """Sources to train on and to validate on, and what they were, for the model card.
 
-        Progress advances by one for each CT, folder and volume of bodies.
+        Progress advances by one for each CT, folder and volume of dead leaves.
 
         Raises:
             JobError: a file that is not a CT, or too small; a folder without radiographs; nothing to validate on, which
-            radiographs and random bodies are.
+            radiographs and dead leaves are.
         """
-        if not (self.radiographs and self.radiograph_share) and not (self.bodies >= 4 and self.body_share):
+        if not (self.radiographs and self.radiograph_share) and not (self.dead_leaves >= 4 and self.dead_leaves_share):
             raise JobError(
-                "There is too little to train on and to validate on; name folders of radiographs, or raise --bodies to "
-                "4 or more, with a share above 0."
+                "There is too little to train on and to validate on; name folders of radiographs, or raise "
+                "--dead-leaves to 4 or more, with a share above 0."
             )
         rng = np.random.default_rng(seed)
-        training: list[tuple[float, Source]] = []
-        held_out: list[tuple[float, Source]] = []
-        card: dict[str, object] = {"ct": sorted(stem(path) for path in self.cts)}
+        cts = self._load_cts(rng, progress)
+        radiographs, other_radiographs, counts = self._load_radiographs(progress)
+        leaves, other_leaves = self._make_dead_leaves(rng, progress)
+        card = {
+            "ct": sorted(stem(path) for path in self.cts),
+            "radiographs": counts,
+            "dead_leaves": self.dead_leaves,
+            "shares": {
+                "radiographs": self.radiograph_share,
+                "ct": self.ct_share,
+                "dead_leaves": self.dead_leaves_share,
+            },
+            "projections": self.projections,
+        }
+        return Mixture(cts + radiographs + leaves), Mixture(other_radiographs + other_leaves), card
+
+    def _load_cts(self, rng: np.random.Generator, progress: Progress) -> Shares:
+        sources: Shares = []
         for path in self.cts:
-            volumes = degrade_ct((scan := read_volume(path)).array, scan.spacing, rng)
+            scan = read_volume(path)
+            volumes = degrade_ct(scan.array, scan.spacing, rng)
             if not volumes:
                 raise JobError(f"The CT {path} is too small to train on; leave it out.")
-            training.append((self.ct_share / len(self.cts), DegradedCt(volumes, projections=self.projections)))
+            sources.append((self.ct_share / len(self.cts), DegradedCt(volumes, projections=self.projections)))
             progress.advance()
-        counts = {}
+        return sources
+
+    def _load_radiographs(self, progress: Progress) -> tuple[Shares, Shares, dict[str, int]]:
+        """Radiographs to train on and held out ones, and how many are trained on by the names of their folders."""
+        training: Shares = []
+        held_out: Shares = []
+        counts: dict[str, int] = {}
         for folder in self.radiographs:
-            options = {"smallest": SMALLEST_RADIOGRAPH, "validation_fraction": self.validation_fraction}
-            kept, others = Radiographs(folder, **options), Radiographs(folder, **options, validation=True)
+            kept, others = (
+                Radiographs(
+                    folder,
+                    smallest=SMALLEST_RADIOGRAPH,
+                    validation_fraction=self.validation_fraction,
+                    validation=validation,
+                )
+                for validation in (False, True)
+            )
             training.append((self.radiograph_share / len(self.radiographs), kept))
             held_out.append((self.radiograph_share / len(self.radiographs), others))
             name = Path(folder).name  # two folders may share it
             counts[name] = counts.get(name, 0) + len(kept)
             progress.advance()
-        if self.bodies:
-            made = []
-            for _ in range(self.bodies):
-                made += degrade_ct(
-                    random_bodies(BODIES_SHAPE, rng), (1.0, 1.0, 1.0), rng, degradations=BODIES_DEGRADATIONS
-                )
-                progress.advance()
-            each = len(BODIES_DEGRADATIONS)
-            spared = each * min(HELD_OUT_BODIES, self.bodies // 4)
-            training.append((self.body_share, DegradedCt(made[spared:], projections=self.projections)))
-            if spared:
-                held_out.append((self.body_share, DegradedCt(made[:spared], projections=self.projections)))
-        shares = {"radiographs": self.radiograph_share, "ct": self.ct_share, "bodies": self.body_share}
-        card |= {"radiographs": counts, "bodies": self.bodies, "shares": shares, "projections": self.projections}
-        return Mixture(training), Mixture(held_out), card
+        return training, held_out, counts
+
+    def _make_dead_leaves(self, rng: np.random.Generator, progress: Progress) -> tuple[Shares, Shares]:
+        """Dead leaves to train on, and others that are held out."""
+        if not self.dead_leaves:
+            return [], []
+        volumes: list[DegradedVolume] = []
+        for _ in range(self.dead_leaves):
+            leaves = dead_leaves(DEAD_LEAVES_SHAPE, rng)
+            volumes += degrade_ct(leaves, (1.0, 1.0, 1.0), rng, degradations=DEAD_LEAVES_DEGRADATIONS)
+            progress.advance()
+        spared = len(DEAD_LEAVES_DEGRADATIONS) * min(HELD_OUT_DEAD_LEAVES, self.dead_leaves // 4)
+
+        def shares(part: Sequence[DegradedVolume]) -> Shares:
+            return [(self.dead_leaves_share, DegradedCt(part, projections=self.projections))] if part else []
+
+        return shares(volumes[spared:]), shares(volumes[:spared])
 
 
 def choose_cts(places: Sequence[Path], left_out: Sequence[str]) -> list[Path]:

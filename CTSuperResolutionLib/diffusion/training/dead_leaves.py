@@ -1,4 +1,4 @@
-"""Volumes of nothing but edges: random opaque bodies over each other (dead leaves, in three dimensions)."""
+"""Dead leaves in three dimensions: volumes of random opaque shapes over each other, of nothing but edges."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ import scipy.ndimage as ndi
 from CTSuperResolutionLib.volume.checks import AIR_HU
 
 METAL_HU = 3071.0
-# What bodies are made of: share, lowest and highest HU.
+# Materials of the leaves: share, lowest and highest HU.
 MATERIALS = (
     (0.20, -1024, -700),  # air, lung
     (0.10, -700, -150),
@@ -20,10 +20,10 @@ MATERIALS = (
 )
 
 
-def random_bodies(shape: tuple[int, int, int], rng: np.random.Generator) -> np.ndarray:
-    """A volume of bodies of all sizes, the small ones in front: (z, y, x), HU, float32.
+def dead_leaves(shape: tuple[int, int, int], rng: np.random.Generator) -> np.ndarray:
+    """A volume of leaves of all sizes, the small ones in front: (z, y, x), HU, float32.
 
-    Images of opaque bodies whose sizes follow a power law have the statistics of natural ones (Lee, Mumford and Huang,
+    Images of opaque shapes whose sizes follow a power law have the statistics of natural ones (Lee, Mumford and Huang,
     2001), and networks trained on nothing else restore real images (Achddou et al., 2021). They belong to no patient
     and no anatomy. Ellipsoids, boxes and cylinders, some hollow, some long, some textured; then a scanner's own blur,
     and half of the time its noise.

@@ -1,4 +1,4 @@
-"""Training examples from CT volumes: slices and projections, before and after a scanner's degradation."""
+"""Degraded CTs as training examples: slices and projections, before and after a scanner's degradation."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ LARGEST = (160, 384, 384)  # voxels of a volume that are used, around its centre
 SMALLEST = 32  # voxels along its shortest side
 VIEWS = 16  # projections of one degraded volume
 DAMPING, ROUNDS = 0.1, 12  # as every preset has them
-# What a volume is degraded by: voxel spacing in mm that it is brought to, factors, and how often it is drawn.
+# Degradations of a volume: voxel spacing in mm that it is brought to, factors, and how often it is drawn.
 DEGRADATIONS = (
     (1.0, (4, 4, 4), 3.0),
     (1.0, (8, 8, 8), 3.0),
@@ -74,7 +74,7 @@ class DegradedCt:
         """A random example of crop x crop pixels that is not all one value, if one is found soon."""
         for _ in range(5):
             volume = self._volumes[rng.choice(len(self._volumes), p=self._weights)]
-            if volume.true_views is not None and rng.random() < self._projections:
+            if volume.start_views is not None and volume.true_views is not None and rng.random() < self._projections:
                 view = int(rng.integers(len(volume.true_views)))
                 images = volume.start_views[view], volume.true_views[view]
                 factors, spread = volume.factors[:2], volume.view_spread
@@ -82,7 +82,8 @@ class DegradedCt:
                 axis = int(rng.integers(3))
                 index = int(rng.integers(volume.truth.shape[axis]))
                 images = np.take(volume.start, index, axis), np.take(volume.truth, index, axis)
-                factors = tuple(f for k, f in enumerate(volume.factors) if k != axis)
+                rows, columns = (f for k, f in enumerate(volume.factors) if k != axis)
+                factors = rows, columns
                 spread = volume.slice_spread
             start, truth = cut(images, rng, crop, factors)
             if np.ptp(truth) > 0.01:
@@ -145,18 +146,28 @@ def _degraded(
     damping = scan_noise(scan.numpy()).damping(DAMPING)
     start = DataConsistency.damped(degradation, scan, cubic, damping=damping, rounds=ROUNDS).enforce(cubic)
     truth, start = to_unit(truth, CLIP_HU), to_unit(start, CLIP_HU)
-    true_views = start_views = None
+    true_views: np.ndarray | None = None
+    start_views: np.ndarray | None = None
     view_spread = 0.0
     if factors[1] == factors[2]:
-        coarse = tuple(millimetres * f for f in factors)
-        geometry = parallel_beam(views=VIEWS, volume_shape=tuple(scan.shape), spacing=coarse).refined(*factors[:2])
+        slices, rows, columns = scan.shape
+        coarse = (millimetres * factors[0], millimetres * factors[1], millimetres * factors[2])
+        geometry = parallel_beam(views=VIEWS, volume_shape=(slices, rows, columns), spacing=coarse)
+        geometry = geometry.refined(*factors[:2])
         geometry = replace(geometry, angles=tuple(np.sort(rng.uniform(0, np.pi, VIEWS)).tolist()))
         projector = Projector(VolumeGrid(truth.shape, (millimetres,) * 3), geometry)
-        start_views, true_views = projector.forward(start), projector.forward(truth)
-        brightest = start_views.max().clamp(min=1e-6)
-        start_views, true_views = start_views / brightest, true_views / brightest
-        view_spread = float((start_views - true_views).square().mean())
-        true_views, start_views = true_views.numpy(), start_views.numpy()
-    slices = (v.numpy().astype(np.float16) for v in (truth, start))
-    slice_spread = float((truth - start).square().mean())
-    return DegradedVolume(factors, weight, *slices, true_views, start_views, slice_spread, view_spread)
+        of_start, of_truth = projector.forward(start), projector.forward(truth)
+        brightest = of_start.max().clamp(min=1e-6)
+        of_start, of_truth = of_start / brightest, of_truth / brightest
+        view_spread = float((of_start - of_truth).square().mean())
+        true_views, start_views = of_truth.numpy(), of_start.numpy()
+    return DegradedVolume(
+        factors,
+        weight,
+        truth=truth.numpy().astype(np.float16),
+        start=start.numpy().astype(np.float16),
+        true_views=true_views,
+        start_views=start_views,
+        slice_spread=float((truth - start).square().mean()),
+        view_spread=view_spread,
+    )

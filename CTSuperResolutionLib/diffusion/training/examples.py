@@ -1,4 +1,4 @@
-"""What the prior trains on: an image as it should be, and the one that the sampler would start from."""
+"""Training examples: an image as it should be, and the one that the sampler would start from."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ class Example(NamedTuple):
 
 
 class Source(Protocol):
-    """Where examples are drawn from."""
+    """A source that examples are drawn from."""
 
     def draw(self, rng: np.random.Generator, crop: int) -> Example:
         """A random example of crop x crop pixels."""
@@ -44,9 +44,9 @@ class Mixture:
         self._sources, self._shares = [source for _, source in sources], shares / shares.sum()
 
     def draw(self, rng: np.random.Generator, crop: int) -> Example:
-        """A random example of crop x crop pixels, turned, and with a contrast of its own."""
+        """A random example of crop x crop pixels, augmented: turned, and with a contrast of its own."""
         source = self._sources[rng.choice(len(self._sources), p=self._shares)]
-        return _varied(source.draw(rng, crop), rng)
+        return _augmented(source.draw(rng, crop), rng)
 
 
 def stacked(examples: Sequence[Example]) -> tuple[torch.Tensor, torch.Tensor, torch.Tensor]:
@@ -73,7 +73,7 @@ def cut(images: Sequence[np.ndarray], rng: np.random.Generator, crop: int, grid:
     return [image[square].astype(np.float32) for image in images]
 
 
-def _varied(example: Example, rng: np.random.Generator) -> Example:
+def _augmented(example: Example, rng: np.random.Generator) -> Example:
     """Turned at random, and half of the time with another gain and offset, now and then inverted."""
     start, truth, factors = example.start, example.truth, example.factors
     turns, mirrored = int(rng.integers(4)), rng.random() < 0.5

@@ -1,39 +1,39 @@
-"""Train the prior: ε-prediction, EMA, on one device or many, resumable at any moment."""
+"""Training loop of the prior: ε-prediction with a moving average of the weights, on one device or many, resumable."""
 
 from __future__ import annotations
 
 import json
 import math
-import os
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from dataclasses import asdict, dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import torch
 from diffusers.training_utils import EMAModel
 
 from CTSuperResolutionLib.diffusion.networks.residual_denoiser import ResidualDenoiser
-from CTSuperResolutionLib.diffusion.noise_schedule import new_scheduler
+from CTSuperResolutionLib.diffusion.noise_schedule import NoiseSchedule
 from CTSuperResolutionLib.diffusion.prior import save_prior
-from CTSuperResolutionLib.diffusion.training.examples import Example, Source, stacked
+from CTSuperResolutionLib.diffusion.training.checkpoint import CHECKPOINT, load_checkpoint, save_checkpoint
+from CTSuperResolutionLib.diffusion.training.examples import Source
 from CTSuperResolutionLib.diffusion.training.sample_figure import write_samples
-from CTSuperResolutionLib.diffusion.training.targets import answer_of, noisy_batch
+from CTSuperResolutionLib.diffusion.training.targets import NoisyBatch, noisy_batch
+from CTSuperResolutionLib.diffusion.training.validation import validate
 from CTSuperResolutionLib.errors import JobError
 
 if TYPE_CHECKING:
     from accelerate import Accelerator  # an extra of the package
 
-VALIDATION_STEPS = (0, 5, 20, 50, 100, 200, 400, 700, 950)
 VALIDATION_EXAMPLES = 64
-CHECKPOINT = "checkpoint.pt"
+OnStep = Callable[[int, int, float], None]  # step, steps, loss
 
 
 @dataclass(frozen=True)
 class TrainingPlan:
-    """How long and how to train. All but the length is the recipe of the shipped prior."""
+    """Length and recipe of a training. All but the length is the recipe of the shipped prior."""
 
     minutes: float | None = None
     steps: int = 1_000_000
@@ -51,9 +51,9 @@ def train_prior(
     out: Path,
     plan: TrainingPlan,
     *,
-    card: dict[str, object],
+    card: dict[str, Any],
     accelerator: Accelerator,
-    on_step: Callable[[int, int, float], None] = lambda step, steps, loss: None,
+    on_step: OnStep = lambda step, steps, loss: None,
 ) -> dict[str, float]:
     """Train a compact prior and write it to a folder, with a checkpoint to go on from.
 
@@ -76,101 +76,11 @@ def train_prior(
     Raises:
         JobError: a checkpoint cannot be read, or the loss is no longer a number; the last checkpoint then stands.
     """
-    out, device = Path(out), accelerator.device
-    out.mkdir(parents=True, exist_ok=True)
-    torch.manual_seed(plan.seed)
-    alphas = new_scheduler().alphas_cumprod
-    validation = [
-        held_out.draw(rng, plan.crop) for rng in [np.random.default_rng(7)] for _ in range(VALIDATION_EXAMPLES)
-    ]
-
-    plain = ResidualDenoiser()
-    ema = EMAModel(plain.parameters(), decay=plan.ema_decay, use_ema_warmup=True, power=0.75)
-    optimizer = torch.optim.AdamW(plain.parameters(), lr=plan.learning_rate, betas=(0.9, 0.99), weight_decay=1e-4)
-    first, seen = _resume(out / CHECKPOINT, plain, ema, optimizer)
-    # What a prior saw it saw, whatever it goes on with.
-    seen = sorted({*seen, *card["ct"]})
-    network, optimizer = accelerator.prepare(plain, optimizer)
-    ema.to(device)
-    rng = np.random.default_rng((plan.seed, first, accelerator.process_index))
-    started, losses, step = time.monotonic(), {}, first
-    card = {"plan": asdict(plan), **card, "ct": seen, "parameters": sum(p.numel() for p in plain.parameters())}
-
-    def save(step: int) -> None:
-        if accelerator.is_main_process:
-            _save_checkpoint(out / CHECKPOINT, accelerator.unwrap_model(network), ema, optimizer, step, seen)
-
-    def report(step: int) -> dict[str, float]:
-        averaged = accelerator.unwrap_model(network)
-        ema.store(averaged.parameters())
-        ema.copy_to(averaged.parameters())
-        by_step = validate(averaged, validation, alphas)
-        if accelerator.is_main_process:
-            write_samples(averaged, validation[:6], alphas, out / "samples.png")
-            minutes = round((time.monotonic() - started) / 60, 1)
-            save_prior(averaged, out, card={**card, "steps_done": step, "minutes": minutes, "validation_loss": by_step})
-            with (out / "log.jsonl").open("a") as log:
-                log.write(json.dumps({"step": step, "minutes": minutes, **by_step}) + "\n")
-        ema.restore(averaged.parameters())
-        save(step)
-        accelerator.wait_for_everyone()  # a process that ends tidies the folder
-        return by_step
-
-    while step < plan.steps:
-        done = (step - first) / (plan.steps - first)
-        if plan.minutes is not None:
-            # One clock for all processes: they have to end at the same step.
-            passed = accelerator.reduce(torch.tensor(time.monotonic() - started, device=device), "mean")
-            done = max(done, float(passed) / (60 * plan.minutes))
-            if done >= 1:
-                break
-        for group in optimizer.param_groups:
-            group["lr"] = plan.learning_rate * min(1, (step + 1) / 100) * max(math.cos(0.5 * math.pi * done), 0.02)
-        images, steps, factors, answer, weights = (
-            values.to(device)
-            for values in noisy_batch([examples.draw(rng, plan.crop) for _ in range(plan.batch)], alphas, rng)
-        )
-        optimizer.zero_grad(set_to_none=True)
-        with accelerator.autocast():
-            predicted = network(images, steps, factors).sample
-        loss = (weights * (predicted.float() - answer).square().mean((1, 2, 3))).mean()
-        if not torch.isfinite(loss):
-            raise JobError(
-                f"Training ran away: the loss of step {step + 1} is not a number; lower --learning-rate, and go on."
-            )
-        accelerator.backward(loss)
-        accelerator.clip_grad_norm_(network.parameters(), 1.0)
-        optimizer.step()
-        ema.step(accelerator.unwrap_model(network).parameters())
-        step += 1
-        try:
-            on_step(step, plan.steps, loss.item())
-        except BaseException:
-            save(step)
-            raise
-        losses = report(step) if step % plan.report_every == 0 else {}
-    return losses or report(step)
-
-
-def validate(network: ResidualDenoiser, examples: Sequence[Example], alphas: torch.Tensor) -> dict[str, float]:
-    """Squared error of a network's answers by diffusion step, relative to that of the answer 0.
-
-    At t = 0 it is shown the starts as they are; at t > 0 the truth and noise.
-    """
-    start, truth, factors = stacked(examples)
-    noise = torch.randn(truth.shape, generator=torch.Generator().manual_seed(7))
-    losses = {}
-    for step in VALIDATION_STEPS:
-        signal, sigma = alphas[step].sqrt(), (1 - alphas[step]).sqrt()
-        answer = noise if step else signal / sigma * (start - truth)
-        shown = signal * truth + sigma * noise if step else signal * start
-        error = answer_of(network, shown, step, factors) - answer
-        losses[str(step)] = round(float(error.square().mean() / answer.square().mean()), 6)
-    return losses
+    return _Trainer(held_out, Path(out), plan, card, accelerator).run(examples, on_step)
 
 
 def make_accelerator(device: torch.device | str) -> Accelerator:
-    """What training runs on: a device, where ``accelerate launch`` says nothing else; a GPU in bfloat16 if it can.
+    """The accelerator of a device, where ``accelerate launch`` says nothing else; a GPU trains in bfloat16 if it can.
 
     Raises:
         JobError: accelerate is not installed.
@@ -184,23 +94,106 @@ def make_accelerator(device: torch.device | str) -> Accelerator:
     return Accelerator(cpu=device.type == "cpu", mixed_precision="bf16" if half else "no")
 
 
-def _save_checkpoint(path: Path, network, ema, optimizer, step: int, seen: list[str]) -> None:  # noqa: ANN001
-    partial = path.with_suffix(".partial")
-    state = {"network": network.state_dict(), "ema": ema.state_dict(), "optimizer": optimizer.state_dict()}
-    torch.save({**state, "step": step, "ct": seen}, partial)
-    os.replace(partial, path)
+class _Trainer:
+    """One call of :func:`train_prior`: the network, its moving average and optimizer, and how far they are."""
 
+    def __init__(
+        self, held_out: Source, out: Path, plan: TrainingPlan, card: dict[str, Any], accelerator: Accelerator
+    ) -> None:
+        out.mkdir(parents=True, exist_ok=True)
+        torch.manual_seed(plan.seed)
+        self._out, self._plan, self._accelerator = out, plan, accelerator
+        self._schedule = NoiseSchedule.linear()
+        rng = np.random.default_rng(7)
+        self._validation = [held_out.draw(rng, plan.crop) for _ in range(VALIDATION_EXAMPLES)]
 
-def _resume(path: Path, network, ema, optimizer) -> tuple[int, list[str]]:  # noqa: ANN001
-    """Bring back a checkpoint; return its step and the CTs it was trained on, 0 and none where there is none."""
-    if not path.exists():
-        return 0, []
-    try:
-        state = torch.load(path, map_location="cpu", weights_only=True)
-        network.load_state_dict(state["network"])
-        ema.load_state_dict(state["ema"])
-        optimizer.load_state_dict(state["optimizer"])
-        step, seen = int(state["step"]), list(state["ct"])
-    except Exception as error:
-        raise JobError(f"The checkpoint {path} cannot be read; delete it to train from the start.") from error
-    return step, seen
+        network = ResidualDenoiser()
+        self._ema = EMAModel(network.parameters(), decay=plan.ema_decay, use_ema_warmup=True, power=0.75)
+        optimizer = torch.optim.AdamW(network.parameters(), lr=plan.learning_rate, betas=(0.9, 0.99), weight_decay=1e-4)
+        self._first, seen = load_checkpoint(out / CHECKPOINT, network, self._ema, optimizer)
+        # A prior has seen the CTs of earlier calls, too.
+        self._cts = sorted({*seen, *card["ct"]})
+        self._card = {
+            "plan": asdict(plan),
+            **card,
+            "ct": self._cts,
+            "parameters": sum(values.numel() for values in network.parameters()),
+        }
+        self._network, self._optimizer = accelerator.prepare(network, optimizer)
+        self._ema.to(accelerator.device)
+        self._rng = np.random.default_rng((plan.seed, self._first, accelerator.process_index))
+        self._started, self._step = time.monotonic(), self._first
+
+    def run(self, examples: Source, on_step: OnStep) -> dict[str, float]:
+        """Train to the end of the plan; the last validation losses."""
+        plan, losses = self._plan, dict[str, float]()
+        while self._step < plan.steps and (done := self._done()) < 1:
+            for group in self._optimizer.param_groups:
+                group["lr"] = self._learning_rate(done)
+            drawn = [examples.draw(self._rng, plan.crop) for _ in range(plan.batch)]
+            loss = self._optimize(noisy_batch(drawn, self._schedule, self._rng).to(self._accelerator.device))
+            try:
+                on_step(self._step, plan.steps, loss)
+            except BaseException:
+                self._save()
+                raise
+            losses = self._report() if self._step % plan.report_every == 0 else {}
+        return losses or self._report()
+
+    def _done(self) -> float:
+        """The share of this call's length that is over, by steps or by the clock; 1 or more ends it."""
+        done = (self._step - self._first) / (self._plan.steps - self._first)
+        if self._plan.minutes is None:
+            return done
+        # One clock for all processes: they have to end at the same step.
+        elapsed = torch.tensor(time.monotonic() - self._started, device=self._accelerator.device)
+        return max(done, float(self._accelerator.reduce(elapsed, "mean")) / (60 * self._plan.minutes))
+
+    def _learning_rate(self, done: float) -> float:
+        """A linear warm-up over a hundred steps, then a quarter of a cosine down to a fiftieth."""
+        return self._plan.learning_rate * min(1, (self._step + 1) / 100) * max(math.cos(0.5 * math.pi * done), 0.02)
+
+    def _optimize(self, batch: NoisyBatch) -> float:
+        """One step of the optimizer; the loss before it."""
+        self._optimizer.zero_grad(set_to_none=True)
+        with self._accelerator.autocast():
+            predicted = self._network(batch.images, batch.steps, batch.factors).sample
+        loss = (batch.weights * (predicted.float() - batch.targets).square().mean((1, 2, 3))).mean()
+        if not torch.isfinite(loss):
+            raise JobError(
+                f"Training ran away: the loss of step {self._step + 1} is not a number; lower --learning-rate, and go "
+                "on."
+            )
+        self._accelerator.backward(loss)
+        self._accelerator.clip_grad_norm_(self._network.parameters(), 1.0)
+        self._optimizer.step()
+        self._ema.step(self._plain.parameters())
+        self._step += 1
+        return loss.item()
+
+    def _report(self) -> dict[str, float]:
+        """Write the averaged weights as a prior, with validation losses and samples, and a checkpoint."""
+        network, ema = self._plain, self._ema
+        ema.store(network.parameters())
+        ema.copy_to(network.parameters())
+        losses = validate(network, self._validation, self._schedule)
+        if self._accelerator.is_main_process:
+            write_samples(network, self._validation[:6], self._schedule, self._out / "samples.png")
+            minutes = round((time.monotonic() - self._started) / 60, 1)
+            found = {"steps_done": self._step, "minutes": minutes, "validation_loss": losses}
+            save_prior(network, self._out, card={**self._card, **found})
+            with (self._out / "log.jsonl").open("a") as log:
+                log.write(json.dumps({"step": self._step, "minutes": minutes, **losses}) + "\n")
+        ema.restore(network.parameters())
+        self._save()
+        self._accelerator.wait_for_everyone()  # a process that ends tidies the folder
+        return losses
+
+    def _save(self) -> None:
+        if self._accelerator.is_main_process:
+            save_checkpoint(self._out / CHECKPOINT, self._plain, self._ema, self._optimizer, self._step, self._cts)
+
+    @property
+    def _plain(self) -> ResidualDenoiser:
+        """The network without what the accelerator wrapped it in."""
+        return self._accelerator.unwrap_model(self._network)

@@ -1,4 +1,4 @@
-"""Training examples from radiographs: random crops at several pixel sizes, degraded as a detector would."""
+"""Radiographs as training examples: random crops at several pixel sizes, degraded as a detector would."""
 
 from __future__ import annotations
 

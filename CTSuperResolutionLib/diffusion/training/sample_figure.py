@@ -1,4 +1,4 @@
-"""A picture of what the network does while it trains."""
+"""Sample figure: restored and denoised examples beside their truth, written while a network trains."""
 
 from __future__ import annotations
 
@@ -10,23 +10,26 @@ import torch
 from PIL import Image
 
 from CTSuperResolutionLib.diffusion.networks.residual_denoiser import ResidualDenoiser
+from CTSuperResolutionLib.diffusion.noise_schedule import NoiseSchedule
 from CTSuperResolutionLib.diffusion.training.examples import Example, stacked
-from CTSuperResolutionLib.diffusion.training.targets import answer_of
+from CTSuperResolutionLib.diffusion.training.validation import predict_noise, validation_noise
 
 NOISY_STEPS = (20, 200)
 
 
-def write_samples(network: ResidualDenoiser, examples: Sequence[Example], alphas: torch.Tensor, path: Path) -> None:
-    """Rows: examples. Columns: start, restored, truth; then noisy and denoised (x̂₀) at rising steps."""
+def write_samples(network: ResidualDenoiser, examples: Sequence[Example], schedule: NoiseSchedule, path: Path) -> None:
+    """Rows: examples. Columns: start, restored, truth; then noisy and denoised (x₀|t) at rising steps."""
     start, truth, factors = stacked(examples)
-    noise = torch.randn(truth.shape, generator=torch.Generator().manual_seed(7))
+    noise = validation_noise(truth)
 
-    def clean(shown: torch.Tensor, step: int) -> torch.Tensor:
-        return (shown - (1 - alphas[step]).sqrt() * answer_of(network, shown, step, factors)) / alphas[step].sqrt()
+    def denoised(images: torch.Tensor, step: int) -> torch.Tensor:
+        predicted = predict_noise(network, images, step, factors)
+        return schedule.predict_x0(images, predicted, torch.full((len(images),), step))
 
-    columns = [start, clean(alphas[0].sqrt() * start, 0), truth]
+    at_zero = torch.zeros(len(examples), dtype=torch.int64)
+    columns = [start, denoised(schedule.mean(start, at_zero), 0), truth]
     for step in NOISY_STEPS:
-        noisy = alphas[step].sqrt() * truth + (1 - alphas[step]).sqrt() * noise
-        columns += [noisy, clean(noisy, step)]
+        noisy = schedule.add_noise(truth, noise, torch.full((len(examples),), step))
+        columns += [noisy, denoised(noisy, step)]
     grid = torch.cat([torch.cat(list(column[:, 0]), dim=0) for column in columns], dim=1)
     Image.fromarray(((grid.numpy() + 1) * 127.5).clip(0, 255).astype(np.uint8)).save(path)

@@ -1,4 +1,4 @@
-"""Which images a prior is trained on: CTs found by name, sources at their shares, and what cannot be used said."""
+"""Training data: CTs found by name, sources at their shares, and what cannot be used said."""
 
 from collections import Counter
 from pathlib import Path
@@ -36,9 +36,9 @@ def radiographs(tmp_path):
 
 
 @pytest.fixture(autouse=True)
-def small_bodies(monkeypatch):
-    monkeypatch.setattr(training_data, "BODIES_SHAPE", (32, 32, 32))
-    monkeypatch.setattr(training_data, "BODIES_DEGRADATIONS", ((1.0, (4, 4, 4), 3.0), (1.0, (2, 2, 2), 1.0)))
+def small_leaves(monkeypatch):
+    monkeypatch.setattr(training_data, "DEAD_LEAVES_SHAPE", (32, 32, 32))
+    monkeypatch.setattr(training_data, "DEAD_LEAVES_DEGRADATIONS", ((1.0, (4, 4, 4), 3.0), (1.0, (2, 2, 2), 1.0)))
 
 
 class Counting(Progress):
@@ -90,8 +90,8 @@ def test_every_source_is_drawn_at_its_share(radiographs, tmp_path, monkeypatch):
 
         monkeypatch.setattr(getattr(training_data, kind), "draw", draw)
     cts = [write_ct(tmp_path / f"{name}.nrrd") for name in "abc"]
-    shares = {"radiograph_share": 1.0, "ct_share": 1.5, "body_share": 2.0, "validation_fraction": 0.5}
-    images, progress = TrainingImages(radiographs, cts, bodies=4, **shares), Counting()
+    shares = {"radiograph_share": 1.0, "ct_share": 1.5, "dead_leaves_share": 2.0, "validation_fraction": 0.5}
+    images, progress = TrainingImages(radiographs, cts, dead_leaves=4, **shares), Counting()
     training, held_out, card = images.load(0, progress)
     assert progress.done == len(images) == 2 + 3 + 4
     for source, expected in (
@@ -108,14 +108,14 @@ def test_every_source_is_drawn_at_its_share(radiographs, tmp_path, monkeypatch):
     assert card == {
         "ct": ["a", "b", "c"],
         "radiographs": {"many": 4, "few": 2},
-        "bodies": 4,
-        "shares": {"radiographs": 1.0, "ct": 1.5, "bodies": 2.0},
+        "dead_leaves": 4,
+        "shares": {"radiographs": 1.0, "ct": 1.5, "dead_leaves": 2.0},
         "projections": 0.25,
     }
 
 
 def test_examples_are_what_training_takes_and_a_seed_is_one_training(radiographs, tmp_path):
-    images = TrainingImages(radiographs, [write_ct(tmp_path / "a.nrrd")], bodies=4, validation_fraction=0.5)
+    images = TrainingImages(radiographs, [write_ct(tmp_path / "a.nrrd")], dead_leaves=4, validation_fraction=0.5)
     batches = []
     for seed in (0, 0, 1):
         sources = images.load(seed, Progress())[:2]
@@ -131,9 +131,9 @@ def test_examples_are_what_training_takes_and_a_seed_is_one_training(radiographs
     assert all(same) and not all(other)
 
 
-@pytest.mark.parametrize(("bodies", "spared"), [(4, 1), (9, 2), (20, 4)])
-def test_held_out_bodies_are_others_than_those_trained_on(monkeypatch, bodies, spared):
-    """Bodies are numbered as they are made; all volumes of one are on one side."""
+@pytest.mark.parametrize(("leaves", "spared"), [(4, 1), (9, 2), (20, 4)])
+def test_held_out_leaves_are_others_than_those_trained_on(monkeypatch, leaves, spared):
+    """Volumes are numbered as they are made; all volumes of one are on one side."""
     numbers = iter(range(100))
     given = []
 
@@ -141,12 +141,12 @@ def test_held_out_bodies_are_others_than_those_trained_on(monkeypatch, bodies, s
         number = next(numbers)
         return [number for _ in degradations]
 
-    monkeypatch.setattr(training_data, "random_bodies", lambda shape, rng: None)
+    monkeypatch.setattr(training_data, "dead_leaves", lambda shape, rng: None)
     monkeypatch.setattr(training_data, "degrade_ct", degrade)
     monkeypatch.setattr(training_data, "DegradedCt", lambda volumes, projections: given.append((volumes, projections)))
-    TrainingImages(bodies=bodies, projections=0.2).load(0, Progress())
+    TrainingImages(dead_leaves=leaves, projections=0.2).load(0, Progress())
     (training, _), (held_out, _) = given
-    assert not set(training) & set(held_out) and set(training) | set(held_out) == set(range(bodies))
+    assert not set(training) & set(held_out) and set(training) | set(held_out) == set(range(leaves))
     assert len(set(held_out)) == spared
     assert [projections for _, projections in given] == [0.2, 0.2]
 
@@ -156,31 +156,31 @@ def test_folders_of_one_name_are_counted_together(radiographs):
     other.mkdir(parents=True)
     for k in range(4):
         Image.fromarray(np.full((70, 70), 50 * k, np.uint8)).save(other / f"{k}.png")
-    images = TrainingImages([radiographs[0], other], bodies=0, validation_fraction=0.25)
+    images = TrainingImages([radiographs[0], other], dead_leaves=0, validation_fraction=0.25)
     assert images.load(0, Progress())[2]["radiographs"] == {"many": 6 + 3}
 
 
 @pytest.mark.parametrize(
     "given",
     [
-        {"bodies": 0},
-        {"bodies": 3},
-        {"bodies": 0, "cts": ["a"]},
-        {"bodies": 8, "body_share": 0.0},
-        {"bodies": 8, "body_share": 0.0, "cts": ["a"]},
-        {"bodies": 0, "radiographs": ["many"], "radiograph_share": 0.0},
+        {"dead_leaves": 0},
+        {"dead_leaves": 3},
+        {"dead_leaves": 0, "cts": ["a"]},
+        {"dead_leaves": 8, "dead_leaves_share": 0.0},
+        {"dead_leaves": 8, "dead_leaves_share": 0.0, "cts": ["a"]},
+        {"dead_leaves": 0, "radiographs": ["many"], "radiograph_share": 0.0},
     ],
 )
 def test_too_little_to_train_on_or_to_validate_on(given, radiographs, tmp_path):
     places = {name: [tmp_path / place for place in given[name]] for name in ("cts", "radiographs") if name in given}
-    with pytest.raises(JobError, match=r"^There is too little to train on .*--bodies to 4 or more.*\.$"):
+    with pytest.raises(JobError, match=r"^There is too little to train on .*--dead-leaves to 4 or more.*\.$"):
         TrainingImages(**given | places).load(0, Progress())
 
 
-@pytest.mark.parametrize("fits", [{"bodies": 4}, {"bodies": 0, "radiographs": True}])
+@pytest.mark.parametrize("fits", [{"dead_leaves": 4}, {"dead_leaves": 0, "radiographs": True}])
 def test_a_share_of_zero_leaves_the_rest_to_the_others(radiographs, fits, tmp_path):
     if "radiographs" in fits:
-        fits = fits | {"radiographs": radiographs, "body_share": 0.0, "validation_fraction": 0.5}
+        fits = fits | {"radiographs": radiographs, "dead_leaves_share": 0.0, "validation_fraction": 0.5}
     images = TrainingImages(cts=[write_ct(tmp_path / "a.nrrd")], ct_share=0.0, **fits)
     rng = np.random.default_rng(0)
     for source in images.load(0, Progress())[:2]:
@@ -190,13 +190,13 @@ def test_a_share_of_zero_leaves_the_rest_to_the_others(radiographs, fits, tmp_pa
 def test_a_ct_that_cannot_be_used_is_named(tmp_path):
     small = write_ct(tmp_path / "small.nrrd", size=20)
     with pytest.raises(JobError, match=r"^The CT .*small\.nrrd is too small to train on; leave it out\.$"):
-        TrainingImages(cts=[small], bodies=4).load(0, Progress())
+        TrainingImages(cts=[small], dead_leaves=4).load(0, Progress())
     (tmp_path / "broken.nrrd").write_bytes(b"NRRD0004\nno more")
     with pytest.raises(JobError, match=r"broken\.nrrd"):
-        TrainingImages(cts=[tmp_path / "broken.nrrd"], bodies=4).load(0, Progress())
+        TrainingImages(cts=[tmp_path / "broken.nrrd"], dead_leaves=4).load(0, Progress())
 
 
 def test_a_folder_without_pictures_is_named(tmp_path):
     (tmp_path / "notes.txt").write_text("nothing to see")
     with pytest.raises(JobError, match="too few have 64 x 64"):
-        TrainingImages([tmp_path], bodies=0).load(0, Progress())
+        TrainingImages([tmp_path], dead_leaves=0).load(0, Progress())

@@ -1,4 +1,4 @@
-"""Volumes of random bodies: in the range of HU, repeatable, and made of edges."""
+"""Volumes of dead leaves: in the range of HU, repeatable, and made of edges."""
 
 from functools import cache
 
@@ -6,12 +6,12 @@ import numpy as np
 import pytest
 import scipy.stats
 
-from CTSuperResolutionLib.diffusion.training.dead_leaves import random_bodies
+from CTSuperResolutionLib.diffusion.training.dead_leaves import dead_leaves
 
 
 @cache
 def made(seed: int, shape: tuple[int, int, int] = (24, 36, 40)) -> np.ndarray:
-    return random_bodies(shape, np.random.default_rng(seed))
+    return dead_leaves(shape, np.random.default_rng(seed))
 
 
 @pytest.mark.parametrize("shape", [(24, 36, 40), (12, 8, 30)])
@@ -23,7 +23,7 @@ def test_shape_type_and_range(shape):
 
 
 def test_a_seed_is_one_volume():
-    again = random_bodies((24, 36, 40), np.random.default_rng(3))
+    again = dead_leaves((24, 36, 40), np.random.default_rng(3))
     assert np.array_equal(made(3), again)
     assert np.corrcoef(made(3).ravel(), made(2).ravel())[0, 1] < 0.5
 

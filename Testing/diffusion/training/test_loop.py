@@ -14,33 +14,35 @@ from types import SimpleNamespace
 import numpy as np
 import pytest
 import torch
-from diffusers.models.unets.unet_2d import UNet2DOutput
 from PIL import Image
 from safetensors.torch import load_file
 
 from CTSuperResolutionLib.cli.main import main
 from CTSuperResolutionLib.diffusion.networks.residual_denoiser import ResidualDenoiser
-from CTSuperResolutionLib.diffusion.noise_schedule import new_scheduler
+from CTSuperResolutionLib.diffusion.noise_schedule import NoiseSchedule
 from CTSuperResolutionLib.diffusion.prior import Prior
 from CTSuperResolutionLib.diffusion.prior_folder import WEIGHTS
 from CTSuperResolutionLib.diffusion.training import datasets as training_data
 from CTSuperResolutionLib.diffusion.training import loop as training
+from CTSuperResolutionLib.diffusion.training import validation
 from CTSuperResolutionLib.diffusion.training.examples import Example
-from CTSuperResolutionLib.diffusion.training.loop import TrainingPlan, make_accelerator, train_prior, validate
+from CTSuperResolutionLib.diffusion.training.loop import TrainingPlan, make_accelerator, train_prior
+from CTSuperResolutionLib.diffusion.training.validation import validate
 from CTSuperResolutionLib.errors import JobError
 from CTSuperResolutionLib.volume.volume import Volume
 from CTSuperResolutionLib.volume.writing import write_volume
 
 ROOT = Path(__file__).resolve().parents[2]
-ALPHAS = new_scheduler().alphas_cumprod
+SCHEDULE = NoiseSchedule.linear()
+ALPHAS = SCHEDULE.alphas_cumprod
 
 
 @pytest.fixture(autouse=True)
 def less_work(monkeypatch):
     monkeypatch.setattr(training, "VALIDATION_EXAMPLES", 8)
-    monkeypatch.setattr(training, "VALIDATION_STEPS", (0, 400))
-    monkeypatch.setattr(training_data, "BODIES_SHAPE", (32, 32, 32))
-    monkeypatch.setattr(training_data, "BODIES_DEGRADATIONS", ((1.0, (4, 4, 4), 1.0),))
+    monkeypatch.setattr(validation, "VALIDATION_STEPS", (0, 400))
+    monkeypatch.setattr(training_data, "DEAD_LEAVES_SHAPE", (32, 32, 32))
+    monkeypatch.setattr(training_data, "DEAD_LEAVES_DEGRADATIONS", ((1.0, (4, 4, 4), 1.0),))
 
 
 class Blurred:
@@ -97,11 +99,11 @@ def test_the_folder_holds_the_prior_that_was_validated(tmp_path):
     card = json.loads((tmp_path / "training.json").read_text())
     prior = Prior.load(tmp_path)
     rng = np.random.default_rng(7)
-    again = validate(prior.network, [Blurred().draw(rng, 16) for _ in range(8)], ALPHAS)
+    again = validate(prior.denoiser, [Blurred().draw(rng, 16) for _ in range(8)], SCHEDULE)
     assert card["validation_loss"] == pytest.approx(again, abs=1e-3)
     assert again["400"] < 0.9  # not what it began with
     assert (card["steps_done"], card["ct"], card["plan"]["batch"]) == (25, [], 4)
-    assert card["parameters"] == sum(math.prod(v.shape) for v in prior.network.state_dict().values())
+    assert card["parameters"] == sum(math.prod(v.shape) for v in prior.denoiser.state_dict().values())
     (line,) = (tmp_path / "log.jsonl").read_text().splitlines()
     assert json.loads(line).items() >= {"step": 25, **card["validation_loss"]}.items()
     with Image.open(tmp_path / "samples.png") as picture:
@@ -130,13 +132,13 @@ def test_the_validation_loss_is_the_share_that_is_left(share, expected):
             super().__init__()
             self.share = torch.nn.Parameter(torch.tensor(share))
 
-        def forward(self, shown: torch.Tensor, steps: torch.Tensor, factors: torch.Tensor) -> UNet2DOutput:
-            assert (factors == 4).all()
-            sigma = (1 - ALPHAS[steps]).sqrt()[:, None, None, None]
-            return UNet2DOutput(sample=self.share * torch.where(sigma < 0.1, 0.2, 1.0) * shown / sigma)
+        def predict_noise(self, shown: torch.Tensor, step: int, factors: torch.Tensor) -> torch.Tensor:
+            assert factors.shape == (len(shown), 2) and (factors == 4).all()
+            sigma = (1 - ALPHAS[step]).sqrt()
+            return self.share * torch.where(sigma < 0.1, 0.2, 1.0) * shown / sigma
 
     truth = np.random.default_rng(0).standard_normal((200, 8, 8)).astype(np.float32)
-    found = validate(Fifth(), [Example(1.25 * x, x, 1.0, (4, 4)) for x in truth], ALPHAS)
+    found = validate(Fifth(), [Example(1.25 * x, x, 1.0, (4, 4)) for x in truth], SCHEDULE)
     assert found["0"] == pytest.approx(expected, abs=1e-4)
     alpha = float(ALPHAS[400])  # there what is shown, over σ, is the noise and the truth
     of_truth = share**2 * alpha / (1 - alpha) * np.mean(truth**2)
@@ -236,16 +238,16 @@ def command(*arguments: object) -> list[str]:
 def test_the_command_trains_on_all_kinds_and_goes_on(tmp_path, capfd):
     xrays, cts = make_images(tmp_path)
     out = tmp_path / "new" / "prior"
-    start = (xrays, "--out", out, "--ct", cts, "--bodies", 4)
+    start = (xrays, "--out", out, "--ct", cts, "--dead-leaves", 4)
     for left_out, steps, done in (("one", 2, 2), ("two", 3, 1)):
         assert main(command(*start, "--leave-out", left_out, "--steps", steps)) == 0
         told = [json.loads(line) for line in capfd.readouterr().out.splitlines()]
         stages = {event["stage"]: (event["step"], event["steps"]) for event in told if event["event"] == "progress"}
-        assert stages == {"prepare": (6, 6), "train": (done, done)}  # a CT, a folder and four volumes of bodies
+        assert stages == {"prepare": (6, 6), "train": (done, done)}  # a CT, a folder and four volumes of leaves
         assert told[-1]["folder"] == str(out) and set(told[-1]["validation_loss"]) == {"0", "400"}
     card = json.loads((out / "training.json").read_text())
     assert card["ct"] == ["one", "two"]
-    assert (card["steps_done"], card["radiographs"], card["bodies"]) == (3, {"x-rays": 2}, 4)
+    assert (card["steps_done"], card["radiographs"], card["dead_leaves"]) == (3, {"x-rays": 2}, 4)
     assert Prior.load(out).at((4, 4)).predict_noise(torch.zeros(1, 1, 33, 20), 5).isfinite().all()
 
 
@@ -255,7 +257,7 @@ def xrays(tmp_path):
 
 
 def test_a_very_short_time_is_a_short_time(xrays, tmp_path, capfd):
-    assert main(command(xrays, "--out", tmp_path / "out", "--bodies", 0, "--minutes", 0.004)) == 0
+    assert main(command(xrays, "--out", tmp_path / "out", "--dead-leaves", 0, "--minutes", 0.004)) == 0
     told = [json.loads(line) for line in capfd.readouterr().out.splitlines()]
     announced = [event["remaining_s"] for event in told if event.get("stage") == "train"]
     assert announced and max(announced) < 60
@@ -264,7 +266,7 @@ def test_a_very_short_time_is_a_short_time(xrays, tmp_path, capfd):
 @pytest.mark.parametrize(
     ("given", "message"),
     [
-        (["--ct-share", "0", "--body-share", "0", "--radiograph-share", "0"], "too little to train on"),
+        (["--ct-share", "0", "--dead-leaves-share", "0", "--radiograph-share", "0"], "too little to train on"),
         (["--ct", "nowhere"], "There is no folder or file nowhere"),
         (["--leave-out", "one"], "no CT 'one' to leave out; there are none"),
     ],
@@ -317,7 +319,7 @@ def test_two_processes_train_one_prior_and_end_together(xrays, tmp_path, unused_
     out = tmp_path / "new" / "prior"
     shared = {"MASTER_ADDR": "127.0.0.1", "MASTER_PORT": str(unused_port), "WORLD_SIZE": "2", "LOCAL_WORLD_SIZE": "2"}
     shared |= {"PYTHONPATH": str(ROOT), "OMP_NUM_THREADS": "1"}
-    arguments = command(xrays, "--out", out, "--bodies", 0, "--minutes", 1)
+    arguments = command(xrays, "--out", out, "--dead-leaves", 0, "--minutes", 1)
     workers = [
         subprocess.Popen(
             [sys.executable, "-c", WORKER, *arguments],

@@ -1,15 +1,16 @@
-"""What the network is shown and asked: the identities of the docstring, in float64."""
+"""Training targets: the identities of the docstring, in float64."""
 
 import numpy as np
 import pytest
 import scipy.stats
 import torch
 
-from CTSuperResolutionLib.diffusion.noise_schedule import new_scheduler
+from CTSuperResolutionLib.diffusion.noise_schedule import NoiseSchedule
 from CTSuperResolutionLib.diffusion.training.examples import Example
 from CTSuperResolutionLib.diffusion.training.targets import noisy_batch
 
-ALPHAS = new_scheduler().alphas_cumprod.double()
+ALPHAS = NoiseSchedule.linear().alphas_cumprod.double()
+SCHEDULE = NoiseSchedule(ALPHAS)
 COUNT, SIZE = 3000, 5
 
 
@@ -19,26 +20,26 @@ def drawn(error: float, seed: int = 0) -> tuple[np.ndarray, np.ndarray, list[np.
     truth = rng.uniform(-1, 1, (COUNT, SIZE, SIZE)).astype(np.float32)
     start = truth + error * rng.standard_normal(truth.shape).astype(np.float32)
     spread = float(np.mean((start - truth) ** 2, dtype=float))
-    batch = noisy_batch([Example(s, x, spread, (4, 2)) for s, x in zip(start, truth, strict=True)], ALPHAS, rng)
+    batch = noisy_batch([Example(s, x, spread, (4, 2)) for s, x in zip(start, truth, strict=True)], SCHEDULE, rng)
     return start.astype(float), truth.astype(float), [values.numpy() for values in batch]
 
 
-def test_the_answer_leads_to_the_truth_in_one_step():
-    _, truth, (shown, steps, _, answer, _) = drawn(0.3)
-    assert shown.shape == answer.shape == (COUNT, 1, SIZE, SIZE) and steps.shape == (COUNT,)
+def test_the_target_leads_to_the_truth_in_one_step():
+    _, truth, (shown, steps, _, target, _) = drawn(0.3)
+    assert shown.shape == target.shape == (COUNT, 1, SIZE, SIZE) and steps.shape == (COUNT,)
     alpha = ALPHAS.numpy()[steps][:, None, None]
-    reached = (shown[:, 0] - np.sqrt(1 - alpha) * answer[:, 0]) / np.sqrt(alpha)
+    reached = (shown[:, 0] - np.sqrt(1 - alpha) * target[:, 0]) / np.sqrt(alpha)
     assert np.abs((reached - truth) * np.sqrt(alpha)).max() < 1e-6  # starts are rounded to single precision
     assert (steps > 900).any()
 
 
 def test_most_are_shown_as_they_are_at_step_zero():
-    start, truth, (shown, steps, _, answer, _) = drawn(0.3)
+    start, truth, (shown, steps, _, target, _) = drawn(0.3)
     still, alpha = steps == 0, float(ALPHAS[0])
     assert still.mean() == pytest.approx(0.8, abs=4 * np.sqrt(0.16 / COUNT))
     np.testing.assert_allclose(shown[still, 0], np.sqrt(alpha) * start[still], atol=1e-7)
     expected = np.sqrt(alpha / (1 - alpha)) * (start - truth)[still]
-    np.testing.assert_allclose(answer[still, 0], expected, rtol=1e-5, atol=1e-4)
+    np.testing.assert_allclose(target[still, 0], expected, rtol=1e-5, atol=1e-4)
 
 
 def test_other_steps_are_spread_as_the_square_of_a_uniform_number():
@@ -66,9 +67,9 @@ def test_noise_is_added_to_the_start_or_to_the_truth():
 
 
 @pytest.mark.parametrize("error", [0.01, 0.03, 0.5])
-def test_weights_are_the_inverse_of_the_answers_mean_square(error):
+def test_weights_are_the_inverse_of_the_targets_mean_square(error):
     """By kind: unity where the truth is shown, 1/(1 + s ᾱ/(1 − ᾱ)) or (1 − ᾱ)/(s ᾱ) where a start is."""
-    start, truth, (_, steps, _, answer, weights) = drawn(error)
+    start, truth, (_, steps, _, target, weights) = drawn(error)
     alpha = ALPHAS.numpy()[steps]
     own = np.square(start - truth).mean((1, 2))
     of_error = alpha / (1 - alpha) * ((own + np.square(start - truth).mean()) / 2 + 1e-6)
@@ -77,7 +78,7 @@ def test_weights_are_the_inverse_of_the_answers_mean_square(error):
     np.testing.assert_allclose(weights[still], expected[True][still], rtol=1e-3)
     either = np.isclose(weights, 1) | np.isclose(weights, expected[False], rtol=1e-3)
     assert either[~still].all()
-    weighted = weights * np.square(answer).mean((1, 2, 3))
+    weighted = weights * np.square(target).mean((1, 2, 3))
     for kind in (still, ~still):
         assert weighted[kind].mean() == pytest.approx(1, abs=0.05)
 
@@ -97,8 +98,8 @@ def test_alphas_in_single_precision_do_as_well():
     rng = np.random.default_rng(0)
     truth = rng.uniform(-1, 1, (200, 4, 4)).astype(np.float32)
     examples = [Example(x + np.float32(0.1), x, 0.01, (4, 4)) for x in truth]
-    shown, steps, _, answer, _ = noisy_batch(examples, ALPHAS.float(), rng)
-    assert shown.dtype == answer.dtype == torch.float32
+    shown, steps, _, target, _ = noisy_batch(examples, NoiseSchedule(ALPHAS.float()), rng)
+    assert shown.dtype == target.dtype == torch.float32
     alpha = ALPHAS[steps][:, None, None, None]
-    reached = (shown.double() - (1 - alpha).sqrt() * answer.double()) / alpha.sqrt()
+    reached = (shown.double() - (1 - alpha).sqrt() * target.double()) / alpha.sqrt()
     assert ((reached - torch.from_numpy(truth)[:, None]) * alpha.sqrt()).abs().max() < 2e-6

@@ -1,12 +1,12 @@
-"""Views at once: as many as memory holds."""
+"""Images at once: as many as memory holds."""
 
 from types import SimpleNamespace
 
 import pytest
 import torch
 
-from CTSuperResolutionLib.diffusion import batching as batches
-from CTSuperResolutionLib.diffusion.batching import Batches, batch_size
+from CTSuperResolutionLib.diffusion import batched_denoiser
+from CTSuperResolutionLib.diffusion.batched_denoiser import BatchedDenoiser, batch_size
 from CTSuperResolutionLib.job.events import Progress
 
 
@@ -41,11 +41,11 @@ def prior_of(most: int, fail, asked: list[int]) -> SimpleNamespace:
 )
 def test_what_does_not_fit_is_halved_until_it_does_and_stays_so(fail):
     asked: list[int] = []
-    network = Batches(prior_of(3, fail, asked), 8, Progress())
+    denoiser = BatchedDenoiser(prior_of(3, fail, asked), 8, Progress())
     images = torch.rand(11, 4, 4)
-    torch.testing.assert_close(network.predict_noise(images, 7), images * 7)
+    torch.testing.assert_close(denoiser.predict_noise(images, 7), images * 7)
     assert asked == [8, 4, 2, 2, 2, 2, 2, 1]
-    assert list(network.split([5, 6, 7])) == [[5, 6], [7]]
+    assert list(denoiser.split([5, 6, 7])) == [[5, 6], [7]]
 
 
 def test_other_errors_are_not_taken_for_a_lack_of_memory():
@@ -53,7 +53,7 @@ def test_other_errors_are_not_taken_for_a_lack_of_memory():
         raise RuntimeError("mat1 and mat2 shapes cannot be multiplied")
 
     with pytest.raises(RuntimeError, match="mat1"):
-        Batches(prior_of(1, broken, []), 4, Progress()).predict_noise(torch.rand(4, 4, 4), 1)
+        BatchedDenoiser(prior_of(1, broken, []), 4, Progress()).predict_noise(torch.rand(4, 4, 4), 1)
 
 
 @pytest.mark.parametrize(
@@ -61,7 +61,7 @@ def test_other_errors_are_not_taken_for_a_lack_of_memory():
 )
 def test_a_gpu_takes_half_of_its_free_memory(monkeypatch, free, views):
     """On 512 x 512 pixels a view of the paper's network takes 2.6 GB."""
-    monkeypatch.setattr(batches.machine, "available_memory", lambda device: free)
+    monkeypatch.setattr(batched_denoiser.machine, "available_memory", lambda device: free)
     assert batch_size((512, 512), torch.device("cuda")) == views
 
 

@@ -1,4 +1,4 @@
-"""How many views the network is given at once: as many as fit into memory, and fewer where they turn out not to."""
+"""Batched denoiser: the prior's noise of any number of images, as many at once as fit into memory."""
 
 from __future__ import annotations
 
@@ -8,6 +8,7 @@ from collections.abc import Iterator, Sequence
 import torch
 
 from CTSuperResolutionLib import machine
+from CTSuperResolutionLib.diffusion.noise_schedule import NoiseSchedule
 from CTSuperResolutionLib.diffusion.prior import Prior
 from CTSuperResolutionLib.errors import JobError
 from CTSuperResolutionLib.job.events import Progress
@@ -16,35 +17,41 @@ CPU_PIXELS = 2**16  # more at once is slower; a constant, so that free memory do
 GPU_BYTES_A_PIXEL = 10_000  # activations of the paper's network, counted at 8337; smaller networks take less
 
 
-def batch_size(detector_shape: tuple[int, int], device: torch.device) -> int:
-    """Views of (v, u) pixels to restore at once: on a GPU a power of two that takes at most half of its free memory."""
-    pixels = math.prod(detector_shape)
+def batch_size(image_shape: Sequence[int], device: torch.device) -> int:
+    """Images of (v, u) pixels to denoise at once: on a GPU a power of two that takes at most half of free memory."""
+    pixels = math.prod(image_shape)
     if device.type != "cuda":
         return max(1, CPU_PIXELS // pixels)
     fitting = machine.available_memory(device) // 2 // (GPU_BYTES_A_PIXEL * pixels)
     return 2 ** max(0, fitting.bit_length() - 1)
 
 
-class Batches:
-    """Asks the prior for the noise of any number of views, in parts that fit into memory.
+class BatchedDenoiser:
+    """Predicts the noise of any number of images, in batches that fit into memory.
 
-    A part for which memory runs out is halved and asked for again, and all later parts are as small.
+    A batch for which memory runs out is halved and tried again, and all later batches are as small.
 
     Args:
-        prior: whose network is asked. size: views at once, to begin with.
-        progress: advanced by one for every view that the network has seen.
+        prior: predicts the noise. size: images at once, to begin with.
+        progress: advanced by one for every image that the network has seen.
     """
 
     def __init__(self, prior: Prior, size: int, progress: Progress) -> None:
         self.size = size
-        self.prior = prior
+        self._prior = prior
         self._progress = progress
 
-    def split(self, views: Sequence[int]) -> Iterator[Sequence[int]]:
-        """The views in parts of the size that is known to fit when each part begins."""
-        while views:
-            part, views = views[: self.size], views[self.size :]
-            yield part
+    @property
+    def schedule(self) -> NoiseSchedule:
+        """The noise schedule of the prior."""
+        return self._prior.schedule
+
+    def split(self, views: Sequence[int]) -> Iterator[list[int]]:
+        """The views in batches of the size that is known to fit when each batch begins."""
+        left = list(views)
+        while left:
+            batch, left = left[: self.size], left[self.size :]
+            yield batch
 
     def predict_noise(self, images: torch.Tensor, step: int) -> torch.Tensor:
         """ε_θ(x_t, t) of images (n, v, u) at diffusion step t.
@@ -52,28 +59,28 @@ class Batches:
         Raises:
             JobError: memory does not hold the network's work on a single view.
         """
-        parts, done = [], 0
+        predictions, done = [], 0
         while done < len(images):
-            part = images[done : done + self.size]
-            predicted = self._try(part, step)
+            batch = images[done : done + self.size]
+            predicted = self._try(batch, step)
             if predicted is not None:
-                parts.append(predicted)
-                done += len(part)
-                self._progress.advance(len(part))
-            elif len(part) > 1:
-                self.size = len(part) // 2
+                predictions.append(predicted)
+                done += len(batch)
+                self._progress.advance(len(batch))
+            elif len(batch) > 1:
+                self.size = len(batch) // 2
             else:
-                size = " x ".join(map(str, part.shape[-2:]))
+                size = " x ".join(map(str, batch.shape[-2:]))
                 raise JobError(
                     f"The memory left does not hold the prior's work on one view of {size} pixels; "
                     "choose a region of interest with --roi, a lower scale or a smaller prior."
                 )
-        return parts[0] if len(parts) == 1 else torch.cat(parts)
+        return predictions[0] if len(predictions) == 1 else torch.cat(predictions)
 
     def _try(self, images: torch.Tensor, step: int) -> torch.Tensor | None:
-        """The network's answer, or None where memory ran out; what the attempt held is free again on return."""
+        """The predicted noise, or None where memory ran out; what the attempt held is free again on return."""
         try:
-            return self.prior.predict_noise(images[:, None], step)[:, 0]
+            return self._prior.predict_noise(images[:, None], step)[:, 0]
         except (RuntimeError, MemoryError) as error:
             if not _out_of_memory(error):
                 raise
