@@ -1,4 +1,4 @@
-"""What this computer offers and what this process uses."""
+"""Devices, memory and versions of this computer, and the memory that this process uses."""
 
 from __future__ import annotations
 
@@ -119,7 +119,7 @@ def versions() -> dict[str, str]:
 
 
 def describe() -> dict[str, Any]:
-    """What the machine offers: versions, devices, projectors, priors, memory."""
+    """Versions, devices, kernels, projectors, priors and memory of this machine."""
     import torch
 
     from CTSuperResolutionLib.gaussians.backends.choice import choose_backend

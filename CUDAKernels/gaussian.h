@@ -1,6 +1,7 @@
-// One signed Gaussian: what it looks like on a detector and on a voxel grid, and the gradients of both.
+// The projection and the voxelization of one signed Gaussian, and the gradients of both.
 //
-// All mathematics of the kernels is in this header; the CPU and the CUDA launchers only say which thread does what.
+// A field is rasterized on a detector and voxelized on a grid. All mathematics of one Gaussian is in this header; the
+// CPU and the CUDA launchers only say which thread does what.
 // T is float, double, or a pack of either that handles several Gaussians at once; so there are no branches on values.
 //
 //   Σ = R diag(s²) Rᵀ, s = exp(log_scale), R the rotation of quat / |quat|, quat = (w, x, y, z)
@@ -30,6 +31,10 @@ constexpr double FLOOR = 3.3546262790251185e-4;     // exp(−RADIUS² / 2)
 constexpr double SQRT_2PI = 2.5066282746310002;
 constexpr double SHORTEST_QUAT = 1e-12;
 constexpr double NEAREST = 0.05;                    // of the source's distance: what lies closer to it is not seen
+
+// With distances t in units of √(2 ln 2), exp(−t²/2) is 2^(−t²): one product less for every sample.
+constexpr double UNIT = 0.84932180028801907;        // √(log₂(e) / 2)
+constexpr double REACH = RADIUS * UNIT;             // RADIUS in that unit
 
 // What the caller may pass: beyond these an input is a mistake, and the kernels say so.
 constexpr double LARGEST_COORDINATE = 1e6;          // of means and quaternions
@@ -61,7 +66,7 @@ struct Gaussian {
     T density;       // signed
 };
 
-// Sums over the samples of one Gaussian, of the loss's gradient G to each: what backward needs of the picture.
+// Sums over the samples of one Gaussian, of the loss's gradient G to each: what backward needs of the array.
 template <class T, int D>
 struct Moments {
     T value;                        // Σ G (e − FLOOR), e = exp(−½ tᵀt)
@@ -136,7 +141,7 @@ struct Shape {
     }
 
     // (row of a map from the world) R, the row in the Gaussian's own axes.
-    NABGS_FUNCTION void turned(const T* row, T* out) const {
+    NABGS_FUNCTION void rotated(const T* row, T* out) const {
         for (int k = 0; k < 3; ++k) out[k] = row[0] * r[0][k] + row[1] * r[1][k] + row[2] * r[2][k];
     }
 };
@@ -198,12 +203,12 @@ struct Projection {
         rows[1][1] = (sin_angle - slope_u * cos_angle) * u;
         rows[1][2] = T(0);
 
-        shape.turned(n, normal);
+        shape.rotated(n, normal);
         for (int k = 0; k < 3; ++k) normal[k] = normal[k] * shape.inverse_scale[k];
         inverse_normal = T(1) / square_root(dot(normal, normal));
         footprint.height = g.density * T(SQRT_2PI) * normal_length * inverse_normal;
         for (int axis = 0; axis < 2; ++axis) {
-            shape.turned(rows[axis], map[axis]);
+            shape.rotated(rows[axis], map[axis]);
             for (int k = 0; k < 3; ++k) map[axis][k] = map[axis][k] * shape.scale[k];
         }
 
@@ -225,16 +230,16 @@ struct Projection {
         T r_grad[3][3], n_grad[3], slope_grad_u = T(0), slope_grad_v = T(0), zoom_grad = T(0);
         const T n[3] = {slope_u * cos_angle - sin_angle, slope_u * sin_angle + cos_angle, slope_v};
         const T through = moments.value * footprint.height * inverse_normal * inverse_normal;
-        T turned_n_grad[3];
+        T rotated_n_grad[3];
         for (int k = 0; k < 3; ++k) {
-            turned_n_grad[k] = T(0) - through * normal[k] * shape.inverse_scale[k];
+            rotated_n_grad[k] = T(0) - through * normal[k] * shape.inverse_scale[k];
             grad.log_scale[k] =
                 map_grad[0][k] * map[0][k] + map_grad[1][k] * map[1][k] + through * normal[k] * normal[k];
         }
         for (int i = 0; i < 3; ++i)
             for (int k = 0; k < 3; ++k)
                 r_grad[i][k] = (rows[0][i] * map_grad[0][k] + rows[1][i] * map_grad[1][k]) * shape.scale[k]
-                               + n[i] * turned_n_grad[k];
+                               + n[i] * rotated_n_grad[k];
         rotation_backward(shape.unit, shape.inverse_length, r_grad, grad.quat);
         grad.density = moments.value * T(SQRT_2PI) * normal_length * inverse_normal;
 
@@ -250,8 +255,8 @@ struct Projection {
                                         + shape.r[i][1] * map_grad[axis][1] * shape.scale[1]
                                         + shape.r[i][2] * map_grad[axis][2] * shape.scale[2];
             for (int i = 0; i < 3; ++i)
-                n_grad[i] = shape.r[i][0] * turned_n_grad[0] + shape.r[i][1] * turned_n_grad[1]
-                            + shape.r[i][2] * turned_n_grad[2];
+                n_grad[i] = shape.r[i][0] * rotated_n_grad[0] + shape.r[i][1] * rotated_n_grad[1]
+                            + shape.r[i][2] * rotated_n_grad[2];
             // J_v = zoom (e_v − slope_v d) / pitch, J_u = zoom (e_u − slope_u d) / pitch; height ∝ |n|.
             const T u = zoom * inverse_pitch[1], v = zoom * inverse_pitch[0];
             const T v_along_d = cos_angle * row_grad[0][1] - sin_angle * row_grad[0][0];
@@ -288,13 +293,13 @@ struct Projection {
 
 // A Gaussian on a grid.
 template <class T>
-struct Blob {
+struct Voxelization {
     Shape<T> shape;
     T inverse_pitch[3];
     T map[3][3];                // M
     Footprint<T, 3> footprint;
 
-    NABGS_FUNCTION Blob(const Gaussian<T>& g, const Grid& grid) : shape(g) {
+    NABGS_FUNCTION Voxelization(const Gaussian<T>& g, const Grid& grid) : shape(g) {
         for (int axis = 0; axis < 3; ++axis) {
             inverse_pitch[axis] = T(1 / grid.pitch[axis]);
             for (int k = 0; k < 3; ++k) map[axis][k] = shape.r[2 - axis][k] * shape.scale[k] * inverse_pitch[axis];

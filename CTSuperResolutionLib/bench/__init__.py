@@ -1,1 +1,1 @@
-"""How fast the Gaussians are drawn on this machine, by every backend, and how near that is to what the machine can."""
+"""Benchmark of the backends: their speed and memory on this machine, and how near they come to its limits."""

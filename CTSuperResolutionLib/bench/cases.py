@@ -1,4 +1,4 @@
-"""What is measured: an operation on so many Gaussians and so large an array. Standard library only."""
+"""Benchmark cases: an operation on so many Gaussians and so large an array. Standard library only."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from CTSuperResolutionLib.errors import JobError
 from CTSuperResolutionLib.job.parameters import unknown
 
 # Side of the array where none is asked for: the first is what a fit on a plain computer has; a volume of 256 would
-# take the torch twin minutes.
+# take the reference implementation minutes.
 OPERATIONS = {"rasterize": 256, "voxelize": 128, "step": 256}
 BACKENDS = ("torch", "native", "cuda")
 BEAMS = ("parallel", "cone")
@@ -19,7 +19,7 @@ EXAMPLES = {"gaussians": "10000,50000", "size": "128,256", "threads": "1,2", "re
 
 
 @dataclass(frozen=True)
-class Case:
+class BenchmarkCase:
     """One thing to measure.
 
     Attributes:
@@ -39,11 +39,13 @@ class Case:
         return " ".join(filter(None, (self.op, self.beam, f"{self.gaussians:,} Gaussians", array)))
 
 
-def all_cases(ops: Iterable[str], beams: Iterable[str], gaussians: Iterable[int], sizes: Sequence[int]) -> list[Case]:
+def all_cases(
+    ops: Iterable[str], beams: Iterable[str], gaussians: Iterable[int], sizes: Sequence[int]
+) -> list[BenchmarkCase]:
     """Every combination; without sizes, each operation has its own."""
     counts, beams = list(gaussians), list(beams)
     return [
-        Case(op, beam, count, size)
+        BenchmarkCase(op, beam, count, size)
         for op in ops
         for beam in ((None,) if op == "voxelize" else beams)
         for size in (sizes or (OPERATIONS[op],))

@@ -1,4 +1,4 @@
-"""Where something was measured: the device's name and the versions of what ran on it."""
+"""Environment of a measurement: the device's name and the versions of what ran on it."""
 
 from __future__ import annotations
 
@@ -57,11 +57,6 @@ def processor_name() -> str:
     except OSError:
         found = None
     return found[1].strip() if found else platform.processor() or platform.machine()
-
-
-def slug(name: str) -> str:
-    """A name as a file's: small letters, digits and single dashes."""
-    return re.sub(r"[^a-z0-9]+", "-", name.lower()).strip("-") or "unknown"
 
 
 def _installed(package: str) -> str | None:

@@ -1,4 +1,4 @@
-"""How many samples of an array Gaussians touch: counted line by line, exactly."""
+"""Footprints of Gaussians on an array, and the exact number of samples in them, counted line by line."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ from collections.abc import Iterator
 
 import torch
 
-from CTSuperResolutionLib.gaussians.backends.reference import RADIUS
+from CTSuperResolutionLib.gaussians.kernel_constants import RADIUS
 from CTSuperResolutionLib.gaussians.projection import covariance, project_gaussians
 from CTSuperResolutionLib.gaussians.scene import VoxelGrid
 from CTSuperResolutionLib.projection.geometry import ScanGeometry
@@ -15,7 +15,7 @@ LINES_AT_ONCE = 4_000_000
 
 
 class Footprints:
-    """Where Gaussians lie on an array of two or three axes, slowest first.
+    """Footprints of Gaussians on an array of two or three axes, slowest first.
 
     Attributes:
         centres: (n, axes) in samples, float64. covariances: (n, axes, axes). shape: of the array.
@@ -33,11 +33,12 @@ class Footprints:
     @classmethod
     def on_detector(cls, field: list[torch.Tensor], geometry: ScanGeometry, view: int) -> Footprints:
         """Of a field (means, log-scales, quaternions, densities) on the detector of one view."""
-        splats = project_gaussians(*_exact(field), geometry, view)
+        means, log_scales, quats, densities = _exact(field)
+        splats = project_gaussians(means, log_scales, quats, densities, geometry, view)
         uu, uv, vv = splats.covariances.unbind(-1)
         covariances = torch.stack([torch.stack([vv, uv], -1), torch.stack([uv, uu], -1)], -2)
-        # What lies behind a cone's source has no height and is not drawn.
-        seen = (splats.heights != 0) | (field[3].detach().cpu() == 0)
+        # What lies behind a cone's source has no height and is not rasterized.
+        seen = (splats.heights != 0) | (densities == 0)
         return cls(splats.centres.flip(-1)[seen], covariances[seen], geometry.detector_shape)
 
     @classmethod
@@ -55,7 +56,7 @@ class Footprints:
         return len(self.centres)
 
     def window_samples(self) -> int:
-        """Samples of the windows in which the torch twin evaluates them."""
+        """Samples of the windows in which the reference implementation evaluates them."""
         return int(((2 * self._half + 1) ** len(self.shape)).sum())
 
     def samples(self) -> int:

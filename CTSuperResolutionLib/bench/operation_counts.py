@@ -1,11 +1,11 @@
-"""The least arithmetic and the least memory traffic that drawing a field takes, whatever draws it."""
+"""Operation counts: the least arithmetic and memory traffic that rasterizing or voxelizing a field takes."""
 
 from __future__ import annotations
 
 import math
 from dataclasses import dataclass
 
-from CTSuperResolutionLib.bench.cases import Case
+from CTSuperResolutionLib.bench.cases import BenchmarkCase
 from CTSuperResolutionLib.bench.footprints import Footprints
 from CTSuperResolutionLib.bench.roofline import Rates
 
@@ -25,8 +25,8 @@ FLOAT = 4  # bytes
 
 
 @dataclass(frozen=True)
-class Work:
-    """What has to be done.
+class OperationCounts:
+    """Operations and bytes of one rendering of a field and of its gradients.
 
     Attributes:
         samples: of the array, summed over the Gaussians whose support they lie in.
@@ -39,8 +39,8 @@ class Work:
     bytes: dict[str, int]
 
     @classmethod
-    def of(cls, case: Case, footprints: Footprints) -> Work:
-        """Of drawing a case's field, and of the gradients to it; Gaussians beside the array cost their parameters."""
+    def of(cls, case: BenchmarkCase, footprints: Footprints) -> OperationCounts:
+        """Of a case's field, and of the gradients to it; Gaussians outside the array cost their parameters."""
         samples, near = footprints.samples(), footprints.touching
         forward, backward = GAUSSIAN[case.beam]
         parameters = FLOAT * PARAMETERS * case.gaussians
@@ -55,6 +55,6 @@ class Work:
         )
 
     def shares(self, way: str, milliseconds: float, rates: Rates) -> tuple[float, float]:
-        """Shares of a device's bandwidth and arithmetic rate that doing it reached, one way, in so long a time."""
+        """Shares of a device's bandwidth and arithmetic rate that were reached, one way, in so long a time."""
         seconds = milliseconds / 1e3
         return self.bytes[way] / seconds / rates.bandwidth, self.flops[way] / seconds / rates.flops

@@ -1,4 +1,4 @@
-"""What one call needs beside its input, measured in a process of its own, where nothing is left from other calls.
+"""Peak memory of one call beside its input, measured in a process of its own, where nothing is left from other calls.
 
 On a CPU it is how far the resident memory rises above what it was before, result and gradients included, as the
 system counts it (Linux: to about 0.3 MB); on a GPU how far torch's own count does.
@@ -18,8 +18,8 @@ from types import TracebackType
 
 import torch
 
-from CTSuperResolutionLib.bench.cases import Case
-from CTSuperResolutionLib.bench.runners import contender, device_of, find_backend
+from CTSuperResolutionLib.bench.cases import BenchmarkCase
+from CTSuperResolutionLib.bench.runners import device_of, find_backend, make_runner
 
 ROOT = Path(__file__).resolve().parents[2]
 WARM_UP = {"gaussians": 64, "size": 32}  # loads what is loaded at a first call
@@ -38,14 +38,15 @@ class MemoryProbe:
     def __exit__(self, kind: type | None, error: BaseException | None, trace: TracebackType | None) -> None:
         self._end()
 
-    def peak_mb(self, case: Case, backend: str, device: torch.device) -> float | None:
+    def peak_mb(self, case: BenchmarkCase, backend: str, device: torch.device) -> float | None:
         """Megabytes (1e6 bytes) that one forward and backward takes; None where it did not come to its end."""
-        self._child = self._child or _start()
+        child = self._child = self._child or _start()
+        assert child.stdin is not None and child.stdout is not None, "both are pipes"
         try:
             job = {"case": asdict(case), "backend": backend, "device": str(device)}
-            self._child.stdin.write(json.dumps(job) + "\n")
-            self._child.stdin.flush()
-            answer = json.loads(self._child.stdout.readline() or "null")
+            child.stdin.write(json.dumps(job) + "\n")
+            child.stdin.flush()
+            answer = json.loads(child.stdout.readline() or "null")
         except (OSError, ValueError):
             answer = None
         if not FORKS or answer is None:
@@ -86,7 +87,7 @@ def _serve() -> None:
 
 
 def _load_the_fit() -> None:
-    """What steps need beyond drawing, the second being what torch's optimizers load: once, not in every child."""
+    """The modules of steps beyond those of the kernels, the second for torch's optimizers: once, not in every child."""
     with contextlib.suppress(ImportError):
         for name in ("CTSuperResolutionLib.bench.steps", "torch._dynamo"):
             importlib.import_module(name)
@@ -95,26 +96,26 @@ def _load_the_fit() -> None:
 def _answer(line: str) -> None:
     job = json.loads(line)
     try:
-        answer = _measure(Case(**job["case"]), job["backend"], torch.device(job["device"]))
+        answer = _measure(BenchmarkCase(**job["case"]), job["backend"], torch.device(job["device"]))
     except (ImportError, MemoryError, RuntimeError):  # torch says RuntimeError when a CPU's memory is not enough
         answer = None
     print(json.dumps(answer), flush=True)
 
 
-def _measure(case: Case, name: str, device: torch.device) -> int:
+def _measure(case: BenchmarkCase, name: str, device: torch.device) -> int:
     """Bytes, in this process."""
     backend = find_backend(name, device)
     device = device_of(name, device)
-    contender(Case(case.op, case.beam, **WARM_UP), backend, device).turn()
-    work = contender(case, backend, device)
+    make_runner(BenchmarkCase(case.op, case.beam, **WARM_UP), backend, device).run()
+    runner = make_runner(case, backend, device)
     if device.type == "cuda":
         torch.cuda.synchronize(device)
         before = torch.cuda.memory_allocated(device)
         torch.cuda.reset_peak_memory_stats(device)
-        work.turn()
+        runner.run()
         return torch.cuda.max_memory_allocated(device) - before
     before = _resident()
-    work.turn()
+    runner.run()
     return max(_peak() - before, 0)
 
 

@@ -1,4 +1,4 @@
-"""What a device can do at the most, measured here: bytes moved and operations done in a second."""
+"""Roofline of a device, measured here: the most bytes moved and operations done in a second."""
 
 from __future__ import annotations
 

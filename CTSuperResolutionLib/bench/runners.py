@@ -1,22 +1,26 @@
-"""Who competes: a backend on a device, doing what a case asks for."""
+"""Benchmark runners: a backend on a device that does, over and over, what a case asks for."""
 
 from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import Protocol
 
 import torch
 
-from CTSuperResolutionLib.bench.cases import Case
+from CTSuperResolutionLib.bench.cases import BenchmarkCase
 from CTSuperResolutionLib.bench.scenes import VIEW, make_field, make_geometry, make_grid
 from CTSuperResolutionLib.bench.timing import stopwatch
 from CTSuperResolutionLib.errors import JobError
 from CTSuperResolutionLib.gaussians.backends import reference
 from CTSuperResolutionLib.gaussians.backends.choice import Backend, choose_backend
 
-if TYPE_CHECKING:
-    from CTSuperResolutionLib.bench.steps import Stepping
+
+class Runner(Protocol):
+    """Work that can be timed."""
+
+    def run(self) -> tuple[float, ...]:
+        """Forward and backward once; the milliseconds of each."""
 
 
 def find_backends(names: tuple[str, ...], device: torch.device) -> tuple[dict[str, Backend], list[str]]:
@@ -45,7 +49,7 @@ def find_backends(names: tuple[str, ...], device: torch.device) -> tuple[dict[st
 def find_backend(name: str, device: torch.device) -> Backend:
     """The backend of that name; plain torch, with the reason why, where it does not work."""
     if name == "torch":
-        return Backend("torch", "Plain torch draws the Gaussians.", reference)
+        return Backend("torch", "Plain torch renders the Gaussians.", reference)
     if name == "cuda" and device.type != "cuda":
         return Backend("torch", "The benchmark runs on the CPU.", reference)
     return choose_backend(device_of(name, device))
@@ -57,50 +61,50 @@ def device_of(backend: str, device: torch.device) -> torch.device:
 
 
 @dataclass
-class Drawing:
-    """A backend that draws a case's field and takes the gradients back to it, over and over.
+class RenderRunner:
+    """Rasterizes or voxelizes a case's field and takes the gradients back to it.
 
     Args:
         case: rasterize or voxelize.
-        backend: which draws.
-        device: where.
+        backend: whose kernels do it.
+        device: of the field.
     """
 
-    case: Case
+    case: BenchmarkCase
     backend: Backend
     device: torch.device
 
     def __post_init__(self) -> None:
         self.field = make_field(self.case, self.device)
-        draw, frame = self._draw(), self._frame()
-        self._forward: Callable[[], torch.Tensor] = lambda: draw(*self.field, *frame)
+        render, frame = self._render(), self._frame()
+        self._forward: Callable[[], torch.Tensor] = lambda: render(*self.field, *frame)
         generator = torch.Generator().manual_seed(1)
         shape = (self.case.size,) * (3 if self.case.op == "voxelize" else 2)
         self._gradient = torch.randn(shape, generator=generator).to(self.device)
         self._watch = stopwatch(self.device)
 
-    def turn(self) -> tuple[float, ...]:
+    def run(self) -> tuple[float, ...]:
         """Forward and backward once; the milliseconds of each."""
         for parameter in self.field:
             parameter.grad = None
         self._watch.start()
-        drawn = self._forward()
+        rendered = self._forward()
         self._watch.mark()
-        drawn.backward(self._gradient)
+        rendered.backward(self._gradient)
         self._watch.mark()
         return self._watch.laps()
 
-    def _draw(self) -> Callable[..., torch.Tensor]:
+    def _render(self) -> Callable[..., torch.Tensor]:
         return self.backend.kernels.voxelize if self.case.op == "voxelize" else self.backend.kernels.rasterize
 
     def _frame(self) -> tuple:
         return (make_grid(self.case),) if self.case.op == "voxelize" else (make_geometry(self.case), VIEW)
 
 
-def contender(case: Case, backend: Backend, device: torch.device) -> Drawing | Stepping:
-    """Whatever does a case's work."""
+def make_runner(case: BenchmarkCase, backend: Backend, device: torch.device) -> Runner:
+    """The runner of a case."""
     if case.op == "step":
-        from CTSuperResolutionLib.bench.steps import Stepping  # drawing alone needs fewer packages than the fit
+        from CTSuperResolutionLib.bench.steps import FitStepRunner  # the fit needs more packages than the kernels
 
-        return Stepping(case, backend, device)
-    return Drawing(case, backend, device)
+        return FitStepRunner(case, backend, device)
+    return RenderRunner(case, backend, device)

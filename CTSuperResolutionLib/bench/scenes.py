@@ -1,4 +1,4 @@
-"""What is drawn: Gaussians as a fit has them, and what they are drawn on. Lengths in scene units."""
+"""Benchmark scenes: Gaussians as a fit has them, and the detector or grid to render them on. Lengths in scene units."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ import math
 
 import torch
 
-from CTSuperResolutionLib.bench.cases import Case
+from CTSuperResolutionLib.bench.cases import BenchmarkCase
 from CTSuperResolutionLib.bench.footprints import Footprints
 from CTSuperResolutionLib.gaussians.scene import Scene, VoxelGrid
 from CTSuperResolutionLib.projection.geometry import ScanGeometry
@@ -18,7 +18,7 @@ VIEWS, VIEW = 7, 2  # an angle at which nothing is lined up with the detector
 SIDE = 1 / math.sqrt(2)  # half of a box along x and y that a detector from -1 to 1 sees whole at every angle
 
 
-def make_field(case: Case, device: torch.device | str) -> list[torch.Tensor]:
+def make_field(case: BenchmarkCase, device: torch.device | str) -> list[torch.Tensor]:
     """Means (n, 3), log-scales (n, 3), quaternions (n, 4) and densities of either sign (n,), float32, to be learnt.
 
     The same for every backend and device. They fill the box that a fit's volume is, or all of the grid to voxelize.
@@ -34,7 +34,7 @@ def make_field(case: Case, device: torch.device | str) -> list[torch.Tensor]:
     return [tensor.to(device).requires_grad_() for tensor in (means, log_scales, quats, densities)]
 
 
-def make_geometry(case: Case, *, unit: float = 1.0, views: int = VIEWS) -> ScanGeometry:
+def make_geometry(case: BenchmarkCase, *, unit: float = 1.0, views: int = VIEWS) -> ScanGeometry:
     """A square detector over the scene, its pixels as large as a voxel is there; a scene unit is ``unit`` long."""
     angles = tuple(math.pi * k / views for k in range(views))
     shape, voxel = (case.size, case.size), 2 * unit / case.size
@@ -44,12 +44,12 @@ def make_geometry(case: Case, *, unit: float = 1.0, views: int = VIEWS) -> ScanG
     return ScanGeometry(angles, shape, (voxel, voxel))
 
 
-def make_grid(case: Case) -> VoxelGrid:
+def make_grid(case: BenchmarkCase) -> VoxelGrid:
     """A cube of voxels over the scene."""
     return Scene.around((case.size,) * 3, (1.0,) * 3).grid
 
 
-def make_footprints(case: Case) -> Footprints:
+def make_footprints(case: BenchmarkCase) -> Footprints:
     """Where a case's Gaussians lie on its array."""
     field = make_field(case, "cpu")
     if case.op == "voxelize":

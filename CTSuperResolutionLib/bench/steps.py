@@ -1,4 +1,4 @@
-"""Whole steps of the fit, taken by the fit itself."""
+"""Benchmark runner of whole steps of the fit, taken by the fit itself."""
 
 from __future__ import annotations
 
@@ -9,9 +9,9 @@ from typing import Any
 
 import torch
 
-from CTSuperResolutionLib.bench.cases import Case
+from CTSuperResolutionLib.bench.cases import BenchmarkCase
 from CTSuperResolutionLib.bench.scenes import VIEWS, make_field, make_geometry
-from CTSuperResolutionLib.bench.timing import DeviceStopwatch, stopwatch
+from CTSuperResolutionLib.bench.timing import stopwatch
 from CTSuperResolutionLib.gaussians.backends.choice import Backend
 from CTSuperResolutionLib.gaussians.field import GaussianField
 from CTSuperResolutionLib.gaussians.fit import FitSettings, fit
@@ -19,24 +19,24 @@ from CTSuperResolutionLib.gaussians.scene import Scene
 from CTSuperResolutionLib.job.events import Progress
 from CTSuperResolutionLib.job.parameters import Parameters
 
-STEPS = {"cpu": 5, "cuda": 30}  # in a turn; the first is not counted, for it begins with what is done once a fit
+STEPS = {"cpu": 5, "cuda": 30}  # in a run; the first is not counted, for it begins with what is done once a fit
 NEVER = 1_000_000  # when Gaussians would be cloned and split
 
 
 @dataclass
-class Stepping:
-    """A backend that takes steps of the fit, over and over.
+class FitStepRunner:
+    """Takes steps of the fit.
 
-    Forward is a step until both of its arrays are drawn and compared, backward what follows: gradients and optimizer.
-    Where a step is replayed as one CUDA graph, forward is all of it.
+    Forward is a step until both of its arrays are rendered and compared, backward what follows: gradients and
+    optimizer.
 
     Args:
         case: step.
-        backend: which draws.
-        device: where.
+        backend: whose kernels the fit uses.
+        device: of the field.
     """
 
-    case: Case
+    case: BenchmarkCase
     backend: Backend
     device: torch.device
 
@@ -57,7 +57,7 @@ class Stepping:
         self._base = torch.zeros_like(self._views)
         self._watch = stopwatch(self.device, ahead=False)
 
-    def turn(self) -> tuple[float, float]:
+    def run(self) -> tuple[float, float]:
         """Some steps; the milliseconds of a step's two parts."""
         laps = _Laps(self._watch)
         settings = fit_settings(iterations=STEPS[self.device.type], limit=self.case.gaussians, densify_every=NEVER)
@@ -114,11 +114,9 @@ class _Laps(Progress):
             if end == "step":
                 steps.append([0.0, 0.0])
         forward, backward = (statistics.median(part) for part in zip(*steps[:-1], strict=True))
-        return (forward, backward) if forward else (backward, 0.0)
+        return forward, backward
 
     def _mark(self, end: str) -> None:
-        if isinstance(self._watch, DeviceStopwatch) and torch.cuda.is_current_stream_capturing():
-            return  # a graph is recorded: this is no moment in time
         self._ends.append(end)
         self._watch.mark()
 

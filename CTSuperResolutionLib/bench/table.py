@@ -1,4 +1,4 @@
-"""The rows as text for a terminal."""
+"""Table of a report's rows, as text for a terminal."""
 
 from __future__ import annotations
 
@@ -24,8 +24,8 @@ HEADINGS = (
 def format_table(rows: Sequence[Mapping[str, Any]]) -> str:
     """One line for every row of a report; the last two columns are shares, forward / backward.
 
-    Speed is relative to the torch twin on the same case; where it ran with several numbers of threads, with the same
-    number, or else with its fastest.
+    Speed is relative to the reference implementation on the same case; where that ran with several numbers of threads,
+    with the same number, or else with its fastest.
     """
     if not rows:
         return "Nothing was measured."
@@ -68,9 +68,9 @@ def _speed(row: Mapping[str, Any], rows: Sequence[Mapping[str, Any]]) -> float |
     def case(of: Mapping[str, Any]) -> tuple:
         return of["op"], of["geometry"], of["gaussians"], of["size"]
 
-    twins = [twin for twin in rows if twin["backend"] == "torch" and case(twin) == case(row)]
-    twins = [twin for twin in twins if twin["threads"] == row["threads"]] or twins
-    return min(map(_total, twins)) / _total(row) if twins else None
+    references = [other for other in rows if other["backend"] == "torch" and case(other) == case(row)]
+    references = [other for other in references if other["threads"] == row["threads"]] or references
+    return min(map(_total, references)) / _total(row) if references else None
 
 
 def _total(row: Mapping[str, Any]) -> float:

@@ -1,4 +1,4 @@
-"""Fair times: all contenders take turns, so that a busy moment of the machine meets each of them alike."""
+"""Interleaved timing: all runners take turns, so that a busy moment of the machine meets each of them alike."""
 
 from __future__ import annotations
 
@@ -9,45 +9,45 @@ from typing import NamedTuple
 
 import torch
 
-FEWEST = 3  # turns of a contender that has spent its time
+FEWEST = 3  # runs of one that has spent its time
 PAUSE_CYCLES = 2_000_000  # of a GPU: about a millisecond
 
 
 class Times(NamedTuple):
-    """Milliseconds of the parts of a contender's work.
+    """Milliseconds of the parts of a run.
 
     Attributes:
-        medians: of its turns. fastest: of its turns; on a busy machine, nearer to what a quiet one would show.
+        medians: of all runs. fastest: of all runs; on a busy machine, nearer to what a quiet one would show.
     """
 
     medians: tuple[float, ...]
     fastest: tuple[float, ...]
 
 
-def take_turns(
-    contenders: Sequence[Callable[[], Sequence[float]]],
+def time_interleaved(
+    runs: Sequence[Callable[[], Sequence[float]]],
     *,
     repeats: int,
     budget_ms: float,
-    before_turn: Callable[[], None] = lambda: None,
+    before_run: Callable[[], None] = lambda: None,
 ) -> list[Times]:
-    """Every contender's times, part by part.
+    """Times of everything that runs, part by part.
 
     Args:
-        contenders: each does its work once and returns the milliseconds of its parts.
-        repeats: turns of each. One that has taken ``budget_ms`` in all sits out once it had FEWEST turns.
-        before_turn: called before each turn, and before the first one of each, which warms up and does not count.
+        runs: each does its work once and returns the milliseconds of its parts.
+        repeats: of each. One that has taken ``budget_ms`` in all sits out once it had FEWEST runs.
+        before_run: called before each run, and before the first one of each, which warms up and does not count.
     """
-    times: list[list[Sequence[float]]] = [[] for _ in contenders]
-    for turn in contenders:
-        before_turn()
-        turn()
+    times: list[list[Sequence[float]]] = [[] for _ in runs]
+    for run in runs:
+        before_run()
+        run()
     for _ in range(repeats):
-        for turn, taken in zip(contenders, times, strict=True):
+        for run, taken in zip(runs, times, strict=True):
             if len(taken) >= min(FEWEST, repeats) and sum(map(sum, taken)) >= budget_ms:
                 continue
-            before_turn()
-            taken.append(turn())
+            before_run()
+            taken.append(run())
     parts = [list(zip(*taken, strict=True)) for taken in times]
     return [Times(tuple(map(statistics.median, each)), tuple(map(min, each))) for each in parts]
 

@@ -1,8 +1,8 @@
-"""ctsr bench: how fast the Gaussians are drawn here, by every backend.
+"""ctsr bench: speed and memory of the Gaussians' backends on this machine.
 
-rasterize draws a field on a detector, voxelize in a volume, step is a whole step of the fit. Times are medians; the
-backends take turns, so that a busy machine is fair to all. forward is drawing, backward the gradients back to the
-Gaussians; of a step, forward ends when all is drawn and compared.
+rasterize renders a field on a detector, voxelize in a volume, step is a whole step of the fit. Times are medians; the
+backends take turns, so that a busy machine is fair to all. forward is the rendering, backward the gradients back to the
+Gaussians; of a step, forward ends when all is rendered and compared.
 
 peak MB is what one forward and backward needs beside its input, result and gradients included, measured in a process
 of its own: how far the resident memory rises, on a GPU how much more torch has allocated. bandwidth and arithmetic are
@@ -37,20 +37,18 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     option("--geometry", default=",".join(BEAMS), metavar="LIST", help=f"of {','.join(BEAMS)} (default both)")
     option("--device", default="auto", help="auto, cpu or cuda (default auto)")
     option("--threads", metavar="LIST", help="how many of the CPU; 1,2 compares them (default as many as torch takes)")
-    option("--repeats", default="7", metavar="N", help="turns of every backend (default 7)")
+    option("--repeats", default="7", metavar="N", help="runs of every backend (default 7)")
     option("--json", type=Path, metavar="FILE", help="write all figures there")
 
 
 def execute(options: argparse.Namespace, progress: Reporter) -> dict[str, Any]:
     """Run the command."""
-    wanted = {
-        "ops": parse_names("operation", options.ops, OPERATIONS),
-        "beams": parse_names("geometry", options.geometry, BEAMS),
-        "gaussians": parse_numbers("gaussians", options.gaussians),
-        "sizes": parse_numbers("size", options.size) if options.size is not None else (),
-        "backends": parse_names("backend", options.backends, BACKENDS) if options.backends is not None else (),
-        "repeats": parse_numbers("repeats", options.repeats)[0],
-    }
+    ops = parse_names("operation", options.ops, OPERATIONS)
+    beams = parse_names("geometry", options.geometry, BEAMS)
+    gaussians = parse_numbers("gaussians", options.gaussians)
+    sizes = parse_numbers("size", options.size) if options.size is not None else ()
+    backends = parse_names("backend", options.backends, BACKENDS) if options.backends is not None else ()
+    repeats = parse_numbers("repeats", options.repeats)[0]
     threads = parse_numbers("threads", options.threads) if options.threads is not None else ()
     device = JobSpec("-", "-", device=options.device).device
     if options.json is not None:
@@ -58,10 +56,19 @@ def execute(options: argparse.Namespace, progress: Reporter) -> dict[str, Any]:
     import torch
 
     from CTSuperResolutionLib import machine
-    from CTSuperResolutionLib.bench.benchmark import Request, benchmark
+    from CTSuperResolutionLib.bench.benchmark import BenchmarkRequest, benchmark
 
-    threads = threads or (torch.get_num_threads(),)
-    report = benchmark(Request(**wanted, threads=threads, device=machine.choose_device(device)), progress)
+    request = BenchmarkRequest(
+        ops=ops,
+        beams=beams,
+        gaussians=gaussians,
+        sizes=sizes,
+        backends=backends,
+        device=machine.choose_device(device),
+        threads=threads or (torch.get_num_threads(),),
+        repeats=repeats,
+    )
+    report = benchmark(request, progress)
     if options.json is not None:
         try:
             options.json.write_text(json.dumps(report, indent=2) + "\n", encoding="utf-8")

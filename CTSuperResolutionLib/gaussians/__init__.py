@@ -1,1 +1,1 @@
-"""NAB-GS: a field of signed 3D Gaussians that learns a residual volume from its projections."""
+"""Signed 3D Gaussians (NAB-GS): a field that learns a residual volume from its projections."""

@@ -1,4 +1,4 @@
-"""Activations ρ = φ(z) from raw to drawn densities: the method's signed one (eq. 3), and those of its ablation."""
+"""Activations ρ = φ(z) that map raw to rendered densities: PReLU (eq. 3) and the ablation's alternatives."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Adaptive control: Gaussians are cloned, split and pruned while the field is fitted."""
+"""Adaptive density control: Gaussians are cloned, split and pruned while the field is fitted."""
 
 from __future__ import annotations
 
@@ -14,8 +14,8 @@ SHRINK = 1.6  # gsplat's split divides scales by this
 
 
 @dataclass
-class DensityControl:
-    """Collects gradients of positions and refines the field where they are large.
+class AdaptiveDensityControl:
+    """Collects gradients of positions, and densifies the field where they are large.
 
     A parallel beam's gradient of a 3D position is that of its place on the detector, so no second one is kept.
 
@@ -34,7 +34,9 @@ class DensityControl:
 
     def collect(self, field: GaussianField) -> None:
         """Add the gradients of one step."""
-        norm = field.parameters["means"].grad.norm(dim=-1)
+        gradient = field.parameters["means"].grad
+        assert gradient is not None, "gradients are collected after backward"
+        norm = gradient.norm(dim=-1)
         if not self._state:
             self._state = {"sum": torch.zeros_like(norm), "seen": torch.zeros_like(norm)}
         self._state["sum"] += norm
@@ -73,7 +75,7 @@ def clone(field: GaussianField, optimizers: dict[str, torch.optim.Optimizer], ma
 
 @torch.no_grad()
 def split(field: GaussianField, optimizers: dict[str, torch.optim.Optimizer], mask: torch.Tensor) -> None:
-    """Two smaller Gaussians, drawn inside each marked one; together they have its mass.
+    """Two smaller Gaussians, sampled inside each marked one; together they have its mass.
 
     Each has half the mass in 1.6⁻³ of the space.
     """

@@ -1,4 +1,4 @@
-"""The parameters of the signed Gaussians, and where they start."""
+"""The Gaussian field: the learnable parameters of signed Gaussians, and their initialization."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from CTSuperResolutionLib.gaussians.scene import VoxelGrid
 FAINT = 1e-3  # spread of the starting densities around what is known
 NEIGHBOURS = 17  # itself and those whose overlap is counted
 WIDEST = 1.5  # voxels; where a Gaussian of a residual starts, not how wide it may grow
-MATTER = 0.05  # of the intensity range: R2-Gaussian draws its points where a volume is denser
+MATTER = 0.05  # of the intensity range: R2-Gaussian samples its points where a volume is denser
 
 
 @dataclass
@@ -44,13 +44,13 @@ class GaussianField:
         return torch.nn.functional.softplus(self.raw_gamma)
 
     def gaussians(self) -> tuple[torch.Tensor, torch.Tensor, torch.Tensor, torch.Tensor]:
-        """What the rasterizer and the voxelizer take: means, log-scales, quaternions, signed densities."""
+        """Means, log-scales, quaternions and signed densities, as the rasterizer and the voxelizer take them."""
         p = self.parameters
         scales = p["scales"].clamp(min=float(np.log(self.smallest)))
         return p["means"], scales, p["quats"], self.activation.density(p["densities"], self.gamma)
 
     def magnitudes(self) -> torch.Tensor:
-        """What pruning looks at, (n,): |ρ|, but with prelu the paper's |z|, which is |ρ| at γ = 1."""
+        """The magnitudes that pruning compares, (n,): |ρ|, but with prelu the paper's |z|, which is |ρ| at γ = 1."""
         raw = self.parameters["densities"].detach()
         return self.activation.density(raw, raw.new_ones(())).abs()
 
@@ -95,27 +95,27 @@ def initial_field(
     activation: Activation = PRELU,
     widest: float = WIDEST,
 ) -> GaussianField:
-    """Gaussians placed by chance, where there is the most for them to do.
+    """A field whose Gaussians are placed at random, where there is the most for them to do.
 
-    Positions are drawn with probability ∝ ``strength`` and jittered inside their voxel; scales are the same number of
+    Positions are sampled with probability ∝ ``strength`` and jittered inside their voxel; scales are the same number of
     voxels along every axis, the mean distance to three neighbours; raw densities are φ⁻¹ of the residual at that
     point, shared with the neighbours that reach it, and a faint random part of either sign. Where φ has no negative
     densities, these start faint and positive.
 
     Args:
         strength: (z, y, x), not negative; :func:`energy`, :func:`edge_strength` or :func:`matter`.
-        residual: what densities start at, same shape.
+        residual: densities start at it, same shape.
         grid: the volume's voxels in scene units.
         count: number of Gaussians, at least 4.
         gamma: first γ of eq. 3.
-        generator: CPU generator that all drawing uses.
+        generator: CPU generator of all random numbers.
         activation: φ.
         widest: largest starting scale, voxels.
     """
     total = strength.flatten().cpu().cumsum(0, dtype=torch.float64)
-    drawn = torch.searchsorted(total, torch.rand(count, generator=generator, dtype=torch.float64) * total[-1])
-    drawn = drawn.clamp(max=len(total) - 1)
-    index = torch.stack(torch.unravel_index(drawn, strength.shape), 1)
+    chosen = torch.searchsorted(total, torch.rand(count, generator=generator, dtype=torch.float64) * total[-1])
+    chosen = chosen.clamp(max=len(total) - 1)
+    index = torch.stack(torch.unravel_index(chosen, strength.shape), 1)
     jittered = index + torch.rand(count, 3, generator=generator, dtype=torch.float64) - 0.5
     means = (torch.tensor(grid.first) + jittered * torch.tensor(grid.spacing)).flip(1)
 
@@ -126,7 +126,7 @@ def initial_field(
     scales = voxels[:, None] * torch.tensor(grid.spacing[::-1], dtype=torch.float64)
     raw_gamma = torch.log(torch.expm1(torch.tensor(gamma, dtype=torch.float64)))
     # A density of exactly zero would be pruned before it has seen a view.
-    density = (residual.flatten().cpu()[drawn] / overlap).float() + FAINT * torch.randn(count, generator=generator)
+    density = (residual.flatten().cpu()[chosen] / overlap).float() + FAINT * torch.randn(count, generator=generator)
     if not activation.signed:
         density = density.clamp(min=FAINT)
 

@@ -1,4 +1,4 @@
-"""Fit the signed Gaussian field to the residual of the restored views."""
+"""Fit of the signed Gaussian field to the residual of the restored views (eq. 5)."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from dataclasses import dataclass
 import torch
 
 from CTSuperResolutionLib.gaussians.backends.choice import Kernels
-from CTSuperResolutionLib.gaussians.densification import DensityControl
+from CTSuperResolutionLib.gaussians.densification import AdaptiveDensityControl
 from CTSuperResolutionLib.gaussians.field import GaussianField
 from CTSuperResolutionLib.gaussians.losses import total_variation
 from CTSuperResolutionLib.gaussians.scene import Scene, VoxelGrid
@@ -30,7 +30,7 @@ LEARNING_RATES = {
 
 @dataclass(frozen=True)
 class FitSettings:
-    """How the field is fitted; λ₁ = ``lambda_tv`` and λ₂ = ``lambda_ssim`` of eq. 5.
+    """Settings of a fit; λ₁ = ``lambda_tv`` and λ₂ = ``lambda_ssim`` of eq. 5.
 
     ``shape_rate`` and ``density_rate`` multiply the learning rates of means, scales and rotations, and of densities.
     """
@@ -51,7 +51,7 @@ class FitSettings:
 def fit(
     field: GaussianField,
     views: torch.Tensor,
-    upsampled_views: torch.Tensor,
+    base_views: torch.Tensor,
     geometry: ScanGeometry,
     scene: Scene,
     settings: FitSettings,
@@ -59,26 +59,28 @@ def fit(
     kernels: Kernels,
     progress: Progress | None = None,
 ) -> None:
-    """Fit the field, in place, to the difference between restored views and those of the upsampled volume.
+    """Fit the field, in place, to the difference between restored views and those of the base, the upsampled volume.
 
     L = L1(y, x) + L1(ŷ, x̂) + λ₂ (1 − SSIM(y, x)) + λ₁ TV (eq. 5), x a restored view, y the rendered residual plus
-    the upsampled volume's view, hats the residuals. Projection is linear, so both L1 terms are the same number.
+    the base's view, hats the residuals. Projection is linear, so both L1 terms are the same number.
 
     Args:
         field: starts where it is.
         views: restored, (n, v, u), density x mm.
-        upsampled_views: of the upsampled volume, same shape and unit.
-        geometry: in mm. scene: what the field's own units are, and the volume's grid for the TV term.
+        base_views: projections of the base, same shape and unit; zero where there is no base.
+        geometry: in mm. scene: the field's own units, and the volume's grid for the TV term.
         settings: see :class:`FitSettings`.
-        kernels: what draws the field.
+        kernels: of the backend that rasterizes and voxelizes the field.
         progress: advanced once an iteration.
     """
     progress = progress or Progress()
-    torch.manual_seed(settings.seed)  # gsplat's split draws from torch's own stream
-    geometry, views, upsampled_views = scene.geometry(geometry), views * scene.per_mm, upsampled_views * scene.per_mm
+    torch.manual_seed(settings.seed)  # gsplat's split samples from torch's own stream
+    geometry, views, base_views = scene.geometry(geometry), views * scene.per_mm, base_views * scene.per_mm
     learned = {**field.parameters, "gamma": field.raw_gamma}
     optimizers = {name: torch.optim.Adam([p], eps=1e-15, fused=True) for name, p in learned.items()}
-    control = DensityControl(settings.densify_gradient, small=1.5 * max(scene.grid.spacing), limit=settings.limit)
+    control = AdaptiveDensityControl(
+        settings.densify_gradient, small=1.5 * max(scene.grid.spacing), limit=settings.limit
+    )
     generator = torch.Generator().manual_seed(settings.seed)
     shape, density = settings.shape_rate, settings.density_rate
     rates = {"means": shape, "scales": shape, "quats": shape, "densities": density, "gamma": 1.0}
@@ -93,17 +95,18 @@ def fit(
         seen, order = order[: settings.views_per_step], order[settings.views_per_step :]
 
         gaussians = field.gaussians()
-        drawn, gradients = [], []
+        rendered: list[torch.Tensor] = []
+        gradients: list[torch.Tensor] = []
         for view in seen:
             residual = kernels.rasterize(*gaussians, geometry, view)
-            _, gradient = kernels.view_loss(residual + upsampled_views[view], views[view], data_range, **weights)
-            drawn.append(residual)
+            _, gradient = kernels.view_loss(residual + base_views[view], views[view], data_range, **weights)
+            rendered.append(residual)
             gradients.append(gradient.div_(len(seen)))
         if settings.lambda_tv:
             crop = kernels.voxelize(*gaussians, _random_crop(scene, generator))
-            drawn.append(crop)
+            rendered.append(crop)
             gradients.append(total_variation(crop)[1].mul_(settings.lambda_tv))
-        torch.autograd.backward(drawn, gradients)
+        torch.autograd.backward(rendered, gradients)
 
         control.collect(field)
         for optimizer in optimizers.values():

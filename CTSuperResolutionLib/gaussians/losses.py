@@ -1,13 +1,13 @@
-"""The loss of eq. 5, term by term, each with its gradient.
+"""Losses of eq. 5, term by term, each with its gradient.
 
-The gradients are written out: autograd through the windows of SSIM costs more than drawing the Gaussians does.
+The gradients are written out: autograd through the windows of SSIM costs more than rasterizing the Gaussians does.
 """
 
 from __future__ import annotations
 
 import torch
 
-HALF = 5  # the window of SSIM has 11 x 11 pixels
+from CTSuperResolutionLib.gaussians.kernel_constants import SSIM_HALF, SSIM_K1, SSIM_K2, SSIM_SIGMA
 
 
 def view_loss(
@@ -15,8 +15,8 @@ def view_loss(
 ) -> tuple[torch.Tensor, torch.Tensor]:
     """a · mean |x − y| + d · (1 − mean SSIM(x, y)) and its gradient to x.
 
-    SSIM after Wang et al. 2004, with a Gaussian window of σ 1.5; at borders the window is cut and normalised anew, so
-    that every pixel counts and an image may be of any size.
+    SSIM after Wang et al. 2004, with a Gaussian window of 11 x 11 pixels and σ 1.5; at borders the window is cut and
+    normalised anew, so that every pixel counts and an image may be of any size.
 
     Args:
         rendered: x, (v, u). target: y, same shape.
@@ -34,7 +34,7 @@ def view_loss(
         return loss, gradient
     across, along = (_window(n, x) for n in x.shape)
     mean_x, mean_y, square_x, square_y, product = across @ torch.stack([x, y, x * x, y * y, x * y]) @ along.T
-    c1, c2 = (0.01 * data_range) ** 2, (0.03 * data_range) ** 2
+    c1, c2 = (SSIM_K1 * data_range) ** 2, (SSIM_K2 * data_range) ** 2
     luminance, brightness = 2 * mean_x * mean_y + c1, mean_x.square() + mean_y.square() + c1
     structure = 2 * (product - mean_x * mean_y) + c2
     contrast = square_x - mean_x.square() + square_y - mean_y.square() + c2
@@ -65,5 +65,5 @@ def _window(samples: int, like: torch.Tensor) -> torch.Tensor:
     """The matrix (samples, samples) that takes the window's weighted mean along an axis."""
     places = torch.arange(samples, dtype=like.dtype, device=like.device)
     distance = places[:, None] - places
-    weights = torch.where(distance.abs() <= HALF, torch.exp(-0.5 * (distance / 1.5) ** 2), 0.0)
+    weights = torch.where(distance.abs() <= SSIM_HALF, torch.exp(-0.5 * (distance / SSIM_SIGMA) ** 2), 0.0)
     return weights / weights.sum(1, keepdim=True)

@@ -1,4 +1,4 @@
-"""Gaussians seen by a detector: each one's footprint is a 2D Gaussian whose height is its line integral (eq. 4)."""
+"""Projection of Gaussians on a detector: 2D Gaussians whose heights are line integrals (eq. 4)."""
 
 from __future__ import annotations
 
@@ -7,9 +7,8 @@ from typing import NamedTuple
 
 import torch
 
+from CTSuperResolutionLib.gaussians.kernel_constants import NEAREST
 from CTSuperResolutionLib.projection.geometry import ScanGeometry
-
-NEAREST = 0.05  # of the source's distance: what lies closer to the source, or behind it, is not seen
 
 
 class Splats(NamedTuple):
@@ -67,12 +66,13 @@ def project_gaussians(
     cos, sin = math.cos(angle), math.sin(angle)
     axes = means.new_tensor([[cos, sin, 0.0], [0.0, 0.0, 1.0], [-sin, cos, 0.0]])
     local = means @ axes.T  # (u, v, along the central ray)
-    if geometry.is_cone:
-        depth = local[:, 2] + geometry.source_distance
-        behind = depth <= NEAREST * geometry.source_distance
-        depth = torch.where(behind, geometry.source_distance, depth)
+    source, detector = geometry.source_distance, geometry.detector_distance
+    if source is not None and detector is not None:
+        depth = local[:, 2] + source
+        behind = depth <= NEAREST * source  # the source, or so near to it that they are not seen
+        depth = torch.where(behind, source, depth)
         densities = torch.where(behind, 0.0, densities)
-        zoom = geometry.detector_distance / depth
+        zoom = detector / depth
         zero = torch.zeros_like(zoom)
         ray = torch.stack([local[:, 0], local[:, 1], depth], -1)
         jacobian = torch.stack(

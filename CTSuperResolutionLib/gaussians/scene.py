@@ -1,4 +1,4 @@
-"""The normalised scene the Gaussians live in, and its voxel grids. The one place where lengths change units."""
+"""The normalised scene of the Gaussians, and its voxel grids: the one place where lengths change units."""
 
 from __future__ import annotations
 
@@ -24,8 +24,9 @@ class VoxelGrid:
 
     def crop(self, start: Sequence[int], shape: Sequence[int]) -> VoxelGrid:
         """The sub-box of ``shape`` voxels whose first voxel is ``start``, both (z, y, x)."""
-        first = tuple(f + i * s for f, i, s in zip(self.first, start, self.spacing, strict=True))
-        return VoxelGrid(tuple(shape), self.spacing, first)
+        nz, ny, nx = shape
+        z, y, x = (f + i * s for f, i, s in zip(self.first, start, self.spacing, strict=True))
+        return VoxelGrid((nz, ny, nx), self.spacing, (z, y, x))
 
 
 @dataclass(frozen=True)
@@ -44,9 +45,10 @@ class Scene:
     def around(cls, shape: Sequence[int], spacing: Sequence[float]) -> Scene:
         """The scene of a volume of ``shape`` voxels (z, y, x) at ``spacing`` mm."""
         per_mm = 2 / max(n * s for n, s in zip(shape, spacing, strict=True))
-        scaled = tuple(s * per_mm for s in spacing)
-        first = tuple(-(n - 1) / 2 * s for n, s in zip(shape, scaled, strict=True))
-        return cls(VoxelGrid(tuple(shape), scaled, first), per_mm)
+        nz, ny, nx = shape
+        sz, sy, sx = scaled = [s * per_mm for s in spacing]
+        z, y, x = (-(n - 1) / 2 * s for n, s in zip(shape, scaled, strict=True))
+        return cls(VoxelGrid((nz, ny, nx), (sz, sy, sx), (z, y, x)), per_mm)
 
     def geometry(self, geometry: ScanGeometry) -> ScanGeometry:
         """A scan geometry in mm as one in scene units."""
@@ -54,9 +56,10 @@ class Scene:
         def scaled(length: float | None) -> float | None:
             return None if length is None else length * self.per_mm
 
+        dv, du = geometry.detector_spacing
         return replace(
             geometry,
-            detector_spacing=tuple(s * self.per_mm for s in geometry.detector_spacing),
+            detector_spacing=(dv * self.per_mm, du * self.per_mm),
             source_distance=scaled(geometry.source_distance),
             detector_distance=scaled(geometry.detector_distance),
         )

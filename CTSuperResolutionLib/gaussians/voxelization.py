@@ -1,4 +1,4 @@
-"""The fitted field as a volume, slab by slab."""
+"""Voxelization of the fitted field, slab by slab."""
 
 from __future__ import annotations
 

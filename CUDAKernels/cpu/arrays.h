@@ -1,4 +1,4 @@
-// A field as the caller holds it, and several of its Gaussians as packs.
+// A field in the caller's arrays, and several of its Gaussians as packs.
 #pragma once
 
 #include <cmath>
@@ -38,6 +38,11 @@ inline void scatter(const Gaussian<Pack<S, W>>& g, int64_t first, int64_t lanes,
         gradients.densities[i] = g.density.v[lane];
     }
 }
+
+// Gaussians that a thread takes at once.
+constexpr int64_t CHUNK = 256;
+
+inline int64_t chunks(int64_t count) { return (count + CHUNK - 1) / CHUNK; }
 
 // False for a value that is not finite, or so large that it can only be a mistake.
 template <class S>

@@ -1,7 +1,8 @@
 // The entry points for one instruction set; CMake compiles this file once for each.
 #include "launch.h"
 
-#include "draw.h"
+#include "backward.h"
+#include "forward.h"
 #include "view_loss.h"
 
 namespace nabgs {
@@ -10,7 +11,7 @@ namespace {
 
 template <class S>
 Workspace<S>& workspace() {
-    static Workspace<S>* space = new Workspace<S>;  // never destroyed: a thread may still be drawing at exit
+    static Workspace<S>* space = new Workspace<S>;  // never destroyed: a thread may still be at work at exit
     return *space;
 }
 
@@ -29,7 +30,7 @@ bool run_backward(Workers& workers, int threads, const void* frame, int64_t coun
                                  static_cast<const S*>(field[2]), static_cast<const S*>(field[3])};
     const Arrays<S> results{static_cast<S*>(gradients[0]), static_cast<S*>(gradients[1]),
                             static_cast<S*>(gradients[2]), static_cast<S*>(gradients[3])};
-    return backward<S, On>(workers, threads, workspace<S>(), *static_cast<const typename On<S>::Frame*>(frame), count,
+    return backward<S, On>(workers, threads, *static_cast<const typename On<S>::Frame*>(frame), count,
                            arrays, static_cast<const S*>(gradient), results);
 }
 

@@ -1,4 +1,4 @@
-// What every instruction set's build of launch.cpp offers.
+// The entry points that every instruction set's build of launch.cpp offers.
 #pragma once
 
 #include <cstdint>

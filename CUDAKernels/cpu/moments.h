@@ -1,4 +1,4 @@
-// What backward needs of a picture: sums over the samples of one Gaussian, line by line.
+// Moments: sums over the samples of one Gaussian, line by line, that its gradients are made of.
 #pragma once
 
 #include "lines.h"

@@ -1,5 +1,5 @@
-// W numbers that are computed with at once. GCC and Clang have vectors as types; elsewhere the loops are short and of
-// fixed length, which a compiler unrolls.
+// SIMD packs of W numbers. GCC and Clang have vectors as types; elsewhere the loops are short and of fixed length, which
+// a compiler unrolls.
 #pragma once
 
 #include <cmath>

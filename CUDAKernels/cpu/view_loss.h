@@ -1,4 +1,4 @@
-// How far a rendered view is from the restored one, and the gradient of that to every pixel, in two passes over rows.
+// The loss of a rendered view against the restored one and its gradient to every pixel, in two passes over rows.
 //
 //   loss = absolute · mean |x − y| + dissimilarity · (1 − mean SSIM(x, y))
 //
@@ -10,12 +10,14 @@
 #include <cmath>
 #include <vector>
 
+#include "../ssim.h"
 #include "workers.h"
 
 namespace nabgs {
 namespace NABGS_ISA {
 
-constexpr int HALF = 5;
+constexpr int HALF = SSIM_HALF;
+constexpr double VARIANCE = SSIM_SIGMA * SSIM_SIGMA;
 
 template <class S>
 struct Window {
@@ -23,7 +25,7 @@ struct Window {
     std::vector<S> norm[2];     // 1 / the sum of the weights inside the image, for every row and column
 
     explicit Window(const int32_t* shape) {
-        for (int k = -HALF; k <= HALF; ++k) weights[k + HALF] = S(std::exp(-0.5 * k * k / (1.5 * 1.5)));
+        for (int k = -HALF; k <= HALF; ++k) weights[k + HALF] = S(std::exp(-0.5 * k * k / VARIANCE));
         for (int axis = 0; axis < 2; ++axis) {
             norm[axis].resize(shape[axis]);
             for (int32_t i = 0; i < shape[axis]; ++i) {
@@ -59,7 +61,7 @@ double view_loss(Workers& workers, int threads, LossSpace<S>& space, const int32
     const int32_t height = shape[0], width = shape[1];
     const int64_t pixels = int64_t(height) * width;
     const Window<S> window(shape);
-    const S c1 = S(0.01 * range * 0.01 * range), c2 = S(0.03 * range * 0.03 * range);
+    const S c1 = S(SSIM_K1 * range * SSIM_K1 * range), c2 = S(SSIM_K2 * range * SSIM_K2 * range);
     space.maps.resize(3 * pixels);
     space.rows.assign(height, 0.0);
     S* const maps[3] = {space.maps.data(), space.maps.data() + pixels, space.maps.data() + 2 * pixels};

@@ -1,4 +1,4 @@
-// Threads that wait for work. They are never joined: a library that waits for threads while it is unloaded can hang.
+// A pool of threads. They are never joined: a library that waits for threads while it is unloaded can hang.
 #pragma once
 
 #include <atomic>

@@ -1,16 +1,13 @@
-// Where a tile finds the Gaussians that touch it.
+// Hierarchical bins, in which a tile finds the Gaussians that touch it.
 #pragma once
 
 #include "patch.h"
 
 namespace nabgs {
 
-// Bins of level 0 have sides of 2^BIN samples, those of the next level twice that, until one bin holds the array. A
+// Bins of level 0 have sides of 2^BIN_BITS samples, those of the next level twice that, until one holds the array. A
 // Gaussian goes to the lowest level whose side it does not reach beyond, so a tile finds all of its own in the bins
 // around it, three along every axis. Bins are numbered level by level, then row by row.
-constexpr int BIN = 3;
-constexpr int LEVELS = 14;              // enough for arrays of 2^16 samples along an axis
-
 // Numbers of bins, sorted; 16 bits where they suffice, which halves the passes of the sort.
 struct Keys {
     void* at;
@@ -28,7 +25,7 @@ struct Keys {
     }
 };
 
-NABGS_FUNCTION int bins_along(int samples, int level) { return ((samples - 1) >> (BIN + level)) + 1; }
+NABGS_FUNCTION int bins_along(int samples, int level) { return ((samples - 1) >> (BIN_BITS + level)) + 1; }
 
 template <int D>
 NABGS_FUNCTION int bins_of(const int* shape, int level) {
@@ -60,9 +57,9 @@ NABGS_FUNCTION int first_bin(const int* shape, int level) {
 template <int D>
 NABGS_FUNCTION int bin_of(const Patch<D>& p, int span, const int* shape) {
     int level = 0, first = 0, within = 0;
-    for (; span > 1 << (BIN + level); ++level) first += bins_of<D>(shape, level);
+    for (; span > 1 << (BIN_BITS + level); ++level) first += bins_of<D>(shape, level);
     for (int axis = 0; axis < D; ++axis)
-        within = within * bins_along(shape[axis], level) + (p.anchored(axis) >> (BIN + level));
+        within = within * bins_along(shape[axis], level) + (p.anchored(axis) >> (BIN_BITS + level));
     return first + within;
 }
 

@@ -1,4 +1,4 @@
-// What the kernels need of the device: gaussian.h's mathematics in float, fast functions, and sums over threads.
+// The device's functions that the kernels need: gaussian.h's mathematics in float, and fast approximations.
 #pragma once
 
 namespace nabgs {
@@ -10,11 +10,11 @@ __host__ __device__ inline float larger(float a, float b) { return fmaxf(a, b); 
 }  // namespace nabgs
 
 #include "../gaussian.h"
+#include "launch_sizes.h"
 
 namespace nabgs {
 
 constexpr unsigned ALL = 0xffffffffu;  // lanes of a warp
-constexpr int LANES = 32;
 
 NABGS_FUNCTION int least(int a, int b) { return a < b ? a : b; }
 NABGS_FUNCTION int most(int a, int b) { return a > b ? a : b; }

@@ -1,15 +1,13 @@
-// What is drawn of a Gaussian, and from what place on the array.
+// Patches: the part of an array that a Gaussian touches, and its values there.
 #pragma once
 
 #include "device.h"
 
 namespace nabgs {
 
-// With distances t in units of √(2 ln 2), exp(−t²/2) is 2^(−t²): one product less for every sample. All t here are so.
-constexpr double UNIT = 0.84932180028801907;
-constexpr float REACH = float(RADIUS * UNIT);
+constexpr float REACH_SQUARED = float(REACH) * float(REACH);
 
-// What drawing needs of a Gaussian. With x the samples from the anchor along axis i,
+// What evaluating a Gaussian needs of it. With t in gaussian.h's UNIT and x the samples from the anchor along axis i,
 //   t_i = x · inverse_i + start_i + Σ_j<i lean_ij t_j,   value = height · max(0, 2^(−tᵀt) − FLOOR)
 // The anchor is a whole sample near the centre, so that a float holds places well on large arrays.
 template <int D>
@@ -21,6 +19,12 @@ struct alignas(16) Patch {
         return int(axis == 2 ? anchor[1] : (anchor[0] >> 16 * axis) & 0xffff);
     }
 };
+
+static_assert(sizeof(Patch<2>) == DETECTOR_PATCH_FLOATS * sizeof(float), "");
+static_assert(sizeof(Patch<3>) == GRID_PATCH_FLOATS * sizeof(float), "");
+static_assert(sizeof(Moments<float, 2>) == DETECTOR_MOMENTS * sizeof(float), "");
+static_assert(sizeof(Moments<float, 3>) == GRID_MOMENTS * sizeof(float), "");
+static_assert(sizeof(View) <= 8 * FRAME_WORDS && sizeof(Grid) <= 8 * FRAME_WORDS, "");
 
 // In whole words of memory, which the compiler would not use for the fields one by one.
 template <int D>
@@ -36,20 +40,20 @@ __device__ __forceinline__ Patch<D> read(const Patch<D>* patch) {
 // What differs between a detector and a grid.
 struct OnDetector {
     static constexpr int D = 2;
-    static constexpr int RUN = 2;       // neighbours along the last axis that one lane draws
-    static constexpr int SMALL = 8;     // threads that sum the moments of a Gaussian of level 0
+    static constexpr int RUN = 2;       // neighbours along the last axis that one lane evaluates
+    static constexpr int SUM_THREADS = DETECTOR_SUM_THREADS;
     typedef View Frame;
     typedef Projection<float> Math;
-    static NABGS_FUNCTION constexpr int tile(int) { return 8; }
+    static NABGS_FUNCTION constexpr int tile(int) { return DETECTOR_TILE; }
 };
 
 struct OnGrid {
     static constexpr int D = 3;
     static constexpr int RUN = 4;
-    static constexpr int SMALL = 32;
+    static constexpr int SUM_THREADS = GRID_SUM_THREADS;
     typedef Grid Frame;
-    typedef Blob<float> Math;
-    static NABGS_FUNCTION constexpr int tile(int axis) { return axis == 2 ? 8 : 4; }
+    typedef Voxelization<float> Math;
+    static NABGS_FUNCTION constexpr int tile(int axis) { return axis == 2 ? GRID_TILE_ALONG : GRID_TILE_ACROSS; }
 };
 
 // Whole samples from − half to + half around a place, cut to the array; where there are none, last < first. From the

@@ -1,13 +1,14 @@
-// How far a rendered view is from the restored one, and the gradient of that to every pixel, as cpu/view_loss.h has it:
+// The loss of a rendered view against the restored one and its gradient to every pixel, as cpu/view_loss.h has it:
 //   loss = absolute · mean |x − y| + dissimilarity · (1 − mean SSIM(x, y))
 #pragma once
 
+#include "../ssim.h"
 #include "device.h"
 
 namespace nabgs {
 
 // A block has a square of SQUARE x SQUARE pixels, a thread one of them; the window reaches HALF pixels further.
-constexpr int HALF = 5, SQUARE = 16, WIDE = SQUARE + 2 * HALF, SQUARE_THREADS = SQUARE * SQUARE;
+constexpr int HALF = SSIM_HALF, WIDE = SQUARE + 2 * HALF, SQUARE_THREADS = SQUARE * SQUARE;
 
 struct Image {
     int height, width;
@@ -15,7 +16,7 @@ struct Image {
     NABGS_FUNCTION bool holds(int v, int u) const { return v >= 0 && v < height && u >= 0 && u < width; }
 };
 
-// The window's weight at a distance of k pixels, exp(−k² / (2 · 1.5²)).
+// The window's weight at a distance of k pixels, exp(−k² / (2 · SSIM_SIGMA²)).
 NABGS_FUNCTION constexpr float window_weight(int k) {
     constexpr float WEIGHTS[HALF + 1] = {1.0f,          0.800737403f,  0.411112291f,
                                          0.135335283f, 0.0285655008f, 0.00386592014f};
@@ -90,7 +91,7 @@ __device__ __forceinline__ void map_loss(const Image& image, const float* x, con
     float loss = 0;
     if (image.holds(v, u)) {
         const float norm = window_norm(image, v, u), mean_x = norm * sums[0], mean_y = norm * sums[1];
-        const float c1 = 0.01f * range * (0.01f * range), c2 = 0.03f * range * (0.03f * range);
+        const float k1 = float(SSIM_K1) * range, k2 = float(SSIM_K2) * range, c1 = k1 * k1, c2 = k2 * k2;
         const float luminance = 2 * mean_x * mean_y + c1, brightness = mean_x * mean_x + mean_y * mean_y + c1;
         const float structure = 2 * (norm * sums[4] - mean_x * mean_y) + c2;
         const float contrast = (norm * sums[2] - mean_x * mean_x) + (norm * sums[3] - mean_y * mean_y) + c2;

@@ -1,4 +1,4 @@
-"""What the tests of the benchmark share."""
+"""Fixtures that the tests of the benchmark share."""
 
 from __future__ import annotations
 

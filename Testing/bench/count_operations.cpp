@@ -1,5 +1,5 @@
 // Prints how many operations the mathematics of one Gaussian takes, forward and in all, by doing it with numbers that
-// count: what CTSuperResolutionLib/bench/work.py states.
+// count: what CTSuperResolutionLib/bench/operation_counts.py states.
 #include <cmath>
 #include <cstdio>
 
@@ -49,5 +49,5 @@ int main() {
     const nabgs::Grid grid{{.1, .1, .1}, {-1, -1, -1}, {9, 9, 9}};
     count<nabgs::Projection<Counted>, 2>("parallel", parallel);
     count<nabgs::Projection<Counted>, 2>("cone", cone);
-    count<nabgs::Blob<Counted>, 3>("grid", grid);
+    count<nabgs::Voxelization<Counted>, 3>("grid", grid);
 }

@@ -1,17 +1,17 @@
-"""What a request means, and what is said of one that means nothing."""
+"""Requests for a benchmark: what one means, and the answer to one that means nothing."""
 
 from __future__ import annotations
 
 import pytest
 
-from CTSuperResolutionLib.bench.cases import BACKENDS, OPERATIONS, Case, all_cases, parse_names, parse_numbers
+from CTSuperResolutionLib.bench.cases import BACKENDS, OPERATIONS, BenchmarkCase, all_cases, parse_names, parse_numbers
 from CTSuperResolutionLib.errors import JobError
 
 
 def test_every_combination_is_measured_once():
     cases = all_cases(("rasterize", "voxelize"), ("parallel", "cone"), (10, 20), (8, 16))
     assert len(cases) == len(set(cases)) == 2 * 2 * 2 + 2 * 2
-    assert Case("rasterize", "cone", 20, 8) in cases
+    assert BenchmarkCase("rasterize", "cone", 20, 8) in cases
     assert {case.beam for case in cases if case.op == "voxelize"} == {None}  # a volume has no rays
 
 
@@ -49,5 +49,5 @@ def test_an_unknown_name_is_answered_with_the_nearest():
 
 
 def test_a_case_says_what_it_is():
-    assert str(Case("rasterize", "cone", 50_000, 256)) == "rasterize cone 50,000 Gaussians 256²"
-    assert str(Case("voxelize", None, 10, 64)) == "voxelize 10 Gaussians 64³"
+    assert str(BenchmarkCase("rasterize", "cone", 50_000, 256)) == "rasterize cone 50,000 Gaussians 256²"
+    assert str(BenchmarkCase("voxelize", None, 10, 64)) == "voxelize 10 Gaussians 64³"

@@ -49,7 +49,7 @@ def test_everything_is_measured_and_written(bench, tmp_path):
         assert row["forward_ms"] >= row["fastest_ms"]["forward"] > 0
         assert row["backward_ms"] >= row["fastest_ms"]["backward"] > 0
         assert (row["gaussians"], row["size"], row["device"]) == (60, 24, "cpu")
-        if row["op"] == "step":  # does more than draw; the least it takes is not counted
+        if row["op"] == "step":  # does more than render; the least it takes is not counted
             assert all(row[name] is None for name in SHARES)
         else:
             assert row["samples"] > 60 and all(0 < row[name] < math.inf for name in SHARES)
@@ -119,6 +119,6 @@ def test_what_is_too_large_for_this_machine_is_left_out_and_said(bench, monkeypa
 
 
 def test_what_would_take_minutes_is_left_out_and_said(bench, monkeypatch):
-    monkeypatch.setattr(limits, "LONGEST_TURN", 1e-9)
+    monkeypatch.setattr(limits, "LONGEST_RUN", 1e-9)
     code, out, _ = bench(*TINY, "--ops", "rasterize", "--geometry", "cone", "--threads", "1,2")
-    assert code == 0 and out.count("with torch: one turn of it would take about") == 1
+    assert code == 0 and out.count("with torch: one run of it would take about") == 1

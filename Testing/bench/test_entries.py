@@ -1,13 +1,12 @@
-"""Who is measured where."""
+"""Which backend is measured on which processor."""
 
 from __future__ import annotations
 
 import pytest
 import torch
 
-from CTSuperResolutionLib.bench import benchmark
-from CTSuperResolutionLib.bench import runners as contenders
-from CTSuperResolutionLib.bench.benchmark import Request
+from CTSuperResolutionLib.bench import benchmark, runners
+from CTSuperResolutionLib.bench.benchmark import BenchmarkRequest
 from CTSuperResolutionLib.bench.runners import find_backends
 from CTSuperResolutionLib.errors import JobError
 from CTSuperResolutionLib.gaussians.backends import reference
@@ -21,17 +20,17 @@ def all_work(monkeypatch):
     """As on a machine with a GPU and the CPU library."""
     names = {"cpu": "native", "cuda": "cuda"}
     monkeypatch.setattr(
-        contenders, "choose_backend", lambda device: Backend(names[device.type], f"On {device}.", reference)
+        runners, "choose_backend", lambda device: Backend(names[device.type], f"On {device}.", reference)
     )
 
 
 @pytest.fixture
 def nothing_works(monkeypatch):
-    monkeypatch.setattr(contenders, "choose_backend", lambda device: Backend("torch", "It was not built.", reference))
+    monkeypatch.setattr(runners, "choose_backend", lambda device: Backend("torch", "It was not built.", reference))
 
 
 def request_of(backends, device):
-    return Request(("rasterize",), ("cone",), (10,), (8,), backends, device, (1, 4), 3)
+    return BenchmarkRequest(("rasterize",), ("cone",), (10,), (8,), backends, device, (1, 4), 3)
 
 
 @pytest.mark.parametrize(
@@ -45,11 +44,11 @@ def request_of(backends, device):
 def test_every_backend_has_its_device_and_a_cpu_its_threads(all_work, names, device, expected):
     backends, missing = find_backends(names, device)
     entries = benchmark._entries(backends, request_of(names, device))
-    assert [(entry.backend.name, entry.place.device, entry.place.threads) for entry in entries] == expected
+    assert [(entry.backend.name, entry.processor.device, entry.processor.threads) for entry in entries] == expected
     assert missing == []
 
 
-def test_without_the_library_the_twin_alone_is_measured_and_it_is_said_why(nothing_works):
+def test_without_the_library_the_reference_alone_is_measured_and_it_is_said_why(nothing_works):
     backends, missing = find_backends((), CPU)
     assert list(backends) == ["torch"] and missing == ["It was not built."]
 

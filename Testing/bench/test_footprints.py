@@ -1,4 +1,4 @@
-"""Samples are counted as the torch twin draws them."""
+"""Samples are counted as the reference implementation evaluates them."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ import pytest
 import torch
 
 from CTSuperResolutionLib.bench import footprints
-from CTSuperResolutionLib.bench.cases import Case
+from CTSuperResolutionLib.bench.cases import BenchmarkCase
 from CTSuperResolutionLib.bench.footprints import Footprints
 from CTSuperResolutionLib.bench.scenes import VIEW, make_field, make_footprints, make_geometry, make_grid
 from CTSuperResolutionLib.gaussians.backends import reference
@@ -24,25 +24,25 @@ def wild_field(seed):
 
 
 @pytest.mark.parametrize("beam", ["parallel", "cone", None])
-def test_samples_inside_are_those_that_the_twin_draws(beam):
-    case = Case("rasterize" if beam else "voxelize", beam, 1, 24)
+def test_samples_inside_are_those_that_the_reference_evaluates(beam):
+    case = BenchmarkCase("rasterize" if beam else "voxelize", beam, 1, 24)
     total = 0
     for seed in range(40):
         field = wild_field(seed)
         if beam is None:
             found = Footprints.on_grid(field, make_grid(case))
-            drawn = reference.voxelize(*field, make_grid(case))
+            rendered = reference.voxelize(*field, make_grid(case))
         else:
             found = Footprints.on_detector(field, make_geometry(case), VIEW)
-            drawn = reference.rasterize(*field, make_geometry(case), VIEW)
-        assert found.samples() == int((drawn > 0).sum()), seed
+            rendered = reference.rasterize(*field, make_geometry(case), VIEW)
+        assert found.samples() == int((rendered > 0).sum()), seed
         total += found.samples()
     assert total > 1000
 
 
 def test_many_gaussians_are_the_sum_of_each(monkeypatch):
     """In parts, too: a field's lines are not all looked at together."""
-    case = Case("voxelize", None, 50, 20)
+    case = BenchmarkCase("voxelize", None, 50, 20)
     field = [tensor.detach() for tensor in make_field(case, "cpu")]
     grid = make_grid(case)
     each = sum(Footprints.on_grid([tensor[k : k + 1] for tensor in field], grid).samples() for k in range(50))
@@ -52,7 +52,7 @@ def test_many_gaussians_are_the_sum_of_each(monkeypatch):
 
 
 def test_gaussians_beside_the_array_or_behind_the_source_count_nothing():
-    case = Case("rasterize", "cone", 3, 24)
+    case = BenchmarkCase("rasterize", "cone", 3, 24)
     field = [tensor.detach().clone() for tensor in make_field(case, "cpu")]
     field[0] = torch.tensor([[0.0, 0.0, 0.0], [0.0, 0.0, 1e3], [0.0, -1e3, 0.0]])
     geometry = make_geometry(case, views=1)  # at angle 0 the source lies at y = −6
@@ -61,7 +61,7 @@ def test_gaussians_beside_the_array_or_behind_the_source_count_nothing():
 
 
 def test_an_empty_field_touches_nothing():
-    case = Case("voxelize", None, 5, 16)
+    case = BenchmarkCase("voxelize", None, 5, 16)
     field = [tensor.detach()[:0] for tensor in make_field(case, "cpu")]
     found = Footprints.on_grid(field, make_grid(case))
     assert (found.touching, found.samples(), found.window_samples()) == (0, 0, 0)

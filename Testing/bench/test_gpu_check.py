@@ -90,7 +90,7 @@ def test_kernels_are_held_to_half_of_their_roofline(benchmarks_folder):
     verdicts = judged(benchmarks_folder, {"rows": [row, {**row, "backend": "torch"}]})
     assert verdicts["rasterize cone 10 64 forward, share of the roofline"] is True
     assert verdicts["rasterize cone 10 64 backward, share of the roofline"] is False
-    assert sum("roofline" in name for name in verdicts) == 2  # not of the twin
+    assert sum("roofline" in name for name in verdicts) == 2  # not of the reference
 
 
 def test_a_missing_package_can_be_named_but_not_used(benchmarks_folder, monkeypatch):

@@ -1,4 +1,4 @@
-"""What has to be done, against the kernels' own source, and the shares of a machine that follow."""
+"""Operation counts against the kernels' own source, and the shares of a machine that follow."""
 
 from __future__ import annotations
 
@@ -9,9 +9,9 @@ from pathlib import Path
 import pytest
 import torch
 
-from CTSuperResolutionLib.bench.cases import Case
+from CTSuperResolutionLib.bench.cases import BenchmarkCase
 from CTSuperResolutionLib.bench.footprints import Footprints
-from CTSuperResolutionLib.bench.operation_counts import BACKWARD_SAMPLE, FORWARD_SAMPLE, GAUSSIAN, Work
+from CTSuperResolutionLib.bench.operation_counts import BACKWARD_SAMPLE, FORWARD_SAMPLE, GAUSSIAN, OperationCounts
 from CTSuperResolutionLib.bench.roofline import Rates, measure_rates
 from CTSuperResolutionLib.bench.scenes import make_footprints
 
@@ -36,32 +36,32 @@ def test_operations_of_a_gaussian_are_those_of_the_header(tmp_path):
     assert len(counted.splitlines()) == len(GAUSSIAN)
 
 
-def test_work_of_one_gaussian():
+def test_operations_of_one_gaussian():
     """Counted by hand: a ball in the middle of a grid of 32³ voxels of 1/16, four deviations of 1.25 voxels wide."""
-    case = Case("voxelize", None, 1, 32)
+    case = BenchmarkCase("voxelize", None, 1, 32)
     scale = torch.full((1, 3), 1.25 / 16).log()
     field = [torch.zeros(1, 3), scale, torch.tensor([[1.0, 0, 0, 0]]), torch.ones(1)]
     from CTSuperResolutionLib.bench.scenes import make_grid
 
-    work = Work.of(case, Footprints.on_grid(field, make_grid(case)))
+    counts = OperationCounts.of(case, Footprints.on_grid(field, make_grid(case)))
     at = torch.arange(32) - 15.5
     distance = at[:, None, None] ** 2 + at[:, None] ** 2 + at**2
     inside = int((distance <= 25).sum())
-    assert work.samples == inside
-    assert work.flops == {
+    assert counts.samples == inside
+    assert counts.flops == {
         "forward": FORWARD_SAMPLE * inside + GAUSSIAN[None][0],
         "backward": BACKWARD_SAMPLE * inside + GAUSSIAN[None][1],
     }
-    assert work.bytes == {"forward": 44 + 4 * 32**3, "backward": 88 + 4 * 32**3}
+    assert counts.bytes == {"forward": 44 + 4 * 32**3, "backward": 88 + 4 * 32**3}
 
 
 def test_shares_of_a_machine():
-    case = Case("rasterize", "cone", 100, 32)
-    work = Work.of(case, make_footprints(case))
+    case = BenchmarkCase("rasterize", "cone", 100, 32)
+    counts = OperationCounts.of(case, make_footprints(case))
     rates = Rates(bandwidth=2e9, flops=1e10)
-    bandwidth, arithmetic = work.shares("backward", 0.5, rates)
+    bandwidth, arithmetic = counts.shares("backward", 0.5, rates)
     assert bandwidth == pytest.approx((2 * 4400 + 4 * 32 * 32) / (0.5e-3 * 2e9))
-    assert arithmetic == pytest.approx(work.flops["backward"] / (0.5e-3 * 1e10))
+    assert arithmetic == pytest.approx(counts.flops["backward"] / (0.5e-3 * 1e10))
 
 
 def test_a_device_s_rates_are_what_can_be():

@@ -6,9 +6,9 @@ import pytest
 import torch
 
 from CTSuperResolutionLib.bench import steps
-from CTSuperResolutionLib.bench.cases import Case
-from CTSuperResolutionLib.bench.runners import contender, find_backend
-from CTSuperResolutionLib.bench.steps import Stepping, _Laps, fit_settings
+from CTSuperResolutionLib.bench.cases import BenchmarkCase
+from CTSuperResolutionLib.bench.runners import find_backend, make_runner
+from CTSuperResolutionLib.bench.steps import FitStepRunner, _Laps, fit_settings
 
 CPU = torch.device("cpu")
 
@@ -31,29 +31,21 @@ class Clock:
 
 def test_a_step_is_split_at_its_last_call_of_the_kernels():
     laps = _Laps(Clock(1, 2, 30, 100, 200, 3000, 1, 2, 30))
-    draw = laps.after(lambda: "drawn")
+    render = laps.after(lambda: "rendered")
     for _ in range(4):  # of the first step only the end counts
-        assert draw() == draw() == "drawn"
+        assert render() == render() == "rendered"
         laps.advance()
     assert laps.forward_and_backward() == (3, 30)  # medians of (3, 300, 3) and (30, 3000, 30)
 
 
-def test_a_step_without_calls_is_not_split():
-    """As when it is replayed as one graph."""
-    laps = _Laps(Clock(5, 6, 7))
-    for _ in range(4):
-        laps.advance()
-    assert laps.forward_and_backward() == (6, 0.0)
-
-
 def test_steps_are_those_of_the_fit_and_move_the_field():
-    work = contender(Case("step", "cone", 80, 24), find_backend("torch", CPU), CPU)
-    assert isinstance(work, Stepping)
-    before = {name: tensor.detach().clone() for name, tensor in work._field.parameters.items()}
-    forward, backward = work.turn()
+    runner = make_runner(BenchmarkCase("step", "cone", 80, 24), find_backend("torch", CPU), CPU)
+    assert isinstance(runner, FitStepRunner)
+    before = {name: tensor.detach().clone() for name, tensor in runner._field.parameters.items()}
+    forward, backward = runner.run()
     assert forward > 0 and backward > 0
-    assert all(not torch.equal(before[name], tensor) for name, tensor in work._field.parameters.items())
-    assert len(work._field) == 80  # neither cloned nor pruned
+    assert all(not torch.equal(before[name], tensor) for name, tensor in runner._field.parameters.items())
+    assert len(runner._field) == 80  # neither cloned nor pruned
 
 
 def test_settings_are_the_preset_s_unless_said_otherwise():

@@ -42,7 +42,7 @@ def test_columns_are_aligned_and_numbers_readable():
     assert "3.1 % / 50 %" in second and "12.3" in second
 
 
-def test_speed_is_relative_to_the_twin_with_as_many_threads():
+def test_speed_is_relative_to_the_reference_with_as_many_threads():
     rows = [
         row(threads=1, forward=30, backward=30),
         row(threads=2, forward=20, backward=20),
@@ -53,12 +53,12 @@ def test_speed_is_relative_to_the_twin_with_as_many_threads():
     assert [speed(text, line) for line in (1, 2, 3, 4)] == ["1.0", "1.0", "10.0", "20.0"]
 
 
-def test_a_gpu_s_kernels_are_compared_with_the_twin_there():
+def test_a_gpu_s_kernels_are_compared_with_the_reference_there():
     text = format_table([row(threads=None), row("cuda", threads=None, forward=0.1, backward=0.2)])
     assert speed(text, 2) == "100.0"
 
 
-def test_no_twin_no_speed():
+def test_no_reference_no_speed():
     rows = [row("native"), row("torch", geometry="cone")]
     text = format_table(rows)
     assert speed(text, 1) == "" and speed(text, 2) == "1.0"

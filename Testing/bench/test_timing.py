@@ -1,4 +1,4 @@
-"""Turns and medians, on a clock that the test winds."""
+"""Interleaved runs and medians, on a clock that the test winds."""
 
 from __future__ import annotations
 
@@ -7,11 +7,11 @@ import contextlib
 import pytest
 import torch
 
-from CTSuperResolutionLib.bench.timing import FEWEST, HostStopwatch, stopwatch, take_turns
+from CTSuperResolutionLib.bench.timing import FEWEST, HostStopwatch, stopwatch, time_interleaved
 
 
-class Contender:
-    """Takes what it is told to, and writes its turns down."""
+class FakeRunner:
+    """Takes what it is told to, and writes its runs down."""
 
     def __init__(self, name, diary, *times):
         self.name, self.diary, self.times = name, diary, list(times)
@@ -21,34 +21,34 @@ class Contender:
         return self.times.pop(0)
 
 
-def test_contenders_take_turns_and_the_first_turn_does_not_count():
+def test_runners_take_turns_and_the_first_run_does_not_count():
     diary = []
-    first = Contender("a", diary, (100, 100), (1, 10), (3, 30), (2, 20))
-    second = Contender("b", diary, (200, 200), (7, 0), (5, 0), (6, 0))
-    found = take_turns([first, second], repeats=3, budget_ms=1e9)
+    first = FakeRunner("a", diary, (100, 100), (1, 10), (3, 30), (2, 20))
+    second = FakeRunner("b", diary, (200, 200), (7, 0), (5, 0), (6, 0))
+    found = time_interleaved([first, second], repeats=3, budget_ms=1e9)
     assert diary == ["a", "b"] * 4
     assert [times.medians for times in found] == [(2, 20), (6, 0)]  # of each part for itself
     assert [times.fastest for times in found] == [(1, 10), (5, 0)]
 
 
-def test_a_slow_contender_sits_out_when_it_has_spent_its_time():
+def test_a_slow_runner_sits_out_when_it_has_spent_its_time():
     diary = []
-    slow = Contender("slow", diary, *[(60.0, 40.0)] * 20)
-    quick = Contender("quick", diary, *[(1.0, 1.0)] * 20)
-    take_turns([slow, quick], repeats=10, budget_ms=250)
+    slow = FakeRunner("slow", diary, *[(60.0, 40.0)] * 20)
+    quick = FakeRunner("quick", diary, *[(1.0, 1.0)] * 20)
+    time_interleaved([slow, quick], repeats=10, budget_ms=250)
     assert diary.count("slow") == 1 + 3 and diary.count("quick") == 1 + 10
 
 
-def test_no_contender_has_less_than_the_fewest_turns_nor_more_than_was_asked_for():
+def test_no_runner_has_less_than_the_fewest_runs_nor_more_than_was_asked_for():
     diary = []
-    take_turns([Contender("a", diary, *[(1e6,)] * 20)], repeats=10, budget_ms=0)
+    time_interleaved([FakeRunner("a", diary, *[(1e6,)] * 20)], repeats=10, budget_ms=0)
     assert len(diary) == 1 + FEWEST
     diary.clear()
-    take_turns([Contender("a", diary, *[(1e6,)] * 20)], repeats=1, budget_ms=0)
+    time_interleaved([FakeRunner("a", diary, *[(1e6,)] * 20)], repeats=1, budget_ms=0)
     assert len(diary) == 1 + 1
 
 
-def test_what_is_asked_before_every_turn_can_end_the_benchmark():
+def test_what_is_asked_before_every_run_can_end_the_benchmark():
     diary = []
 
     def stop():
@@ -56,7 +56,7 @@ def test_what_is_asked_before_every_turn_can_end_the_benchmark():
             raise KeyboardInterrupt
 
     with pytest.raises(KeyboardInterrupt):
-        take_turns([Contender("a", diary, *[(1.0,)] * 20)], repeats=10, budget_ms=1e9, before_turn=stop)
+        time_interleaved([FakeRunner("a", diary, *[(1.0,)] * 20)], repeats=10, budget_ms=1e9, before_run=stop)
     assert len(diary) == 3
 
 

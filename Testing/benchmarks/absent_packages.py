@@ -1,4 +1,4 @@
-"""Lets modules be imported whose packages are missing, so that what does not use them can still run."""
+"""Stand-ins for missing packages, with which modules that need them can be imported and partly run."""
 
 from __future__ import annotations
 

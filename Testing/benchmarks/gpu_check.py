@@ -1,9 +1,9 @@
 #!/usr/bin/env python3
-"""What the kernels are worth on this machine's GPU: python Testing/benchmarks/gpu_check.py
+"""Check of the CUDA kernels on this machine's GPU: python Testing/benchmarks/gpu_check.py
 
-Under ten minutes it compiles the CUDA kernels, compares them with the float64 twin, runs the tests that every backend
-passes, fits 100,000 Gaussians to 512 x 512 views for 5,000 iterations, super-resolves a generated volume from 128³ to
-512³ with 100 views, measures every kernel, and writes all figures with what passed to
+Under ten minutes it compiles the CUDA kernels, compares them with the float64 reference, runs the tests that every
+backend passes, fits 100,000 Gaussians to 512 x 512 views for 5,000 iterations, super-resolves a generated volume from
+128³ to 512³ with 100 views, measures every kernel, and writes all figures with what passed to
 Testing/benchmarks/results/<device>.json. It needs this checkout, torch for CUDA, cuda-core, numpy and pytest; what
 needs more is left out where that is missing, and says so. Exit codes: 0 done, 1 a target or a part failed, 2 it cannot
 run here.
@@ -15,6 +15,7 @@ import argparse
 import importlib.util
 import json
 import os
+import re
 import sys
 import time
 import traceback
@@ -141,7 +142,7 @@ def run(parts: Any, sizes: Any, options: argparse.Namespace, absent: list[str], 
     if compiled and backend.name != wanted:
         found["errors"]["compile"] = backend.why
     if not found["errors"] or device.type == "cpu":
-        part("agreement", "compare with the float64 twin", lambda: parts.agreement(backend, device, sizes))
+        part("agreement", "compare with the float64 reference", lambda: parts.agreement(backend, device, sizes))
         part("tests", f"run {parts.TESTS}", lambda: parts.backend_tests(sizes))
         part("fit", "fit", lambda: parts.fit_case(backend, device, sizes, absent))
         part("whole", "the whole case", lambda: parts.whole_case(device, sizes, absent, say))
@@ -152,10 +153,13 @@ def run(parts: Any, sizes: Any, options: argparse.Namespace, absent: list[str], 
     return found
 
 
+def slug(name: str) -> str:
+    """A name as a file's: small letters, digits and single dashes."""
+    return re.sub(r"[^a-z0-9]+", "-", name.lower()).strip("-") or "unknown"
+
+
 def write(found: dict[str, Any], folder: Path) -> Path:
     """Put the figures so far into <device>.json; those of a quick try beside it."""
-    from CTSuperResolutionLib.bench.environment import slug
-
     folder.mkdir(parents=True, exist_ok=True)
     path = folder / f"{slug(found['device']['name'])}{'-quick' if found['quick'] else ''}.json"
     path.write_text(json.dumps(found, indent=2) + "\n", encoding="utf-8")

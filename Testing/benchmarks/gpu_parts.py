@@ -1,4 +1,4 @@
-"""The parts of the GPU check. Each returns its figures."""
+"""Parts of the GPU check, each of which returns its figures."""
 
 from __future__ import annotations
 
@@ -14,8 +14,8 @@ from typing import Any
 
 import torch
 
-from CTSuperResolutionLib.bench.benchmark import Request, benchmark
-from CTSuperResolutionLib.bench.cases import Case
+from CTSuperResolutionLib.bench.benchmark import BenchmarkRequest, benchmark
+from CTSuperResolutionLib.bench.cases import BenchmarkCase
 from CTSuperResolutionLib.bench.scenes import VIEW, make_field, make_geometry, make_grid
 from CTSuperResolutionLib.gaussians.backends import reference
 from CTSuperResolutionLib.gaussians.backends.choice import Backend, choose_backend
@@ -30,12 +30,12 @@ NOT_REFINED = "Cloning, splitting and pruning in the fit, which need gsplat (pip
 
 @dataclass(frozen=True)
 class Sizes:
-    """How large everything is.
+    """Sizes of every part.
 
     Attributes:
-        agreement: Gaussians and side of the arrays that are compared with the float64 twin.
+        agreement: Gaussians and side of the arrays that are compared with the float64 reference.
         requests: (operations, beams, Gaussians, sizes) to measure.
-        repeats: turns of each backend.
+        repeats: runs of each backend.
         fit: iterations, Gaussians, views and side of the detector.
         scan: side of the LR volume, in voxels, and of a voxel, in mm. preset, settings: of its job.
         tests: run them, or else only collect them.
@@ -81,7 +81,7 @@ QUICK = Sizes(
 
 
 def load_kernels(device: torch.device) -> dict[str, Any]:
-    """Compile the kernels, whatever was kept from an earlier time, and have the device's backend draw something."""
+    """Compile the kernels, whatever was kept from an earlier time, and have the device's backend render something."""
     since = time.perf_counter()
     figures: dict[str, Any] = {}
     if device.type == "cuda":
@@ -90,20 +90,21 @@ def load_kernels(device: torch.device) -> dict[str, Any]:
         code = nvrtc.machine_code("sm_{}{}".format(*torch.cuda.get_device_capability(device)), anew=True)
         figures = {"bytes": len(code), "compile_seconds": time.perf_counter() - since}
     backend = choose_backend(device)
-    _draw(Case("rasterize", "parallel", 64, 32), backend.kernels, device, torch.float32)
-    _draw(Case("voxelize", None, 64, 32), backend.kernels, device, torch.float32)
+    _render(BenchmarkCase("rasterize", "parallel", 64, 32), backend.kernels, device, torch.float32)
+    _render(BenchmarkCase("voxelize", None, 64, 32), backend.kernels, device, torch.float32)
     return {**figures, "backend": backend.name, "why": backend.why, "seconds": time.perf_counter() - since}
 
 
 def agreement(backend: Backend, device: torch.device, sizes: Sizes) -> dict[str, Any]:
-    """Largest errors against the float64 twin, relative to the largest value; and whether a second call is the same."""
+    """Largest errors against the float64 reference, relative to the largest value; and whether it is repeatable."""
     count, side = sizes.agreement
-    cases = [Case("rasterize", beam, count, side) for beam in BOTH] + [Case("voxelize", None, count, side)]
+    cases = [BenchmarkCase("rasterize", beam, count, side) for beam in BOTH]
+    cases.append(BenchmarkCase("voxelize", None, count, side))
     found: dict[str, Any] = {"value": 0.0, "gradient": 0.0, "repeatable": True}
     for case in cases:
-        values, gradients = _draw(case, backend.kernels, device, torch.float32)
-        again, gradients_again = _draw(case, backend.kernels, device, torch.float32)
-        true_values, true_gradients = _draw(case, reference, torch.device("cpu"), torch.float64)
+        values, gradients = _render(case, backend.kernels, device, torch.float32)
+        again, gradients_again = _render(case, backend.kernels, device, torch.float32)
+        true_values, true_gradients = _render(case, reference, torch.device("cpu"), torch.float64)
         found["value"] = max(found["value"], _error(values, true_values))
         errors = map(_error, gradients, true_gradients)
         found["gradient"] = max(found["gradient"], *errors)
@@ -112,17 +113,17 @@ def agreement(backend: Backend, device: torch.device, sizes: Sizes) -> dict[str,
     return found
 
 
-def _draw(
-    case: Case, kernels: Any, device: torch.device, dtype: torch.dtype
+def _render(
+    case: BenchmarkCase, kernels: Any, device: torch.device, dtype: torch.dtype
 ) -> tuple[torch.Tensor, list[torch.Tensor]]:
     field = [tensor.detach().to(dtype).requires_grad_() for tensor in make_field(case, device)]
     if case.op == "voxelize":
-        drawn = kernels.voxelize(*field, make_grid(case))
+        rendered = kernels.voxelize(*field, make_grid(case))
     else:
-        drawn = kernels.rasterize(*field, make_geometry(case), VIEW)
-    weights = torch.randn(drawn.shape, generator=torch.Generator().manual_seed(2))
-    drawn.backward(weights.to(drawn))
-    return drawn.detach().cpu(), [tensor.grad.cpu() for tensor in field]
+        rendered = kernels.rasterize(*field, make_geometry(case), VIEW)
+    weights = torch.randn(rendered.shape, generator=torch.Generator().manual_seed(2))
+    rendered.backward(weights.to(rendered))
+    return rendered.detach().cpu(), [tensor.grad.cpu() for tensor in field]
 
 
 def _error(found: torch.Tensor, true: torch.Tensor) -> float:
@@ -166,7 +167,9 @@ def measure(backend: Backend, device: torch.device, sizes: Sizes, say: Callable[
     for ops, beams, gaussians, side in sizes.requests:
         say(f"{', '.join(ops)} of {', '.join(f'{n:,}' for n in gaussians)} Gaussians, {', '.join(map(str, side))}")
         names = tuple(dict.fromkeys(("torch", backend.name)))
-        request = Request(ops, beams, gaussians, side, names, device, (torch.get_num_threads(),), sizes.repeats)
+        request = BenchmarkRequest(
+            ops, beams, gaussians, side, names, device, (torch.get_num_threads(),), sizes.repeats
+        )
         part = benchmark(request, Notes())
         part["rows"] = report.get("rows", []) + part["rows"]
         part["left_out"] = report.get("left_out", []) + part["left_out"]
@@ -182,14 +185,14 @@ def fit_case(backend: Backend, device: torch.device, sizes: Sizes, absent: Seque
     from CTSuperResolutionLib.gaussians.scene import Scene
 
     iterations, count, views, side = sizes.fit
-    case = Case("step", "parallel", count, side)
+    case = BenchmarkCase("step", "parallel", count, side)
     scene = Scene.around((side, round(side / math.sqrt(2)), round(side / math.sqrt(2))), (1.0,) * 3)
     geometry = make_geometry(case, unit=1 / scene.per_mm, views=views)
     start = [tensor.detach() for tensor in make_field(case, device)]
     hidden = [start[0] + 0.5 / side, start[1], start[2], start[3]]
     with torch.no_grad():
-        drawn = [backend.kernels.rasterize(*hidden, scene.geometry(geometry), k) for k in range(views)]
-        truth = torch.stack(drawn) / scene.per_mm
+        rendered = [backend.kernels.rasterize(*hidden, scene.geometry(geometry), k) for k in range(views)]
+        truth = torch.stack(rendered) / scene.per_mm
     names = dict(zip(("means", "scales", "quats", "densities"), start, strict=True))
     names["densities"] = 0.5 * names["densities"]
     field = GaussianField(

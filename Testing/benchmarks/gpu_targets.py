@@ -1,4 +1,4 @@
-"""What the kernels were asked to reach, and whether a check's figures do."""
+"""Targets of the kernels, and whether a check's figures reach them."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from typing import Any
 CARD = "H200"  # the times are for this one
 FIT_SECONDS = 25.0  # 5,000 iterations at 512 x 512 with 100,000 Gaussians
 WHOLE_SECONDS = 90.0  # 128³ to 512³ with 100 views and the compact prior
-VALUE, GRADIENT = 1e-5, 1e-4  # relative to the float64 twin
+VALUE, GRADIENT = 1e-5, 1e-4  # relative to the float64 reference
 ROOFLINE = 0.5  # share of the bandwidth or of the arithmetic rate, whichever is nearer
 
 

@@ -1,4 +1,4 @@
-// CUDA's words on a CPU, to run the text of the kernels where there is no GPU.
+// CUDA's vocabulary on a CPU, to run the text of the kernels where there is no GPU.
 //
 // The threads of a block are fibers that one processor runs in turn; each runs until it meets others at a barrier or in
 // a warp's exchange, and a warp as far as it can. All threads of the block, or all lanes of the warp, must come to the

@@ -1,4 +1,4 @@
-"""The CUDA kernels where there is no GPU: their own text, built for the CPU, driven by the launches that a GPU gets."""
+"""Emulator of the CUDA kernels: their own text, built for the CPU, driven by the launches that a GPU gets."""
 
 from __future__ import annotations
 
@@ -13,6 +13,7 @@ from CTSuperResolutionLib.gaussians.backends import launches
 from CTSuperResolutionLib.gaussians.backends.field_arrays import UNSOUND, check_shapes
 from CTSuperResolutionLib.gaussians.backends.frames import Grid, View
 from CTSuperResolutionLib.gaussians.backends.kernel_files import CHECKOUT
+from CTSuperResolutionLib.gaussians.kernel_constants import FRAME_WORDS
 
 HERE = Path(__file__).resolve().parent
 FLAGS = ("-std=c++17", "-O2", "-shared", "-fPIC", "-pthread", "-fno-strict-aliasing", "-U_FORTIFY_SOURCE")
@@ -36,7 +37,7 @@ def build(folder: Path) -> Path:
 
 
 class Emulator:
-    """A launcher that runs kernels on the CPU, and the backend that draws with it.
+    """A launcher that runs kernels on the CPU, and the backend made of it.
 
     Args:
         library: what :func:`build` returned.
@@ -61,12 +62,12 @@ class Emulator:
     def rasterize(self, *arguments):
         """As the backend cuda."""
         *field, geometry, view = arguments
-        return self._draw(field, View.of(geometry, view), geometry.detector_shape)
+        return self._render(field, View.of(geometry, view), geometry.detector_shape)
 
     def voxelize(self, *arguments):
         """As the backend cuda."""
         *field, grid = arguments
-        return self._draw(field, Grid.of(grid), grid.shape)
+        return self._render(field, Grid.of(grid), grid.shape)
 
     def view_loss(self, rendered, target, data_range, *, absolute, dissimilarity):
         """As the backend cuda."""
@@ -78,9 +79,9 @@ class Emulator:
             self._flag.zero_()
             raise ValueError(UNSOUND)
 
-    def _draw(self, field, frame, shape):
+    def _render(self, field, frame, shape):
         check_shapes(*field)
         self.check()
-        place = torch.empty(launches.FRAME_WORDS, dtype=torch.int64)
+        place = torch.empty(FRAME_WORDS, dtype=torch.int64)
         launches.put_frame(self, frame, place)
-        return launches.Draw.apply(*field, place, shape, self)
+        return launches.RenderField.apply(*field, place, shape, self)

@@ -11,9 +11,10 @@ struct Named {
 };
 
 #define KERNEL(name) {#name, on_cpu::call<name>}
-#define ON(array) KERNEL(prepare_##array), KERNEL(arrange_##array), KERNEL(draw_##array), KERNEL(moments_##array), \
-                  KERNEL(backward_##array)
-const Named KERNELS[] = {KERNEL(write_frame), ON(detector), ON(grid), KERNEL(loss_maps), KERNEL(loss_gradient)};
+#define OPERATION(name) \
+    KERNEL(name##_prepare), KERNEL(name##_arrange), KERNEL(name##_forward), KERNEL(name##_moments), KERNEL(name##_backward)
+const Named KERNELS[] = {KERNEL(write_frame), OPERATION(rasterize), OPERATION(voxelize), KERNEL(loss_maps),
+                         KERNEL(loss_gradient)};
 
 }  // namespace
 

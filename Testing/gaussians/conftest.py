@@ -1,4 +1,4 @@
-"""What draws Gaussians here, for tests that every backend has to pass."""
+"""Backends that work here, for tests that every one of them has to pass."""
 
 from __future__ import annotations
 
@@ -38,7 +38,7 @@ def kernels(request: pytest.FixtureRequest) -> ModuleType:
 def fast(
     request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory
 ) -> tuple[ModuleType | Emulator, torch.device]:
-    """Backends that are to equal the torch twin, in float32, and where they work."""
+    """Backends that are to equal the reference implementation, in float32, and where they work."""
     if request.param == "native":
         return library_or_skip(), torch.device("cpu")
     if request.param == "cuda emulated":

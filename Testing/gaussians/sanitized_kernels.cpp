@@ -1,5 +1,5 @@
-// Draws random scenes through the C interface, for a build with sanitizers: any odd access or overflow ends it.
-// Compares values with a plain double evaluation as well, so that the sanitized build is known to have drawn.
+// Renders random scenes through the C interface, for a build with sanitizers: any odd access or overflow ends it.
+// Compares values with a plain double evaluation as well, so that the sanitized build is known to have rendered.
 #include <cmath>
 #include <cstdint>
 #include <cstdio>
@@ -84,7 +84,7 @@ static int scene(int threads) {
             for (int axis = 0; axis < 3; ++axis) point[2 - axis] = grid.first[axis] + at[axis] * grid.pitch[axis];
             const double found = volume[(size_t(at[0]) * grid.shape[1] + at[1]) * grid.shape[2] + at[2]];
             if (!(std::fabs(found - value(field, point)) < 1e-7)) {
-                std::printf("drew %g where %g belongs\n", found, value(field, point));
+                std::printf("rendered %g where %g belongs\n", found, value(field, point));
                 return 1;
             }
         }
@@ -95,6 +95,6 @@ static int scene(int threads) {
 int main() {
     for (int k = 0; k < 60; ++k)
         if (scene<float>(1 + k % 4) || scene<double>(1 + k % 3)) return 1;
-    std::printf("drew 120 scenes with %s\n", nabgs_instruction_set());
+    std::printf("rendered 120 scenes with %s\n", nabgs_instruction_set());
     return 0;
 }

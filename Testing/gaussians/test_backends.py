@@ -1,7 +1,7 @@
-"""The fast backends against the torch twin in float64, over any scene, and what else they promise.
+"""The fast backends against the reference implementation in float64, over any scene, and their other promises.
 
-Values to 1e-5 of the largest, on the picture or at the centre of a Gaussian; gradients to 1e-4 of the largest. Both
-pictures come from the same float32 inputs.
+Values to 1e-5 of the largest, on the array or at the centre of a Gaussian; gradients to 1e-4 of the largest. Both
+arrays come from the same float32 inputs.
 """
 
 from __future__ import annotations
@@ -61,15 +61,15 @@ def make_gaussians(kind: Kind, count: int, seed: int) -> list[torch.Tensor]:
     """Means, log-scales, quaternions and densities of a random scene, float32."""
     generator = torch.Generator().manual_seed(seed)
 
-    def draw(*shape: int) -> torch.Tensor:
+    def normal(*shape: int) -> torch.Tensor:
         return torch.randn(*shape, generator=generator)
 
     means = (torch.rand(count, 3, generator=generator) * 2 - 1) * kind.reach
-    densities = draw(count)
+    densities = normal(count)
     if kind.density == "zero":
         densities[::2] = 0
-    log_scales = math.log(0.05 * kind.size) + kind.spread * draw(count, 3)
-    return [means, log_scales, draw(count, 4) * draw(count, 1).exp(), densities]
+    log_scales = math.log(0.05 * kind.size) + kind.spread * normal(count, 3)
+    return [means, log_scales, normal(count, 4) * normal(count, 1).exp(), densities]
 
 
 def make_view(angle: float, cone: bool, shape: tuple[int, int]) -> ScanGeometry:
@@ -81,12 +81,12 @@ def make_grid(shape: tuple[int, int, int]) -> VoxelGrid:
     return VoxelGrid(shape, (0.06, 0.05, 0.045), (-0.5, -0.6, -0.7))
 
 
-def check(fast, gaussians, draw, geometry: ScanGeometry | None = None) -> None:
-    """`draw(kernels, gaussians)` by the backend equals the twin's, gradients too; with a geometry, on its detector."""
+def check(fast, gaussians, render, geometry: ScanGeometry | None = None) -> None:
+    """render(kernels, gaussians) by the backend equals the reference, gradients too; a geometry is the detector's."""
     backend, device = fast
     ours = [g.clone().to(device).requires_grad_() for g in gaussians]
     theirs = [g.double().requires_grad_() for g in gaussians]
-    found, expected = draw(backend, ours), draw(reference, theirs)
+    found, expected = render(backend, ours), render(reference, theirs)
     assert found.dtype == torch.float32 and found.shape == expected.shape
     ones = [*(g.double() for g in gaussians[:3]), torch.ones(len(gaussians[0]), dtype=torch.float64)]
     heights = ones[3] if geometry is None else project_gaussians(*ones, geometry, 0).heights
@@ -147,7 +147,7 @@ def test_any_turn_of_any_length(fast):
 
 @pytest.mark.parametrize("cone", [False, True])
 def test_bit_for_bit_the_same(fast, cone):
-    """Twice the same inputs: the same picture and the same gradients, every bit."""
+    """Twice the same inputs: the same arrays and the same gradients, every bit."""
     backend, device = fast
     geometry, grid = make_view(1.1, cone, (61, 77)), make_grid((20, 24, 22))
     results = []
@@ -176,7 +176,7 @@ def test_one_sees_behind_no_source(fast):
 
 
 class TestUnsoundInput:
-    """What is not a number, or far from any scene, raises; it neither hangs nor draws."""
+    """What is not a number, or far from any scene, raises; it neither hangs nor returns an array."""
 
     bad = pytest.mark.parametrize("value", [math.nan, math.inf, -math.inf, 1e31])
     which = pytest.mark.parametrize("which", range(4))
@@ -197,7 +197,7 @@ class TestUnsoundInput:
 
     @bad
     @which
-    def test_raises_in_the_twin(self, which, value):
+    def test_raises_in_the_reference(self, which, value):
         gaussians = make_gaussians(KINDS["usual"], 20, 0)
         gaussians[which].view(-1)[-1] = value
         with pytest.raises(ValueError, match="not finite or far too large"):
@@ -222,7 +222,7 @@ class TestUnsoundInput:
 
 @pytest.mark.parametrize("shape", [(1, 1), (3, 70), (40, 31)])
 def test_view_loss(fast, shape):
-    """Loss and gradient against the twin's in float64."""
+    """Loss and gradient against the reference implementation's in float64."""
     backend, device = fast
     generator = torch.Generator().manual_seed(0)
     x = torch.rand(shape, generator=generator)
@@ -260,7 +260,7 @@ def test_images_that_do_not_go_together_are_refused(fast):
             backend.view_loss(image, other, 1.0, absolute=1.0, dissimilarity=0.5)
 
 
-def test_a_fork_draws_as_its_parent_does():
+def test_a_fork_rasterizes_as_its_parent_does():
     """A fork has none of the threads that its parent's library keeps; it must not wait for them."""
     if not hasattr(os, "fork"):
         pytest.skip("this system has no fork")
@@ -269,9 +269,9 @@ def test_a_fork_draws_as_its_parent_does():
         "from CTSuperResolutionLib.projection.geometry import ScanGeometry;"
         "torch.manual_seed(0);"
         "field = torch.rand(500, 3), torch.full((500, 3), -3.0), torch.rand(500, 4), torch.rand(500);"
-        "draw = lambda: native.rasterize(*field, ScanGeometry((0.3,), (80, 80), (0.02, 0.02)), 0);"
-        "torch.set_num_threads(2); image = draw(); child = os.fork();"
-        "child or os._exit(0 if torch.equal(draw(), image) else 1);"
+        "render = lambda: native.rasterize(*field, ScanGeometry((0.3,), (80, 80), (0.02, 0.02)), 0);"
+        "torch.set_num_threads(2); image = render(); child = os.fork();"
+        "child or os._exit(0 if torch.equal(render(), image) else 1);"
         "raise SystemExit(os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]))"
     )
     subprocess.run([sys.executable, "-c", program], check=True, timeout=60)

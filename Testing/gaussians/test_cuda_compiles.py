@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import importlib
+import math
 import re
+import runpy
 import shutil
 import subprocess
 from pathlib import Path
@@ -11,8 +13,9 @@ from pathlib import Path
 import pytest
 import torch
 
+from CTSuperResolutionLib.gaussians import kernel_constants as sizes
 from CTSuperResolutionLib.gaussians.backends import choice, cuda, launches, nvrtc, reference
-from CTSuperResolutionLib.gaussians.backends.kernel_files import kernel_sources
+from CTSuperResolutionLib.gaussians.backends.kernel_files import CHECKOUT, kernel_sources
 
 ARCHITECTURES = ("75", "80", "86", "89", "90", "100", "120")
 
@@ -45,14 +48,14 @@ def test_nvrtc_compiles_the_same_text(architecture):
             pytest.skip(str(error))
         raise
     assert code[:4] == b"\x7fELF"
-    assert b"draw_detector" in code and b"backward_grid" in code
+    assert b"rasterize_forward" in code and b"voxelize_backward" in code
 
 
 def test_the_text_needs_no_other_file():
     text = nvrtc.read_source()
     assert "#include" not in text and "#pragma once" not in text
     assert text.count("struct Projection") == text.count("struct OnDetector") == 1
-    assert text.index("struct Projection") < text.index("struct OnDetector") < text.index("draw_##array")
+    assert text.index("struct Projection") < text.index("struct OnDetector") < text.index("operation##_forward")
 
 
 def test_launches_know_the_sizes_of_the_kernels():
@@ -62,14 +65,24 @@ def test_launches_know_the_sizes_of_the_kernels():
     def constant(name: str) -> int:
         return int(re.search(rf"\b{name} = (\d+)[,;]", text)[1])
 
-    assert 2 ** constant("BIN") == launches.BIN
-    assert constant("LANES") == launches.LANES
-    assert constant("DRAW_WARPS") == launches.DRAW_WARPS
-    assert constant("SUM_WARPS") == launches.SUM_WARPS
-    assert constant("SQUARE") == launches.SQUARE
-    small = [int(threads) for threads in re.findall(r"int SMALL = (\d+)", text)]
-    assert dict(zip((2, 3), small, strict=True)) == launches.SUM_THREADS
-    assert 2 ** (constant("BIN") + constant("LEVELS") - 1) == launches.LONGEST
+    assert 2 ** constant("BIN_BITS") == 2**sizes.BIN_BITS == 8
+    assert constant("LANES") == sizes.LANES
+    assert constant("FORWARD_WARPS") == sizes.FORWARD_WARPS
+    assert constant("SUM_WARPS") == sizes.SUM_WARPS
+    assert constant("SQUARE") == sizes.SQUARE
+    small = [constant(f"{array}_SUM_THREADS") for array in ("DETECTOR", "GRID")]
+    assert small == [launches.OPERATIONS[axes].sum_threads for axes in (2, 3)]
+    assert 2 ** (constant("BIN_BITS") + constant("LEVELS") - 1) == launches.LONGEST
+
+
+def test_pythons_constants_are_those_of_the_headers():
+    """The module is what CUDAKernels/generate_constants.py writes; where they differ, run it."""
+    generator = runpy.run_path(str(CHECKOUT / "generate_constants.py"))
+    text = generator["MODULE"].read_text(encoding="utf-8")
+    assert text == generator["module_text"]()
+    assert text.count("\n\n# ") == len(generator["HEADERS"])  # each has some
+    assert (sizes.RADIUS, sizes.LARGEST_DENSITY, sizes.UNSOUND_INPUT, sizes.GRID_MOMENTS) == (4.0, 1e30, 1, 10)
+    assert math.exp(-0.5 * sizes.RADIUS**2) == sizes.FLOOR
 
 
 class TestCache:
@@ -135,7 +148,7 @@ class TestCache:
 
 
 class TestWithoutKernels:
-    """What a user reads whose GPU has no kernels; drawing goes on in torch."""
+    """What a user reads whose GPU has no kernels; plain torch goes on."""
 
     def test_cuda_core_is_missing(self, monkeypatch):
         def missing(name: str):
@@ -175,7 +188,7 @@ class TestWithoutKernels:
             nvrtc.compile_source("", "sm_90")
         assert len(str(error.value)) < 400 and "\n" not in str(error.value)
 
-    def test_torch_draws(self, monkeypatch):
+    def test_torch_renders(self, monkeypatch):
         def fail(device: torch.device):
             raise cuda.CompileError("cuda-core is not installed; pip install it")
 

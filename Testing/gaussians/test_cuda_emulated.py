@@ -72,11 +72,11 @@ def make_gaussians(scene: str, count: int, seed: int = 0) -> list[torch.Tensor]:
     size, spread, reach = SCENES[scene]
     generator = torch.Generator().manual_seed(seed)
 
-    def draw(*shape: int) -> torch.Tensor:
+    def normal(*shape: int) -> torch.Tensor:
         return torch.randn(*shape, generator=generator)
 
     means = (torch.rand(count, 3, generator=generator) * 2 - 1) * reach
-    return [means, math.log(0.05 * size) + spread * draw(count, 3), draw(count, 4), draw(count)]
+    return [means, math.log(0.05 * size) + spread * normal(count, 3), normal(count, 4), normal(count)]
 
 
 def make_view(shape: tuple[int, int], *, cone: bool) -> ScanGeometry:
@@ -88,11 +88,11 @@ def make_grid(shape: tuple[int, int, int]) -> VoxelGrid:
     return VoxelGrid(shape, (0.06, 0.05, 0.045), tuple(-0.5 * n * 0.05 for n in shape))
 
 
-def check(emulator: Emulator, gaussians: list[torch.Tensor], draw) -> None:
-    """draw(backend, gaussians) on the emulator equals that of the twin in float64, and so do the gradients."""
+def check(emulator: Emulator, gaussians: list[torch.Tensor], render) -> None:
+    """render(backend, gaussians) on the emulator equals the reference in float64, and so do the gradients."""
     ours = [g.clone().requires_grad_() for g in gaussians]
-    twins = [g.double().requires_grad_() for g in gaussians]
-    found, expected = draw(emulator, ours), draw(reference, twins)
+    theirs = [g.double().requires_grad_() for g in gaussians]
+    found, expected = render(emulator, ours), render(reference, theirs)
     emulator.check()
     largest = max(expected.abs().max().item(), 1e-20)
     assert found.dtype == torch.float32 and found.shape == expected.shape
@@ -100,7 +100,7 @@ def check(emulator: Emulator, gaussians: list[torch.Tensor], draw) -> None:
     weights = torch.randn(expected.shape, generator=torch.Generator().manual_seed(1))
     (found * weights).sum().backward()
     (expected * weights).sum().backward()
-    for name, a, b in zip(("means", "log-scales", "quaternions", "densities"), ours, twins, strict=True):
+    for name, a, b in zip(("means", "log-scales", "quaternions", "densities"), ours, theirs, strict=True):
         exact = torch.zeros_like(b) if b.grad is None else b.grad
         if exact.numel():
             assert (a.grad - exact).abs().max() <= GRADIENTS * max(exact.abs().max().item(), 1e-20), name
@@ -108,13 +108,13 @@ def check(emulator: Emulator, gaussians: list[torch.Tensor], draw) -> None:
 
 @pytest.mark.parametrize("cone", [False, True], ids=["parallel", "cone"])
 @pytest.mark.parametrize("scene", SCENES)
-def test_rasterize_equals_the_twin(library, scene, cone):
+def test_rasterize_equals_the_reference(library, scene, cone):
     geometry = make_view((45, 61), cone=cone)
     check(Emulator(library), make_gaussians(scene, 250), lambda kernels, g: kernels.rasterize(*g, geometry, 0))
 
 
 @pytest.mark.parametrize("scene", SCENES)
-def test_voxelize_equals_the_twin(library, scene):
+def test_voxelize_equals_the_reference(library, scene):
     grid = make_grid((13, 21, 34))
     check(Emulator(library), make_gaussians(scene, 150), lambda kernels, g: kernels.voxelize(*g, grid))
 
@@ -149,7 +149,7 @@ def test_a_sub_box_equals_the_crop(library):
 
 
 def results(emulator: Emulator, scene: str) -> list[torch.Tensor]:
-    """All that is computed of a scene: pictures, gradients, loss."""
+    """All that is computed of a scene: image, volume, loss, gradients."""
     gaussians = [g.requires_grad_() for g in make_gaussians(scene, 120)]
     image = emulator.rasterize(*gaussians, make_view((70, 75), cone=True), 0)
     volume = emulator.voxelize(*gaussians, make_grid((9, 20, 37)))
@@ -203,7 +203,7 @@ def test_an_array_longer_than_places_can_number(library):
 
 @pytest.mark.parametrize("dissimilarity", [0.0, 0.5])
 @pytest.mark.parametrize("shape", [(1, 1), (3, 70), (40, 31), (16, 48)])
-def test_view_loss_equals_the_twin(library, shape, dissimilarity):
+def test_view_loss_equals_the_reference(library, shape, dissimilarity):
     generator = torch.Generator().manual_seed(0)
     x = torch.rand(shape, generator=generator)
     y = x + 0.2 * torch.rand(shape, generator=generator)

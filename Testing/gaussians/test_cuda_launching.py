@@ -88,23 +88,23 @@ def make_gaussians(dtype: torch.dtype = torch.float32) -> list[torch.Tensor]:
     return [g.to(dtype).requires_grad_() for g in (0.3 * means, 0.3 * scales - 3, quats, densities[:, 0])]
 
 
-def test_draws_as_the_twin_does(core):
+def test_renders_as_the_reference_does(core):
     backend = choice._cuda(DEVICE)
-    assert backend.name == "cuda" and backend.why == "CUDA kernels draw the Gaussians (sm_90)."
-    drawn, gradients = [], []
+    assert backend.name == "cuda" and backend.why == "CUDA kernels render the Gaussians (sm_90)."
+    rendered, gradients = [], []
     for kernels, dtype in ((backend.kernels, torch.float32), (reference, torch.float64)):
         gaussians = make_gaussians(dtype)
         image, volume = kernels.rasterize(*gaussians, GEOMETRY, 1), kernels.voxelize(*gaussians, GRID)
         loss, gradient = kernels.view_loss(image, image.detach().flip(0), 1.0, absolute=1.0, dissimilarity=0.2)
         torch.autograd.backward([image, volume], [gradient, volume.detach()])
-        drawn.append((image.detach(), volume.detach(), loss, gradient))
+        rendered.append((image.detach(), volume.detach(), loss, gradient))
         gradients.append([g.grad for g in gaussians])
-    for ours, twins in zip((*drawn[0], *gradients[0]), (*drawn[1], *gradients[1]), strict=True):
-        torch.testing.assert_close(ours.double(), twins.double(), rtol=0, atol=1e-4 * twins.abs().max().item())
+    for ours, theirs in zip((*rendered[0], *gradients[0]), (*rendered[1], *gradients[1]), strict=True):
+        torch.testing.assert_close(ours.double(), theirs.double(), rtol=0, atol=1e-4 * theirs.abs().max().item())
     assert {stream for stream, _ in core.launched} == {"stream 7"}
 
 
-def test_other_precisions_are_left_to_the_twin(core):
+def test_other_precisions_are_left_to_the_reference(core):
     gaussians = make_gaussians(torch.float64)
     assert torch.equal(cuda.rasterize(*gaussians, GEOMETRY, 0), reference.rasterize(*gaussians, GEOMETRY, 0))
     assert torch.equal(cuda.voxelize(*gaussians, GRID), reference.voxelize(*gaussians, GRID))
@@ -147,7 +147,7 @@ def test_code_that_the_driver_refuses_is_compiled_anew(core, monkeypatch):
     assert asked == [False, True]
 
 
-def test_torch_draws_where_the_driver_refuses_all_code(core, monkeypatch):
+def test_torch_renders_where_the_driver_refuses_all_code(core, monkeypatch):
     monkeypatch.setattr(cuda, "machine_code", lambda architecture, anew=False: b"bad")
     backend = choice._cuda(DEVICE)
     assert backend.name == "torch"
@@ -155,10 +155,10 @@ def test_torch_draws_where_the_driver_refuses_all_code(core, monkeypatch):
 
 
 def test_a_frame_can_be_written_anew(core):
-    """As a captured graph needs it: the same launches on the same memory draw another view."""
+    """The same launches on the same memory render another view."""
     kernels, gaussians = cuda.load_kernels(DEVICE), make_gaussians()
     frame = kernels.frame(cuda.View.of(GEOMETRY, 0))
     launches.put_frame(kernels, cuda.View.of(GEOMETRY, 1), frame)
-    drawn = launches.Draw.apply(*gaussians, frame, GEOMETRY.detector_shape, kernels)
-    assert torch.equal(drawn, cuda.rasterize(*gaussians, GEOMETRY, 1))
-    assert not torch.equal(drawn, cuda.rasterize(*gaussians, GEOMETRY, 0))
+    rendered = launches.RenderField.apply(*gaussians, frame, GEOMETRY.detector_shape, kernels)
+    assert torch.equal(rendered, cuda.rasterize(*gaussians, GEOMETRY, 1))
+    assert not torch.equal(rendered, cuda.rasterize(*gaussians, GEOMETRY, 0))

@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 
 from CTSuperResolutionLib.gaussians.activations import ACTIVATIONS, MOST_SINE
 from CTSuperResolutionLib.gaussians.backends.reference import voxelize
-from CTSuperResolutionLib.gaussians.densification import PRUNE_BELOW, DensityControl, clone, split
+from CTSuperResolutionLib.gaussians.densification import PRUNE_BELOW, AdaptiveDensityControl, clone, split
 from CTSuperResolutionLib.gaussians.field import FAINT, GaussianField, edge_strength, energy, initial_field, matter
 from CTSuperResolutionLib.gaussians.scene import Scene
 from CTSuperResolutionLib.job.parameters import PARAMETERS
@@ -195,7 +195,7 @@ class TestControl:
         for k, value in (densities or {}).items():
             field.parameters["densities"].data[k] = value
         optimizers = stepped_optimizers(field)
-        control = DensityControl(gradient=0.5, small=SMALL, limit=limit)
+        control = AdaptiveDensityControl(gradient=0.5, small=SMALL, limit=limit)
         field.parameters["means"].grad = torch.tensor(gradients)[:, None] * torch.tensor([[0.6, 0.8, 0.0]])
         control.collect(field)
         large = field.parameters["scales"].exp().amax(-1) > SMALL
@@ -223,11 +223,11 @@ class TestControl:
         assert -5.0 in field.parameters["densities"] and torch.tensor(-2 * PRUNE_BELOW) in field.parameters["densities"]
 
     def test_a_relu_that_went_negative_is_pruned(self):
-        """It draws nothing and has no gradient to come back with."""
+        """It renders nothing and has no gradient to come back with."""
         field = small_field(activation="relu")
         field.parameters["densities"].data[:] = torch.tensor([-1.0, 0.5, -0.01, 0.2, 0.3, 0.4])
         field.parameters["means"].grad = torch.zeros(6, 3)
-        control = DensityControl(gradient=0.5, small=SMALL, limit=100)
+        control = AdaptiveDensityControl(gradient=0.5, small=SMALL, limit=100)
         control.collect(field)
         control.refine(field, stepped_optimizers(field))
         assert field.parameters["densities"].tolist() == pytest.approx([0.5, 0.2, 0.3, 0.4])

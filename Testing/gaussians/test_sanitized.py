@@ -35,4 +35,4 @@ def test_random_scenes(tmp_path, sanitizers):
     halting = {name: "halt_on_error=1" for name in ("ASAN_OPTIONS", "UBSAN_OPTIONS", "TSAN_OPTIONS")}
     done = subprocess.run([program], env={**os.environ, **halting}, capture_output=True, text=True, check=False)
     assert done.returncode == 0, done.stdout + done.stderr
-    assert "drew 120 scenes" in done.stdout
+    assert "rendered 120 scenes" in done.stdout

@@ -103,7 +103,7 @@ def test_the_installed_kernels_are_found_and_load(installed):
 
 def test_what_the_gpu_compiles_at_run_time_and_the_licence_are_installed(installed):
     library = installed / MODULES / "CTSuperResolutionLib"
-    assert {"gaussian.h", "kernels.cu"} <= {file.name for file in (library / "CUDAKernels").rglob("*")}
+    assert {"gaussian.h", "ssim.h", "kernels.cu"} <= {file.name for file in (library / "CUDAKernels").rglob("*")}
     assert "Apache License" in (library / "LICENSE").read_text()
 
 

@@ -1,1 +1,1 @@
-"""The two operations a backend offers, rasterize and voxelize; the torch twin is the readable reference."""
+"""Backends that rasterize (on a detector) and voxelize (on a grid) a Gaussian field: CUDA, CPU library, plain torch."""

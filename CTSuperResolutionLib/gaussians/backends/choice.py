@@ -1,8 +1,7 @@
-"""Which backend draws: CUDA kernels on a GPU, the CPU library on a CPU, and plain torch where neither is there."""
+"""Choice of the backend: CUDA kernels on a GPU, the CPU library on a CPU, and plain torch where neither is there."""
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from dataclasses import dataclass
 from functools import cache
 from typing import Protocol
@@ -10,25 +9,57 @@ from typing import Protocol
 import torch
 
 from CTSuperResolutionLib.gaussians.backends import reference
+from CTSuperResolutionLib.gaussians.scene import VoxelGrid
+from CTSuperResolutionLib.projection.geometry import ScanGeometry
 
 
 class Kernels(Protocol):
-    """What the module of a backend has, as :mod:`~CTSuperResolutionLib.gaussians.backends.reference` does."""
+    """The functions of a backend's module; :mod:`~CTSuperResolutionLib.gaussians.backends.reference` documents them."""
 
-    rasterize: Callable[..., torch.Tensor]
-    voxelize: Callable[..., torch.Tensor]
-    view_loss: Callable[..., tuple[float | torch.Tensor, torch.Tensor]]
-    check: Callable[[], None]
+    def rasterize(
+        self,
+        means: torch.Tensor,
+        log_scales: torch.Tensor,
+        quats: torch.Tensor,
+        densities: torch.Tensor,
+        geometry: ScanGeometry,
+        view: int,
+    ) -> torch.Tensor:
+        """Line integrals of the field, (detector v, detector u)."""
+
+    def voxelize(
+        self,
+        means: torch.Tensor,
+        log_scales: torch.Tensor,
+        quats: torch.Tensor,
+        densities: torch.Tensor,
+        grid: VoxelGrid,
+    ) -> torch.Tensor:
+        """Values of the field at voxel centres, (z, y, x)."""
+
+    def view_loss(
+        self,
+        rendered: torch.Tensor,
+        target: torch.Tensor,
+        data_range: float,
+        *,
+        absolute: float,
+        dissimilarity: float,
+    ) -> tuple[float | torch.Tensor, torch.Tensor]:
+        """The loss of eq. 5 on one view, and its gradient, (v, u)."""
+
+    def check(self) -> None:
+        """Raise ValueError for input of an earlier call that was not sound and has not been told yet."""
 
 
 @dataclass(frozen=True)
 class Backend:
-    """How a field is drawn.
+    """A way to rasterize and voxelize a field.
 
     Attributes:
         name: "cuda", "native" or "torch".
         why: one sentence for the log.
-        kernels: rasterize, voxelize, view_loss, and check for errors that have not been told yet.
+        kernels: its functions.
     """
 
     name: str
@@ -43,7 +74,7 @@ def choose_backend(device: torch.device) -> Backend:
         return _native()
     if device.type == "cuda":
         return _cuda(device)
-    return Backend("torch", f"Plain torch draws the Gaussians: there are no kernels for {device.type}.", reference)
+    return Backend("torch", f"Plain torch renders the Gaussians: there are no kernels for {device.type}.", reference)
 
 
 def _native() -> Backend:
@@ -52,8 +83,8 @@ def _native() -> Backend:
     try:
         native.load_library()
     except native.LibraryError as error:
-        return Backend("torch", f"Plain torch draws the Gaussians, many times slower: {error}.", reference)
-    return Backend("native", f"The CPU library draws the Gaussians ({native.instruction_set()}).", native)
+        return Backend("torch", f"Plain torch renders the Gaussians, many times slower: {error}.", reference)
+    return Backend("native", f"The CPU library renders the Gaussians ({native.instruction_set()}).", native)
 
 
 def _cuda(device: torch.device) -> Backend:
@@ -62,5 +93,5 @@ def _cuda(device: torch.device) -> Backend:
     try:
         kernels = cuda.load_kernels(device)
     except cuda.CompileError as error:
-        return Backend("torch", f"Plain torch draws the Gaussians, many times slower: {error}.", reference)
-    return Backend("cuda", f"CUDA kernels draw the Gaussians ({kernels.architecture}).", cuda)
+        return Backend("torch", f"Plain torch renders the Gaussians, many times slower: {error}.", reference)
+    return Backend("cuda", f"CUDA kernels render the Gaussians ({kernels.architecture}).", cuda)

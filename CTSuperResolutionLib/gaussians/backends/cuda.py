@@ -1,9 +1,9 @@
-"""Rasterize and voxelize on a GPU, with the kernels of CUDAKernels/cuda.
+"""CUDA backend: rasterize and voxelize on a GPU, with the kernels of CUDAKernels/cuda.
 
 Same arguments and results as :mod:`~CTSuperResolutionLib.gaussians.backends.reference`, on torch's current stream and
 in memory of torch's own allocator. Same inputs on one device: same results, bit for bit. Nothing waits for the device,
 so input that is not sound raises at the next call that finds out; :func:`check` waits and makes sure. Fields that are
-not float32 are drawn by the reference.
+not float32 are left to the reference.
 """
 
 from __future__ import annotations
@@ -18,6 +18,7 @@ from CTSuperResolutionLib.gaussians.backends import launches, reference
 from CTSuperResolutionLib.gaussians.backends.field_arrays import UNSOUND, check_shapes
 from CTSuperResolutionLib.gaussians.backends.frames import Grid, View
 from CTSuperResolutionLib.gaussians.backends.nvrtc import CompileError, import_cuda_core, machine_code
+from CTSuperResolutionLib.gaussians.kernel_constants import FRAME_WORDS
 from CTSuperResolutionLib.gaussians.scene import VoxelGrid
 from CTSuperResolutionLib.projection.geometry import ScanGeometry
 
@@ -38,7 +39,7 @@ def rasterize(
     check_shapes(means, log_scales, quats, densities)
     kernels = load_kernels(means.device)
     frame = kernels.frame(View.of(geometry, view))
-    return launches.Draw.apply(means, log_scales, quats, densities, frame, geometry.detector_shape, kernels)
+    return launches.RenderField.apply(means, log_scales, quats, densities, frame, geometry.detector_shape, kernels)
 
 
 def voxelize(
@@ -54,7 +55,7 @@ def voxelize(
     check_shapes(means, log_scales, quats, densities)
     kernels = load_kernels(means.device)
     frame = kernels.frame(Grid.of(grid))
-    return launches.Draw.apply(means, log_scales, quats, densities, frame, grid.shape, kernels)
+    return launches.RenderField.apply(means, log_scales, quats, densities, frame, grid.shape, kernels)
 
 
 def view_loss(
@@ -68,7 +69,7 @@ def view_loss(
 
 
 def check() -> None:
-    """Wait for all that was drawn.
+    """Wait for all that was queued.
 
     Raises:
         ValueError: some of it had input that is not sound.
@@ -139,7 +140,7 @@ class CudaKernels:
 
     def frame(self, frame: View | Grid) -> torch.Tensor:
         """A View or a Grid on the device, as the kernels read it."""
-        place = torch.empty(launches.FRAME_WORDS, dtype=torch.int64, device=torch.device("cuda", self.device))
+        place = torch.empty(FRAME_WORDS, dtype=torch.int64, device=torch.device("cuda", self.device))
         launches.put_frame(self, frame, place)
         return place
 

@@ -1,13 +1,10 @@
-"""The four tensors of a field as every backend takes them, and what they may hold."""
+"""Checks of the four tensors of a field, as every backend takes them."""
 
 from __future__ import annotations
 
 import torch
 
-# As in CUDAKernels/gaussian.h: beyond these an input is a mistake.
-LARGEST_COORDINATE = 1e6
-LARGEST_LOG_SCALE = 20.0
-LARGEST_DENSITY = 1e30
+from CTSuperResolutionLib.gaussians.kernel_constants import LARGEST_COORDINATE, LARGEST_DENSITY, LARGEST_LOG_SCALE
 
 UNSOUND = (
     "The Gaussians hold values that are not finite or far too large; "

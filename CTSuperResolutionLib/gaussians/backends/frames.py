@@ -1,4 +1,4 @@
-"""What the kernels draw on, as the C structures that CUDAKernels/gaussian.h has."""
+"""Frames of the kernels: one view of a detector, or a voxel grid, as the C structures of CUDAKernels/gaussian.h."""
 
 from __future__ import annotations
 

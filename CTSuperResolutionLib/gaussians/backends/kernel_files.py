@@ -1,4 +1,4 @@
-"""Where the kernels lie: beside the installed package, or in the checkout that it runs from."""
+"""Locations of the kernels: beside the installed package, or in the checkout that it runs from."""
 
 from __future__ import annotations
 

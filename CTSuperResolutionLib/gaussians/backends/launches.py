@@ -1,4 +1,4 @@
-"""Which CUDA kernels draw a field, in which order and on which buffers; what each does is in CUDAKernels/cuda.
+"""Launches of the CUDA kernels: their order, sizes and buffers. The kernels themselves are in CUDAKernels/cuda.
 
 Nothing here waits for the device, and every buffer has a size that the arguments' shapes decide.
 """
@@ -8,24 +8,52 @@ from __future__ import annotations
 import ctypes
 import math
 import struct
-from typing import Protocol
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any, NamedTuple, Protocol
 
 import torch
 
+from CTSuperResolutionLib.gaussians import kernel_constants as sizes
 from CTSuperResolutionLib.gaussians.backends.field_arrays import check_images
 
-# As in kernels.cu.
-BIN = 8  # side of the smallest bins, samples
-TILES = {2: (8, 8), 3: (4, 4, 8)}  # samples that a warp draws
-SUM_THREADS = {2: 8, 3: 32}  # that sum the moments of a small Gaussian
-PATCH_WORDS = {2: 8, 3: 12}
-MOMENTS = {2: 6, 3: 10}
-FRAME_WORDS = 8
-DRAW_WARPS, SUM_WARPS, LANES, THREADS = 4, 8, 32, 128
-SQUARE = 16  # side of a block's part of an image
-LONGEST = 2**16  # samples along an axis
+LONGEST = 2 ** (sizes.BIN_BITS + sizes.LEVELS - 1)  # samples along an axis
 
-ARRAYS = {2: "detector", 3: "grid"}
+
+@dataclass(frozen=True)
+class Operation:
+    """The kernels of rasterize or of voxelize.
+
+    Attributes:
+        name: the first part of theirs.
+        tile: samples along each axis that a warp evaluates.
+        sum_threads: that sum the moments of a small Gaussian.
+        patch_floats, moments: 32-bit words of a Gaussian's patch and of its moments.
+    """
+
+    name: str
+    tile: tuple[int, ...]
+    sum_threads: int
+    patch_floats: int
+    moments: int
+
+
+OPERATIONS = {  # by the number of axes
+    2: Operation(
+        name="rasterize",
+        tile=(sizes.DETECTOR_TILE, sizes.DETECTOR_TILE),
+        sum_threads=sizes.DETECTOR_SUM_THREADS,
+        patch_floats=sizes.DETECTOR_PATCH_FLOATS,
+        moments=sizes.DETECTOR_MOMENTS,
+    ),
+    3: Operation(
+        name="voxelize",
+        tile=(sizes.GRID_TILE_ACROSS, sizes.GRID_TILE_ACROSS, sizes.GRID_TILE_ALONG),
+        sum_threads=sizes.GRID_SUM_THREADS,
+        patch_floats=sizes.GRID_PATCH_FLOATS,
+        moments=sizes.GRID_MOMENTS,
+    ),
+}
 
 
 class Launcher(Protocol):
@@ -45,12 +73,28 @@ class Launcher(Protocol):
 
 def put_frame(launcher: Launcher, frame: ctypes.Structure, place: torch.Tensor) -> None:
     """Write a View or a Grid to a tensor of FRAME_WORDS int64, where the kernels read it."""
-    words = struct.unpack(f"{FRAME_WORDS}q", bytes(frame).ljust(8 * FRAME_WORDS, b"\0"))
+    words = struct.unpack(f"{sizes.FRAME_WORDS}q", bytes(frame).ljust(8 * sizes.FRAME_WORDS, b"\0"))
     launcher("write_frame", 1, 1, place.data_ptr(), *words)
 
 
-class Draw(torch.autograd.Function):
-    """A float32 field drawn on an array, and the gradients back to it.
+class Binned(NamedTuple):
+    """What forward leaves on the device for backward.
+
+    Attributes:
+        frame: as put_frame has written it.
+        keys: (n,), the bin of each Gaussian. order: (n,), of the Gaussians sorted by bin.
+        patches: (n, patch_floats), in that order. starts: (bins + 1,), of every bin's part of them.
+    """
+
+    frame: torch.Tensor
+    keys: torch.Tensor
+    order: torch.Tensor
+    patches: torch.Tensor
+    starts: torch.Tensor
+
+
+class RenderField(torch.autograd.Function):
+    """A float32 field on a detector (rasterized) or a grid (voxelized), and the gradients back to it.
 
     Args:
         means, log_scales, quats, densities: (n, 3), (n, 3), (n, 4) and (n,).
@@ -61,7 +105,7 @@ class Draw(torch.autograd.Function):
 
     @staticmethod
     def forward(
-        ctx: torch.autograd.function.FunctionCtx,
+        ctx: Any,
         means: torch.Tensor,
         log_scales: torch.Tensor,
         quats: torch.Tensor,
@@ -70,66 +114,71 @@ class Draw(torch.autograd.Function):
         shape: tuple[int, ...],
         launcher: Launcher,
     ) -> torch.Tensor:
-        count, axes = len(means), len(shape)
         ctx.launcher, ctx.shape = launcher, tuple(shape)
-        if not count:
+        if not len(means):
             ctx.save_for_backward(means, log_scales, quats, densities)
             return means.new_zeros(shape)
         if max(shape) > LONGEST:
             raise ValueError(f"An array has at most {LONGEST} samples along an axis, not {max(shape)}.")
         field = [tensor.contiguous() for tensor in (means, log_scales, quats, densities)]
-        array, bins, wide = ARRAYS[axes], count_bins(shape), int(has_wide_keys(shape))
-        patches = means.new_empty(count, PATCH_WORDS[axes])
-        keys = means.new_empty(count, dtype=torch.int32 if wide else torch.int16)
-        arguments = (count, *_addresses(field), frame.data_ptr(), bins, patches.data_ptr(), keys.data_ptr(), wide)
-        launcher(f"prepare_{array}", _blocks(count, THREADS), THREADS, *arguments, launcher.unsound)
-
-        sorted_keys, order = torch.sort(keys, stable=True)
-        bin_patches, starts = torch.empty_like(patches), means.new_empty(bins + 1, dtype=torch.int32)
-        arguments = (count, bins, sorted_keys.data_ptr(), wide, *_addresses((order, patches, bin_patches, starts)))
-        launcher(f"arrange_{array}", _blocks(max(count, bins + 1), THREADS), THREADS, *arguments)
-
-        tiles = math.prod(-(-n // side) for n, side in zip(shape, TILES[axes], strict=True))
+        binned = _bin(launcher, ctx.shape, field, frame)
+        operation = OPERATIONS[len(shape)]
+        tiles = math.prod(-(-n // side) for n, side in zip(shape, operation.tile, strict=True))
         split = _split(tiles, launcher.processors)
         out = means.new_empty(shape)
-        arguments = (bin_patches.data_ptr(), starts.data_ptr(), frame.data_ptr(), split, out.data_ptr())
-        launcher(f"draw_{array}", _blocks(tiles * split, DRAW_WARPS), DRAW_WARPS * LANES, *arguments)
-        ctx.save_for_backward(*field, frame, keys, order, bin_patches, starts)
+        arguments = (*_addresses((binned.patches, binned.starts, frame)), split, out.data_ptr())
+        blocks, threads = _blocks(tiles * split, sizes.FORWARD_WARPS), sizes.FORWARD_WARPS * sizes.LANES
+        launcher(f"{operation.name}_forward", blocks, threads, *arguments)
+        ctx.save_for_backward(*field, *binned)
         return out
 
     @staticmethod
     @torch.autograd.function.once_differentiable
-    def backward(ctx: torch.autograd.function.FunctionCtx, gradient: torch.Tensor) -> tuple:
+    def backward(ctx: Any, gradient: torch.Tensor) -> tuple:
         field, rest = ctx.saved_tensors[:4], ctx.saved_tensors[4:]
         gradients = [torch.empty_like(tensor) for tensor in field]
         if rest:
-            _backward(ctx.launcher, ctx.shape, field, *rest, gradient.contiguous(), gradients)
+            _backward(ctx.launcher, ctx.shape, field, Binned(*rest), gradient.contiguous(), gradients)
         return (*gradients, None, None, None)
+
+
+def _bin(launcher: Launcher, shape: tuple[int, ...], field: Sequence[torch.Tensor], frame: torch.Tensor) -> Binned:
+    """Every Gaussian's patch, sorted by bin."""
+    means, count, operation = field[0], len(field[0]), OPERATIONS[len(shape)]
+    bins, wide = count_bins(shape), int(has_wide_keys(shape))
+    patches = means.new_empty(count, operation.patch_floats)
+    keys = means.new_empty(count, dtype=torch.int32 if wide else torch.int16)
+    arguments = (count, *_addresses(field), frame.data_ptr(), bins, patches.data_ptr(), keys.data_ptr(), wide)
+    threads = sizes.GAUSSIAN_THREADS
+    launcher(f"{operation.name}_prepare", _blocks(count, threads), threads, *arguments, launcher.unsound)
+
+    sorted_keys, order = torch.sort(keys, stable=True)
+    binned, starts = torch.empty_like(patches), means.new_empty(bins + 1, dtype=torch.int32)
+    arguments = (count, bins, sorted_keys.data_ptr(), wide, *_addresses((order, patches, binned, starts)))
+    launcher(f"{operation.name}_arrange", _blocks(max(count, bins + 1), threads), threads, *arguments)
+    return Binned(frame, keys, order, binned, starts)
 
 
 def _backward(
     launcher: Launcher,
     shape: tuple[int, ...],
-    field: tuple[torch.Tensor, ...],
-    frame: torch.Tensor,
-    keys: torch.Tensor,
-    order: torch.Tensor,
-    patches: torch.Tensor,
-    starts: torch.Tensor,
+    field: Sequence[torch.Tensor],
+    binned: Binned,
     gradient: torch.Tensor,
     gradients: list[torch.Tensor],
 ) -> None:
-    count, axes = len(order), len(shape)
-    array, bins = ARRAYS[axes], len(starts) - 1
-    moments = patches.new_empty(count, MOMENTS[axes])
-    threads = SUM_WARPS * LANES
-    large, medium = 4 * launcher.processors, 4 * launcher.processors if axes == 2 else 0
-    small = min(_blocks(count * SUM_THREADS[axes], threads), 16 * launcher.processors)
-    arguments = (*_addresses((patches, order, starts, frame)), bins, gradient.data_ptr(), moments.data_ptr())
-    launcher(f"moments_{array}", large + medium + small, threads, *arguments, large, medium)
+    frame, keys, order, patches, starts = binned
+    count, operation, bins = len(order), OPERATIONS[len(shape)], len(starts) - 1
+    moments = patches.new_empty(count, operation.moments)
+    threads = sizes.SUM_WARPS * sizes.LANES
+    large, medium = 4 * launcher.processors, 4 * launcher.processors if len(shape) == 2 else 0
+    small = min(_blocks(count * operation.sum_threads, threads), 16 * launcher.processors)
+    arguments = (*_addresses((patches, order, starts, frame)), bins, *_addresses((gradient, moments)))
+    launcher(f"{operation.name}_moments", large + medium + small, threads, *arguments, large, medium)
+    threads = sizes.GAUSSIAN_THREADS
     arguments = (count, *_addresses(field), frame.data_ptr(), bins, keys.data_ptr(), int(has_wide_keys(shape)))
     results = _addresses((moments, *gradients))
-    launcher(f"backward_{array}", _blocks(count, THREADS), THREADS, *arguments, *results)
+    launcher(f"{operation.name}_backward", _blocks(count, threads), threads, *arguments, *results)
 
 
 def view_loss(
@@ -144,7 +193,8 @@ def view_loss(
     check_images(rendered, target)
     x, y = rendered.detach().contiguous(), target.contiguous()
     height, width = x.shape
-    blocks, threads = _blocks(height, SQUARE) * _blocks(width, SQUARE), SQUARE * SQUARE
+    side = sizes.SQUARE
+    blocks, threads = _blocks(height, side) * _blocks(width, side), side * side
     maps, losses, loss = x.new_empty(3, height, width), x.new_empty(blocks), x.new_empty(())
     gradient = torch.empty_like(x)
     images, weights = (height, width, *_addresses((x, y))), (float(absolute), float(dissimilarity))
@@ -155,7 +205,7 @@ def view_loss(
 
 def count_bins(shape: tuple[int, ...]) -> int:
     """Bins of all levels of an array."""
-    total, side, bins = 0, BIN, 0
+    total, side, bins = 0, 2**sizes.BIN_BITS, 0
     while bins != 1:
         bins = math.prod(-(-n // side) for n in shape)
         total, side = total + bins, 2 * side
@@ -176,5 +226,5 @@ def _blocks(work: int, each: int) -> int:
     return -(-work // each)
 
 
-def _addresses(tensors: tuple[torch.Tensor, ...] | list[torch.Tensor]) -> list[int]:
+def _addresses(tensors: Sequence[torch.Tensor]) -> list[int]:
     return [tensor.data_ptr() for tensor in tensors]

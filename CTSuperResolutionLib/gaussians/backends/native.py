@@ -1,4 +1,4 @@
-"""Rasterize and voxelize on CPU threads, through the library that CUDAKernels/CMakeLists.txt builds.
+"""Native backend: rasterize and voxelize on CPU threads, in the library that CUDAKernels/CMakeLists.txt builds.
 
 Same arguments and results as :mod:`~CTSuperResolutionLib.gaussians.backends.reference`. Results do not depend on the
 number of threads, which is torch's own (:func:`torch.get_num_threads`).
@@ -10,16 +10,17 @@ import ctypes
 import sys
 from functools import lru_cache
 from pathlib import Path
+from typing import Any
 
 import torch
 
 from CTSuperResolutionLib.gaussians.backends.field_arrays import UNSOUND, check_images, check_shapes
 from CTSuperResolutionLib.gaussians.backends.frames import Grid, View
 from CTSuperResolutionLib.gaussians.backends.kernel_files import kernel_folders
+from CTSuperResolutionLib.gaussians.kernel_constants import DONE, INTERFACE, UNSOUND_INPUT
 from CTSuperResolutionLib.gaussians.scene import VoxelGrid
 from CTSuperResolutionLib.projection.geometry import ScanGeometry
 
-INTERFACE = 1  # NABGS_INTERFACE of CUDAKernels/nabgs.h
 NAMES = (
     "nabgs_interface",
     "nabgs_instruction_set",
@@ -47,7 +48,7 @@ def rasterize(
     library = load_library()
     frame = View.of(geometry, view)
     calls = (library.nabgs_rasterize, library.nabgs_rasterize_backward)
-    return _Draw.apply(means, log_scales, quats, densities, frame, geometry.detector_shape, calls)
+    return _RenderField.apply(means, log_scales, quats, densities, frame, geometry.detector_shape, calls)
 
 
 def voxelize(
@@ -62,7 +63,7 @@ def voxelize(
     _check_kind(means)
     library = load_library()
     calls = (library.nabgs_voxelize, library.nabgs_voxelize_backward)
-    return _Draw.apply(means, log_scales, quats, densities, Grid.of(grid), grid.shape, calls)
+    return _RenderField.apply(means, log_scales, quats, densities, Grid.of(grid), grid.shape, calls)
 
 
 def view_loss(
@@ -104,12 +105,14 @@ def load_library() -> ctypes.CDLL:
     library.nabgs_instruction_set.restype = ctypes.c_char_p
     pointer, four = ctypes.c_void_p, ctypes.POINTER(ctypes.c_void_p)
     for name in ("nabgs_rasterize", "nabgs_voxelize"):
-        getattr(library, name).argtypes = [pointer, ctypes.c_int, ctypes.c_int64, four, pointer, ctypes.c_int]
-        backward = [pointer, ctypes.c_int, ctypes.c_int64, four, pointer, four, ctypes.c_int]
-        getattr(library, f"{name}_backward").argtypes = backward
-    image = [ctypes.c_int, ctypes.POINTER(ctypes.c_int32), pointer, pointer]
-    weights = [ctypes.c_double] * 3
-    library.nabgs_view_loss.argtypes = [*image, *weights, ctypes.POINTER(ctypes.c_double), pointer, ctypes.c_int]
+        head = (pointer, ctypes.c_int, ctypes.c_int64, four, pointer)
+        getattr(library, name).argtypes = [*head, ctypes.c_int]
+        getattr(library, f"{name}_backward").argtypes = [*head, four, ctypes.c_int]
+    library.nabgs_view_loss.argtypes = [
+        *(ctypes.c_int, ctypes.POINTER(ctypes.c_int32), pointer, pointer),  # precision, shape, x, y
+        *(ctypes.c_double, ctypes.c_double, ctypes.c_double),  # range, absolute, dissimilarity
+        *(ctypes.POINTER(ctypes.c_double), pointer, ctypes.c_int),  # loss, gradient, threads
+    ]
     return library
 
 
@@ -130,12 +133,12 @@ def instruction_set() -> str:
     return load_library().nabgs_instruction_set().decode()
 
 
-class _Draw(torch.autograd.Function):
-    """A field drawn on an array, and the gradients back to it."""
+class _RenderField(torch.autograd.Function):
+    """A field on a detector or a grid, and the gradients back to it."""
 
     @staticmethod
     def forward(
-        ctx: torch.autograd.function.FunctionCtx,
+        ctx: Any,
         means: torch.Tensor,
         log_scales: torch.Tensor,
         quats: torch.Tensor,
@@ -153,7 +156,7 @@ class _Draw(torch.autograd.Function):
 
     @staticmethod
     @torch.autograd.function.once_differentiable
-    def backward(ctx: torch.autograd.function.FunctionCtx, gradient: torch.Tensor) -> tuple:
+    def backward(ctx: Any, gradient: torch.Tensor) -> tuple:
         field = ctx.saved_tensors
         gradient = gradient.contiguous()
         gradients = [torch.empty_like(tensor) for tensor in field]
@@ -176,7 +179,7 @@ def _pointers(tensors: list[torch.Tensor]) -> ctypes.Array:
 
 
 def _check(code: int) -> None:
-    if code == 1:
+    if code == UNSOUND_INPUT:
         raise ValueError(UNSOUND)
-    if code:
-        raise MemoryError("There was not enough memory to draw the Gaussians.")
+    if code != DONE:
+        raise MemoryError("There was not enough memory to render the Gaussians.")

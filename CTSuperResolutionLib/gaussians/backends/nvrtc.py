@@ -1,4 +1,4 @@
-"""The CUDA kernels as machine code: compiled by NVRTC through NVIDIA's cuda-core, once for each kind of GPU, and kept.
+"""Machine code of the CUDA kernels: compiled by NVRTC through NVIDIA's cuda-core, once for each kind of GPU, and kept.
 
 No toolkit is needed. cuda-core takes the NVRTC library that it finds first: one that the process has loaded already
 (torch does so on Windows), else that of the package nvidia-cuda-nvrtc (version 13) or nvidia-cuda-nvrtc-cu12, which
@@ -91,7 +91,7 @@ def compile_source(source: str, architecture: str) -> bytes:
     try:
         options = core.ProgramOptions(name="kernels.cu", std=STANDARD, arch=architecture)
         return bytes(core.Program(source, "c++", options).compile("cubin").code)
-    except Exception as error:  # whatever goes wrong in there, drawing goes on without
+    except Exception as error:  # whatever goes wrong in there, plain torch goes on without
         if type(error).__name__ == "DynamicLibNotFoundError":  # of cuda.pathfinder, which looks for the library
             raise CompileError(f"the library NVRTC is missing; {_install()}") from error
         raise CompileError(f"NVRTC did not compile the kernels for {architecture} ({_shortened(error)})") from error

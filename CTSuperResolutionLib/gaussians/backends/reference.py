@@ -1,8 +1,11 @@
-"""Rasterize and voxelize in plain torch: differentiable, any device, float32 or float64.
+"""Reference implementation of rasterize and voxelize in plain torch: differentiable, any device, float32 or float64.
 
 Every Gaussian is evaluated on a window of samples around its centre. Windows of like size are handled together, and
 their values are summed into an array with a margin, so that nothing has to be clipped at its borders. A sum needs no
 order: there is no sorting, no transmittance and no threshold on the values.
+
+A Gaussian ends RADIUS standard deviations from its centre. Its value there, FLOOR of its height, is subtracted
+everywhere, so that the tail reaches zero without a step: exp(−q/2) − exp(−R²/2), an error of at most exp(−8) = 3.4e-4.
 """
 
 from __future__ import annotations
@@ -12,6 +15,7 @@ import math
 import torch
 
 from CTSuperResolutionLib.gaussians.backends.field_arrays import check_shapes, check_sound
+from CTSuperResolutionLib.gaussians.kernel_constants import FLOOR, RADIUS
 from CTSuperResolutionLib.gaussians.losses import view_loss
 from CTSuperResolutionLib.gaussians.projection import covariance, project_gaussians
 from CTSuperResolutionLib.gaussians.scene import VoxelGrid
@@ -19,10 +23,6 @@ from CTSuperResolutionLib.projection.geometry import ScanGeometry
 
 __all__ = ["check", "rasterize", "view_loss", "voxelize"]
 
-# A Gaussian ends RADIUS standard deviations from its centre. Its value there is subtracted everywhere, so that the
-# tail reaches zero without a step: exp(−q/2) − exp(−R²/2), an error of at most exp(−8) = 3.4e-4 of its height.
-RADIUS = 4.0
-FLOOR = math.exp(-0.5 * RADIUS**2)
 WINDOW_SAMPLES = 4_000_000  # evaluated at once, which bounds the memory
 
 
@@ -92,7 +92,7 @@ def _sum_windows(
     dimensions = len(shape)
     half_widths = reach.amax(-1).ceil().clamp(1, max(shape)).long()
     inside = ((centres.detach() + reach > -0.5) & (centres.detach() - reach < centres.new_tensor(shape) - 0.5)).all(-1)
-    total = centres.new_zeros(shape) + 0 * heights.sum()  # with nothing to draw it still has a gradient
+    total = centres.new_zeros(shape) + 0 * heights.sum()  # with no Gaussian inside it still has a gradient
     for half in torch.unique(half_widths[inside]).tolist():
         members = torch.nonzero(inside & (half_widths == half)).squeeze(-1)
         chunk = max(1, WINDOW_SAMPLES // (2 * half + 1) ** dimensions)
@@ -117,8 +117,8 @@ def _windows(
     dimensions = len(shape)
     offsets = torch.arange(-half, half + 1, device=centres.device)
     anchor = centres.detach().round().clamp(centres.new_zeros(dimensions), centres.new_tensor(shape) - 1)
-    quadratic: torch.Tensor | float = 0.0
-    index: torch.Tensor | int = 0
+    quadratic = centres.new_zeros(())
+    index = torch.zeros((), dtype=torch.long, device=centres.device)
     along = []
     for axis in range(dimensions):
         view = [-1] + [1] * dimensions

@@ -9,7 +9,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from scipy.spatial.transform import Rotation
 
-from CTSuperResolutionLib.gaussians.backends.reference import FLOOR, RADIUS
+from CTSuperResolutionLib.gaussians.kernel_constants import FLOOR, RADIUS
 from CTSuperResolutionLib.gaussians.scene import Scene, VoxelGrid
 from CTSuperResolutionLib.projection.geometry import ScanGeometry
 from CTSuperResolutionLib.projection.grid import VolumeGrid
@@ -23,11 +23,11 @@ CONE = ScanGeometry(ANGLES, (34, 45), (0.09, 0.08), source_distance=6.0, detecto
 def random_gaussians(count: int, seed: int = 0, scale: float = 0.12):
     generator = torch.Generator().manual_seed(seed)
 
-    def draw(*shape: int) -> torch.Tensor:
+    def normal(*shape: int) -> torch.Tensor:
         return torch.randn(*shape, generator=generator, dtype=torch.float64)
 
     means = torch.rand(count, 3, generator=generator, dtype=torch.float64) * 1.2 - 0.6
-    return means, math.log(scale) + 0.35 * draw(count, 3), draw(count, 4), draw(count)
+    return means, math.log(scale) + 0.35 * normal(count, 3), normal(count, 4), normal(count)
 
 
 def field_value(points: np.ndarray, means, log_scales, quats, densities) -> np.ndarray:

@@ -1,19 +1,18 @@
-// Backward: a team of threads owns a Gaussian and sums its moments; then each has a thread for its gradients.
+// Gradients: a team of threads owns a Gaussian and sums its moments; then each has a thread for its gradients.
 #pragma once
 
 #include "bins.h"
 
 namespace nabgs {
 
-constexpr int SUM_WARPS = 8;  // of a block
-constexpr int ACROSS = 4;     // lanes that go along one row
+constexpr int ACROSS = 4;  // lanes that go along one row
 
 // Adds the moments of one row of samples; t is that of the other axes, off its square. Of ACROSS lanes, this is one.
 template <int D>
 __device__ __forceinline__ void add_row(const Patch<D>& p, const float* t, float off, const float* row, int samples,
                                         int lane, Moments<float, D>& m) {
     constexpr int LAST = D - 1, PAIRS = D * (D - 1) / 2;  // of the axes before the last
-    const float left = REACH * REACH - off, inverse = p.inverse[LAST], width = 1.0f / inverse;
+    const float left = REACH_SQUARED - off, inverse = p.inverse[LAST], width = 1.0f / inverse;
     if (!(left > 0)) return;
     float start = p.start[LAST];
     for (int j = 0; j < LAST; ++j) start += p.lean[PAIRS - LAST + j] * t[j];
@@ -45,7 +44,7 @@ __device__ __forceinline__ void add_moments(const Patch<2>& p, const int* shape,
                                             int members, Moments<float, 2>& m) {
     const float width = 1.0f / p.inverse[0];
     int first, last;
-    extent(-p.start[0] * width, REACH * width, p.anchored(0), shape[0], first, last);
+    extent(-p.start[0] * width, float(REACH) * width, p.anchored(0), shape[0], first, last);
     for (int y = first + member / ACROSS; y <= last; y += members / ACROSS) {
         const float t = float(y) * p.inverse[0] + p.start[0];
         add_row(p, &t, t * t, gradient + (long long)(p.anchored(0) + y) * shape[1], shape[1], member, m);
@@ -56,11 +55,11 @@ __device__ __forceinline__ void add_moments(const Patch<3>& p, const int* shape,
                                             int members, Moments<float, 3>& m) {
     const float widths[2] = {1.0f / p.inverse[0], 1.0f / p.inverse[1]};
     int first, last, first_row, last_row;
-    extent(-p.start[0] * widths[0], REACH * widths[0], p.anchored(0), shape[0], first, last);
+    extent(-p.start[0] * widths[0], float(REACH) * widths[0], p.anchored(0), shape[0], first, last);
     for (int z = first + member / LANES; z <= last; z += members / LANES) {
         float t[2];
         t[0] = float(z) * p.inverse[0] + p.start[0];
-        const float left = REACH * REACH - t[0] * t[0], start = p.start[1] + p.lean[0] * t[0];
+        const float left = REACH_SQUARED - t[0] * t[0], start = p.start[1] + p.lean[0] * t[0];
         if (!(left > 0)) continue;
         extent(-start * widths[1], rough_root(left) * widths[1], p.anchored(1), shape[1], first_row, last_row);
         const float* slice = gradient + (long long)(p.anchored(0) + z) * shape[1] * shape[2];
@@ -144,7 +143,7 @@ __device__ __forceinline__ void sum_moments(const Patch<On::D>* patches, const l
     int shape[D];
     for (int axis = 0; axis < D; ++axis) shape[axis] = frame->shape[axis];
     const int medium = starts[first_bin<D>(shape, 1)], end = starts[bins];
-    const int large = On::SMALL < LANES ? starts[first_bin<D>(shape, 2)] : medium;
+    const int large = On::SUM_THREADS < LANES ? starts[first_bin<D>(shape, 2)] : medium;
     int block = blockIdx.x;
     if (block < large_blocks) {
         sum_by_blocks<On>(large, end, block, large_blocks, patches, order, shape, gradient, moments);
@@ -157,7 +156,7 @@ __device__ __forceinline__ void sum_moments(const Patch<On::D>* patches, const l
     }
     block -= medium_blocks;
     const int blocks = gridDim.x - large_blocks - medium_blocks;
-    sum_by_teams<On, On::SMALL>(0, medium, block, blocks, patches, order, shape, gradient, moments);
+    sum_by_teams<On, On::SUM_THREADS>(0, medium, block, blocks, patches, order, shape, gradient, moments);
 }
 
 // Gradients of the loss to every parameter.

@@ -1,13 +1,11 @@
-// Forward: a warp owns a tile of samples, goes through the bins around it and keeps its sums in registers.
+// Rasterize and voxelize: a warp owns a tile of samples, goes through the bins around it, keeps its sums in registers.
 #pragma once
 
 #include "bins.h"
 
 namespace nabgs {
 
-constexpr int DRAW_WARPS = 4;  // of a block
-
-// The same as a tile needs it.
+// A patch as a tile needs it.
 template <int D>
 struct alignas(16) Nearby {
     float place[D];                     // the tile's first sample, from the anchor
@@ -25,7 +23,7 @@ __device__ __forceinline__ Range find_range(int range, int ranges, const int* sh
     constexpr int D = On::D, ROWS = D == 2 ? 3 : 9;
     int begin = 0, size = 0;
     if (range < ranges) {
-        const int level = range / ROWS, shift = BIN + level;
+        const int level = range / ROWS, shift = BIN_BITS + level;
         int row = range % ROWS, bin = 0;
         bool inside = true;
         for (int axis = 0; axis < D - 1; ++axis, row /= 3) {
@@ -79,7 +77,7 @@ __device__ __forceinline__ bool approach(const Patch<On::D>& p, const int* first
         beyond += past * past;
     }
     near.height = p.height;
-    return !(beyond > REACH * REACH);
+    return !(beyond > REACH_SQUARED);
 }
 
 // sums += the values of a Gaussian at a lane's samples; `at` is the first of them, from the tile's first sample.
@@ -118,16 +116,16 @@ __device__ __forceinline__ void store(const float* sums, float* row, int x, int 
     }
 }
 
-// out = the sum of all Gaussians' values. `split` warps of a block share a tile, each with a part of its candidates.
+// out = the field on a detector or a grid. `split` warps of a block share a tile, each with a part of its candidates.
 template <class On>
-__device__ __forceinline__ void draw(const Patch<On::D>* patches, const int* starts, const typename On::Frame* frame,
+__device__ __forceinline__ void forward(const Patch<On::D>* patches, const int* starts, const typename On::Frame* frame,
                                      int split, float* out) {
     constexpr int D = On::D, RUN = On::RUN;
-    __shared__ Nearby<D> all_nearby[DRAW_WARPS][LANES];
-    __shared__ float parts[DRAW_WARPS][LANES][RUN];
+    __shared__ Nearby<D> all_nearby[FORWARD_WARPS][LANES];
+    __shared__ float parts[FORWARD_WARPS][LANES][RUN];
     __shared__ int level_bins[LEVELS];
     const int lane = threadIdx.x % LANES, warp = threadIdx.x / LANES;
-    const int unit = blockIdx.x * DRAW_WARPS + warp, part = unit % split;
+    const int unit = blockIdx.x * FORWARD_WARPS + warp, part = unit % split;
     int shape[D], first[D], inside[D];  // the tile's first sample; the lane's, from there
     for (int axis = 0; axis < D; ++axis) shape[axis] = frame->shape[axis];
     int rest = unit / split, lanes = lane;
