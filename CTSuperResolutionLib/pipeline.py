@@ -14,7 +14,7 @@ from CTSuperResolutionLib.degradation.operator import assumed_blur, make_degrada
 from CTSuperResolutionLib.degradation.upsampling import VIEW_UPSAMPLING, upsample
 from CTSuperResolutionLib.diffusion.prior import Prior
 from CTSuperResolutionLib.job.events import Progress
-from CTSuperResolutionLib.job.job import JobSpec
+from CTSuperResolutionLib.job.method import Method
 from CTSuperResolutionLib.job.parameters import Parameters
 from CTSuperResolutionLib.job.priors import find_prior, prior_name
 from CTSuperResolutionLib.planning.cost_model import stage_seconds
@@ -44,25 +44,25 @@ class Result:
 
 
 @torch.no_grad()
-def super_resolve(scan: Volume, spec: JobSpec, *, progress: Progress | None = None) -> Result:
+def super_resolve(scan: Volume, method: Method, *, progress: Progress | None = None) -> Result:
     """Super-resolve a scan.
 
     Args:
         scan: the LR volume, already cut to the region of interest.
-        spec: what to do; its input, output and region are not looked at.
+        method: scale, preset, parameters, prior, seed and device.
         progress: told of every stage; ends the work by raising Cancelled.
 
     Raises:
         JobError: a scale, device or prior that cannot be used.
     """
     progress = progress or Progress()
-    p = spec.parameters
-    factors = spec.factors(scan.spacing, scan.shape)
+    p = method.parameters
+    factors = method.factors(scan.spacing, scan.shape)
     progress.plan(stage_seconds(p, scan.shape, factors, scan.spacing))
     progress.stage("upsample")
-    device = machine.choose_device(spec.device)
+    device = machine.choose_device(method.device)
     # First, so that a damaged one is said at once.
-    prior = Prior.load(find_prior(spec.prior), device=device) if p.uses_prior else None
+    prior = Prior.load(find_prior(method.prior), device=device) if p.uses_prior else None
     bounds = (p.hu_low, p.hu_high)
     turn = Turn.of(factors)
     scale, spacing = turn.there(factors), turn.there(scan.spacing)
@@ -108,7 +108,7 @@ def super_resolve(scan: Volume, spec: JobSpec, *, progress: Progress | None = No
             view_degradation,
             prior,
             p,
-            seed=spec.seed,
+            seed=method.seed,
             agree=lambda unit: to_unit(agree(unit), bounds),
             progress=progress,
         )
@@ -116,8 +116,8 @@ def super_resolve(scan: Volume, spec: JobSpec, *, progress: Progress | None = No
         if p.base == "restored":
             base_unit, base_views = restored.volume, restored.volume_views
         sharpened_unit = restored.volume
-    elif p.restorer in VIEW_UPSAMPLING:
-        restored_views = VIEW_UPSAMPLING[p.restorer](view_degradation.apply(sharpened_views), scale[:2])
+    elif p.view_restoration in VIEW_UPSAMPLING:
+        restored_views = VIEW_UPSAMPLING[p.view_restoration](view_degradation.apply(sharpened_views), scale[:2])
 
     progress.stage("fit", carrier_steps(p))
     carried = carry(
@@ -128,7 +128,7 @@ def super_resolve(scan: Volume, spec: JobSpec, *, progress: Progress | None = No
         fine_spacing,
         geometry,
         p,
-        seed=spec.seed,
+        seed=method.seed,
         progress=progress,
     )
     del sharpened_unit
@@ -143,7 +143,7 @@ def super_resolve(scan: Volume, spec: JobSpec, *, progress: Progress | None = No
     report = {
         "scale": list(factors),
         "device": str(device),
-        "prior": {"name": prior_name(spec.prior), "sha256": prior.sha256} if prior else None,
+        "prior": {"name": prior_name(method.prior), "sha256": prior.sha256} if prior else None,
         "noise": {"hu": round(noise.noise, 1), "damping": round(damping, 3)},
         **carried.report,
         "consistency": {

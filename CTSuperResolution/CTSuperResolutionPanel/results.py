@@ -77,7 +77,7 @@ def load(
     Raises:
         WrongResult: they are damaged, or not where the scan is.
     """
-    factors = task.method.spec().refinement(geometry.spacing(scan_matrix))
+    factors = task.method.refinement(geometry.spacing(scan_matrix))
     shape = tuple(n * s for n, s in zip(task.shape, factors, strict=True))
     matrix = geometry.refined(scan_matrix, [start for start, _stop in task.ranges], factors)
     images = {}

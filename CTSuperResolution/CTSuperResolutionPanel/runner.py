@@ -95,7 +95,7 @@ class Runner(VTKObservationMixin):
     @property
     def message(self) -> str:
         """How the last job ended, or what the running one wants to be known, in a sentence."""
-        return sentences.in_panel_words(self._said.note) if self.busy else self._outcome
+        return sentences.tidy(self._said.note) if self.busy else self._outcome
 
     @property
     def seconds(self) -> float:
@@ -111,11 +111,10 @@ class Runner(VTKObservationMixin):
         """Begin a task. Returns at once, but for what the user may have to install.
 
         Raises:
-            JobError: another job is under way, or the task cannot be started; the message is for the user.
+            JobError: another job is under way; the message is for the user.
         """
         if self.busy:
             raise JobError(_("A job is running already; wait for its end or cancel it."))
-        task.method.spec()
         self._clear()
         self.task = task
         self._said = Conversation()
@@ -160,8 +159,8 @@ class Runner(VTKObservationMixin):
         voxels = slicer.util.arrayFromVolume(scan)[tuple(slice(*pair) for pair in self.task.ranges)]
         try:
             self._folder = job_folder.JobFolder(self._python, environment_for(self._python))
-            spec = self.task.method.spec(self._folder.input, self._folder.output)
-            self._folder.job.write_text(spec.to_json(), encoding="utf-8")
+            job = self.task.job(self._folder.input, self._folder.output)
+            self._folder.job.write_text(job.to_json(), encoding="utf-8")
         except OSError as error:
             self._not_written(error)
             return

@@ -7,11 +7,12 @@ import unittest
 
 import slicer
 
+from CTSuperResolutionLib.job.method import Method
 from CTSuperResolutionPanel import geometry, install, roi
 from CTSuperResolutionPanel.results import CUBIC, SCAN_REFERENCE, SR, role_of
 from CTSuperResolutionPanel.runner import Runner
 from CTSuperResolutionPanel.sample_data import load_phantom
-from CTSuperResolutionPanel.task import Method, Task
+from CTSuperResolutionPanel.task import Task
 
 QUICK = {"views": 6, "iterations": 3, "gaussians": 500, "max_gaussians": 1000}
 TIMEOUT_S = 300

@@ -3,43 +3,18 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from pathlib import Path
-from types import MappingProxyType
-from typing import Any
 
 import numpy as np
 
-from CTSuperResolutionLib.job.job import JobSpec
-from CTSuperResolutionLib.job.priors import DEFAULT_PRIOR
+from CTSuperResolutionLib.job.job import Job
+from CTSuperResolutionLib.job.method import Method
+from CTSuperResolutionLib.job.region import Slices
 from CTSuperResolutionPanel import geometry
 
 Ranges = tuple[tuple[int, int], tuple[int, int], tuple[int, int]]
 """First voxel and the one after the last, along (z, y, x)."""
-
-
-@dataclass(frozen=True)
-class Method:
-    """How to super-resolve: the part of a job that a user tunes, as a :class:`JobSpec` has it."""
-
-    scale: str
-    preset: str
-    device: str = "auto"
-    prior: str = DEFAULT_PRIOR
-    seed: int = 0
-    allow_unusual: bool = False
-    settings: Mapping[str, Any] = field(default_factory=lambda: MappingProxyType({}))
-
-    def spec(self, input: Path | str = "-", output: Path | str = "-") -> JobSpec:
-        """The job for those files.
-
-        Raises:
-            JobError: it is not allowed.
-        """
-        names = ("scale", "preset", "device", "prior", "seed", "allow_unusual")
-        chosen = {name: getattr(self, name) for name in names}
-        return JobSpec(str(input), str(output), settings=dict(self.settings), **chosen)
 
 
 @dataclass(frozen=True)
@@ -51,6 +26,7 @@ class Task:
         ranges: the part of it to work on.
         method: how.
         trial: a try around the cross-hair, not a whole run.
+        allow_unusual: go on where the volume does not look like a CT.
     """
 
     volume_id: str
@@ -58,6 +34,17 @@ class Task:
     ranges: Ranges
     method: Method
     trial: bool = False
+    allow_unusual: bool = False
+
+    def job(self, input: Path, output: Path) -> Job:
+        """The job on a file that holds the part to work on."""
+        return Job(self.method, str(input), str(output), allow_unusual=self.allow_unusual)
+
+    @property
+    def region(self) -> Slices:
+        """The part to work on, as three slices."""
+        z, y, x = (slice(*pair) for pair in self.ranges)
+        return z, y, x
 
     @property
     def shape(self) -> tuple[int, int, int]:

@@ -16,7 +16,7 @@ from typing import Any
 
 from CTSuperResolutionLib.errors import JobError
 from CTSuperResolutionLib.job.events import Reporter
-from CTSuperResolutionLib.job.job import MAX_SEED
+from CTSuperResolutionLib.job.method import MAX_SEED
 
 MOST = 1e9  # of anything
 PLAN = ("minutes", "steps", "batch", "crop", "learning_rate", "report_every", "seed")
@@ -27,7 +27,7 @@ IMAGES = ("bodies", *SHARES, "validation_fraction")
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Arguments of the command. What is not given stays as the recipe of the shipped prior has it."""
     parser.add_argument("folders", nargs="*", metavar="FOLDER", help="radiographs; folders are drawn equally often")
-    several = {"nargs": "+", "default": [], "action": "extend"}
+    several: dict[str, Any] = {"nargs": "+", "default": [], "action": "extend"}
     parser.add_argument("--ct", **several, metavar="PATH", help="HR CTs, files or folders of files")
     parser.add_argument("--leave-out", **several, metavar="NAME", help="CTs not to train on, without suffix")
     parser.add_argument("--out", required=True, metavar="DIR", help="folder for the prior and its checkpoint")
@@ -98,7 +98,7 @@ def execute(options: argparse.Namespace, progress: Reporter) -> dict[str, Any]:
 
 
 def describe(found: dict[str, Any]) -> str:
-    """What a terminal shows of the result."""
+    """The result as a terminal shows it."""
     losses = ", ".join(f"{step}: {loss:.4f}" for step, loss in found["validation_loss"].items())
     return f"validation loss by diffusion step (1: knows nothing): {losses}\n  {found['folder']}"
 

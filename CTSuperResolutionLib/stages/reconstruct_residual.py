@@ -72,7 +72,7 @@ def carry(
 ) -> CarriedVoxels | CarriedGaussians:
     """Find the volume that a base lacks to have the restored views.
 
-    "grid" takes ``GRID_STEPS`` of least squares on voxels; "fdk" one, which is filtered backprojection with its scale
+    "grid" takes ``grid_steps`` of least squares on voxels; a single one is filtered backprojection with its scale
     fitted to the views. Gaussians start at that one step, or as the papers have it: those of a residual at the base's
     edges, those of a whole volume where it is not empty (R2-Gaussian).
 
@@ -82,13 +82,13 @@ def carry(
         sharpened: the upsampled volume made consistent with the scan, (z, y, x), in [0, 1].
         base: what the residual is added to, same shape.
         spacing: mm, (z, y, x). geometry: of the views.
-        p: says which carrier. seed: of all that is drawn.
+        p: says which way. seed: of all that is drawn.
         progress: advanced by :func:`carrier_steps`.
     """
     scene, steps = Scene.around(base.shape, spacing), least_squares_steps(p)
     if steps:
         missing = least_squares(views - base_views, base.shape, spacing, geometry, steps=steps, progress=progress)
-        if p.carrier != "gaussians":
+        if p.residual == "grid":
             return CarriedVoxels(missing)
         strength = energy(missing)
     else:
@@ -126,4 +126,4 @@ def carry(
 
 def carrier_steps(p: Parameters) -> int:
     """How often :func:`carry` advances its progress."""
-    return 2 * p.views * least_squares_steps(p) + (p.iterations if p.carrier == "gaussians" else 0)
+    return 2 * p.views * least_squares_steps(p) + (p.iterations if p.residual == "gaussians" else 0)

@@ -139,7 +139,7 @@ def sampler_settings(
         steps=p.ddim_steps,
         start_step=p.start_step,
         eta=p.eta,
-        sigma_y=p.sigma_y if p.restorer == "ddnm+" else 0.0,
+        sigma_y=p.sigma_y,
         time_travel=p.time_travel,
         thresholds=start_thresholds(geometry.angles, p.adaptive_frontal, p.adaptive_lateral),
         batch=batch_size(geometry.detector_shape, device),

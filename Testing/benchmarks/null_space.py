@@ -22,7 +22,7 @@ import numpy as np
 import torch
 
 from CTSuperResolutionLib import pipeline
-from CTSuperResolutionLib.job.job import JobSpec, parse_settings
+from CTSuperResolutionLib.job.method import Method, parse_settings
 from CTSuperResolutionLib.job.parameters import Parameters
 from CTSuperResolutionLib.projection import project
 from CTSuperResolutionLib.projection.geometry import ScanGeometry
@@ -64,10 +64,10 @@ def table(sums: np.ndarray) -> dict[str, dict[str, float]]:
     }
 
 
-def compare(scan: Volume, truth: Volume, spec: JobSpec) -> dict[str, dict[str, dict[str, float]]]:
+def compare(scan: Volume, truth: Volume, method: Method) -> dict[str, dict[str, dict[str, float]]]:
     """The tables of views restored alone, and of those whose volume had its slices restored."""
-    bounds = (spec.parameters.hu_low, spec.parameters.hu_high)
-    turn = pipeline.Turn.of(spec.factors(scan.spacing, scan.shape))
+    bounds = (method.parameters.hu_low, method.parameters.hu_high)
+    turn = pipeline.Turn.of(method.factors(scan.spacing, scan.shape))
     true_volume = to_unit(torch.from_numpy(turn.volume(truth.array)), bounds)
     tables = {}
 
@@ -88,7 +88,7 @@ def compare(scan: Volume, truth: Volume, spec: JobSpec) -> dict[str, dict[str, d
         return restored(p)
 
     with patch.object(pipeline, "restore_views", watched):
-        pipeline.super_resolve(scan, spec)
+        pipeline.super_resolve(scan, method)
     return {"slices first" if gain else "each view alone": found for gain, found in tables.items()}
 
 
@@ -103,9 +103,12 @@ def main() -> None:
     parser.add_argument("--set", action="append", default=[])
     parser.add_argument("--json", type=Path)
     options = parser.parse_args()
-    settings = dict(parse_settings(options.set)) | {"carrier": "fdk"}  # what becomes of the views is not looked at
-    spec = JobSpec("scan", "out", options.scale, options.preset, None, "cpu", options.prior, settings=settings)
-    tables = compare(read_volume(options.lr), read_volume(options.hr), spec)
+    settings = parse_settings(options.set) | {
+        "residual": "grid",
+        "grid_steps": 1,
+    }  # what becomes of the views is not looked at
+    method = Method(options.scale, options.preset, settings, options.prior, device="cpu")
+    tables = compare(read_volume(options.lr), read_volume(options.hr), method)
     for name, rows in tables.items():
         print(f"{name:<24}{'correlation':>12}{'energy':>8}{'share':>8}")
         for row, found in rows.items():

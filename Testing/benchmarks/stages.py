@@ -18,13 +18,13 @@ from unittest.mock import patch
 from CTSuperResolutionLib import pipeline
 from CTSuperResolutionLib.evaluation.baselines import baseline
 from CTSuperResolutionLib.evaluation.metrics import psnr, ssim
-from CTSuperResolutionLib.job.job import JobSpec, parse_settings
+from CTSuperResolutionLib.job.method import Method, parse_settings
 from CTSuperResolutionLib.stages.restore_views import RestoredViews, restore_views
 from CTSuperResolutionLib.volume.reading import read_volume
 from CTSuperResolutionLib.volume.volume import Volume
 
 
-def stages(scan: Volume, spec: JobSpec) -> dict[str, Volume]:
+def stages(scan: Volume, method: Method) -> dict[str, Volume]:
     """The volume after each stage."""
     restored: list[RestoredViews] = []
 
@@ -36,21 +36,21 @@ def stages(scan: Volume, spec: JobSpec) -> dict[str, Volume]:
         return replace(restored[0], views=restored[0].volume_views)
 
     with patch.object(pipeline, "restore_views", watched):
-        result = pipeline.super_resolve(scan, spec)
-    with patch.object(pipeline, "restore_views", slices_alone):  # there is nothing left to carry
-        base = pipeline.super_resolve(scan, changed(spec, carrier="fdk"))
+        result = pipeline.super_resolve(scan, method)
+    with patch.object(pipeline, "restore_views", slices_alone):  # no residual is left
+        base = pipeline.super_resolve(scan, changed(method, residual="grid", grid_steps=1))
     return {
         "cubic": result.cubic,
-        "+ consistency": baseline("consistent", scan, spec),
+        "+ consistency": baseline("consistent", scan, method),
         "+ slices": base.sr,
         "+ NAB-GS": result.sr,
-        "all, null_space=0": pipeline.super_resolve(scan, changed(spec, null_space=0)).sr,
+        "all, null_space=0": pipeline.super_resolve(scan, changed(method, null_space=0)).sr,
     }
 
 
-def changed(spec: JobSpec, **settings: Any) -> JobSpec:
-    """The job with some parameters set otherwise."""
-    return replace(spec, settings={**spec.settings, **settings})
+def changed(method: Method, **settings: Any) -> Method:
+    """The method with some parameters set otherwise."""
+    return replace(method, settings={**method.settings, **settings})
 
 
 def main() -> None:
@@ -65,9 +65,9 @@ def main() -> None:
     parser.add_argument("--json", type=Path)
     options = parser.parse_args()
     scan, truth = read_volume(options.lr), read_volume(options.hr)
-    settings = dict(parse_settings(options.set))
-    spec = JobSpec("scan", "out", options.scale, options.preset, prior=options.prior, settings=settings)
-    rows = stages(scan, spec)
+    settings = parse_settings(options.set)
+    method = Method(options.scale, options.preset, settings, options.prior)
+    rows = stages(scan, method)
     scores = {name: {"psnr_db": psnr(v, truth), "ssim": ssim(v, truth)} for name, v in rows.items()}
     for name, score in scores.items():
         print(f"{name:<20}{score['psnr_db']:8.3f} dB{score['ssim']:8.4f}")

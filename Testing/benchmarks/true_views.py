@@ -3,8 +3,7 @@
 
 Runs the pipeline with the projections of the HR reference in place of what the prior restores, once for every --set,
 and prints the seconds of the fit and the scores of the result. Settings that go together are joined by a plus, as in
---set start=edges+iterations=600. It says what the Gaussian field, or another carrier, can carry, whatever the prior is
-worth.
+--set start=edges+iterations=600. It says what the Gaussian field, or a grid, can hold, whatever the prior is worth.
 """
 
 from __future__ import annotations
@@ -20,7 +19,7 @@ import torch
 from CTSuperResolutionLib import pipeline
 from CTSuperResolutionLib.evaluation.metrics import psnr, ssim
 from CTSuperResolutionLib.job.events import Progress
-from CTSuperResolutionLib.job.job import JobSpec, parse_settings
+from CTSuperResolutionLib.job.method import Method, parse_settings
 from CTSuperResolutionLib.projection import project
 from CTSuperResolutionLib.projection.geometry import ScanGeometry
 from CTSuperResolutionLib.stages.restore_views import RestoredViews
@@ -41,10 +40,10 @@ class FitClock(Progress):
             self.seconds = time.perf_counter() - self.began
 
 
-def super_resolve_with(truth: Volume, scan: Volume, spec: JobSpec, clock: FitClock) -> pipeline.Result:
+def super_resolve_with(truth: Volume, scan: Volume, method: Method, clock: FitClock) -> pipeline.Result:
     """The pipeline, its restored views replaced by those of the truth."""
-    turn = pipeline.Turn.of(spec.factors(scan.spacing, scan.shape))
-    bounds = (spec.parameters.hu_low, spec.parameters.hu_high)
+    turn = pipeline.Turn.of(method.factors(scan.spacing, scan.shape))
+    bounds = (method.parameters.hu_low, method.parameters.hu_high)
     true_volume = to_unit(torch.from_numpy(turn.volume(truth.array)), bounds)
 
     def true_views(
@@ -58,7 +57,7 @@ def super_resolve_with(truth: Volume, scan: Volume, spec: JobSpec, clock: FitClo
         return RestoredViews(project(true_volume, spacing, geometry), volume, volume_views, uncertainty=None)
 
     with patch.object(pipeline, "restore_views", true_views):
-        return pipeline.super_resolve(scan, spec, progress=clock)
+        return pipeline.super_resolve(scan, method, progress=clock)
 
 
 def main() -> None:
@@ -72,10 +71,10 @@ def main() -> None:
     options = parser.parse_args()
     scan, truth = read_volume(options.lr), read_volume(options.hr)
     for chosen in options.set or [""]:
-        settings = dict(parse_settings([*filter(None, chosen.split("+")), "null_space=1"]))
-        spec = JobSpec("scan", "out", options.scale, options.preset, settings=settings, device="cpu")
+        settings = parse_settings([*filter(None, chosen.split("+")), "null_space=1"])
+        method = Method(options.scale, options.preset, settings, device="cpu")
         clock = FitClock()
-        result = super_resolve_with(truth, scan, spec, clock)
+        result = super_resolve_with(truth, scan, method, clock)
         scores = f"{psnr(result.sr, truth):8.3f} dB{ssim(result.sr, truth):8.4f}"
         print(f"{chosen or options.preset:<60}{clock.seconds:8.1f} s{scores}", flush=True)
 

@@ -21,7 +21,7 @@ from CTSuperResolutionLib.diffusion.prior import save_prior
 from CTSuperResolutionLib.diffusion.training.examples import Example, Source, stacked
 from CTSuperResolutionLib.diffusion.training.sample_figure import write_samples
 from CTSuperResolutionLib.diffusion.training.targets import answer_of, noisy_batch
-from CTSuperResolutionLib.errors import JobError
+from CTSuperResolutionLib.errors import JobError, OtherOption
 
 if TYPE_CHECKING:
     from accelerate import Accelerator  # an extra of the package
@@ -136,7 +136,8 @@ def train_prior(
         loss = (weights * (predicted.float() - answer).square().mean((1, 2, 3))).mean()
         if not torch.isfinite(loss):
             raise JobError(
-                f"Training ran away: the loss of step {step + 1} is not a number; lower --learning-rate, and go on."
+                f"Training ran away: the loss of step {step + 1} is not a number",
+                OtherOption("learning-rate", "a lower {} and go on"),
             )
         accelerator.backward(loss)
         accelerator.clip_grad_norm_(network.parameters(), 1.0)

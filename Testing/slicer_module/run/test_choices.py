@@ -270,10 +270,13 @@ def test_a_box_of_the_users_own_stays_as_shown_as_it_was(panel, scan, shown, sta
             assert bool(own.GetDisplayNode().GetVisibility()) == visible
 
 
-def test_every_parameter_of_the_library_is_there_with_its_limits_and_help(panel, state, shown):
+def test_every_parameter_for_users_is_there_with_its_limits_and_help(panel, state, shown):
     shown()
     for name, parameter in PARAMETERS.items():
         field = panel.ui.advancedCollapsibleButton.findChild("QWidget", f"{name}Field")
+        if parameter.audience == "ablation":
+            assert field is None
+            continue
         assert field is not None and parameter.help in field.toolTip
         default = parameter.defaults[state.preset]
         if parameter.choices:
@@ -281,6 +284,13 @@ def test_every_parameter_of_the_library_is_there_with_its_limits_and_help(panel,
         else:
             assert (field.minimum, field.maximum) == (parameter.low, parameter.high)
             assert field.value == pytest.approx(default, rel=1e-9)
+
+
+def test_a_parameter_without_a_field_counts_for_nothing(panel, scan, state, shown):
+    """As a scene of another version may have it."""
+    state.settings = json.dumps({"views": 12, "residual": "grid", "carrier": "grid"})
+    assert shown()[1]
+    assert panel.panel.run._task.method.settings == {"views": 12}
 
 
 def test_changed_parameters_are_kept_and_can_be_taken_back(panel, scan, state, shown):
@@ -357,8 +367,8 @@ def test_the_estimate_learns_how_fast_this_computer_is(scan, panel, finish, show
     finish()
     assert known["cpu"] == Pace(4.0, 1.0)  # this report has no stages
     task, expected = panel.logic.runner.task, Pace(0.0, 1.0)
-    needs = estimate.needs_on("cpu", 1 << 40, task.method.spec(), task.shape, (1.0, 1.0, 1.0))
-    expected_stages = estimate._expected(task.method.spec(), needs)
+    needed = estimate.requirements_on("cpu", 1 << 40, task.method, task.region, (1.0, 1.0, 1.0))
+    expected_stages = estimate._expected(task.method, needed)
     stages = {name: {"seconds": 4 * seconds} for name, seconds in expected_stages.items()}
     total = expected.seconds({name: stage["seconds"] for name, stage in stages.items()}) + 20.0
     for _ in range(8):
