@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any
 import psutil
 
 from CTSuperResolutionLib import __version__
-from CTSuperResolutionLib.errors import JobError
+from CTSuperResolutionLib.errors import JobError, OtherDevice
 from CTSuperResolutionLib.job.memory import free_memory
 from CTSuperResolutionLib.job.priors import known_priors
 
@@ -74,9 +74,9 @@ def choose_device(name: str) -> torch.device:
         return torch.device("cuda" if torch.cuda.is_available() else "cpu")
     if name.startswith("cuda"):
         if not torch.cuda.is_available():
-            raise JobError(f"There is no CUDA device to use ({_why_no_cuda()}); choose --device cpu.")
+            raise JobError(f"There is no CUDA device to use ({_why_no_cuda()})", OtherDevice("cpu"))
         if (torch.device(name).index or 0) >= torch.cuda.device_count():
-            raise JobError(f"There is no device {name}, only {torch.cuda.device_count()}; choose --device cuda.")
+            raise JobError(f"There is no device {name}, only {torch.cuda.device_count()}", OtherDevice("cuda"))
     return torch.device(name)
 
 

@@ -9,7 +9,7 @@ import torch
 from CTSuperResolutionLib import machine
 from CTSuperResolutionLib.diffusion.prior import Prior
 from CTSuperResolutionLib.job.events import Progress
-from CTSuperResolutionLib.job.job import JobSpec
+from CTSuperResolutionLib.job.method import Method
 from CTSuperResolutionLib.job.priors import find_prior, prior_name
 from CTSuperResolutionLib.planning.cost_model import stage_seconds
 from CTSuperResolutionLib.stages.project_volume import (
@@ -42,7 +42,7 @@ class Result:
 
 
 @torch.no_grad()
-def super_resolve(scan: Volume, method: JobSpec, *, progress: Progress | None = None) -> Result:
+def super_resolve(scan: Volume, method: Method, *, progress: Progress | None = None) -> Result:
     """Super-resolve a scan.
 
     Args:

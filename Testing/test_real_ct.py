@@ -5,7 +5,7 @@ import importlib.util
 import numpy as np
 import pytest
 
-from CTSuperResolutionLib.job.job import JobSpec
+from CTSuperResolutionLib.job.method import Method
 from CTSuperResolutionLib.pipeline import super_resolve
 from CTSuperResolutionLib.volume.reading import read_volume
 
@@ -40,8 +40,8 @@ def test_preview_beats_cubic(protocol, shared_data, tmp_path, name, scale, crop,
     scan = protocol.degrade(reference, scale, 1.0)
     protocol.write(scan, spacing * scale, spacing * (scale - 1) / 2, tmp_path / "lr.nrrd")
 
-    job = JobSpec("lr.nrrd", "out", scale=",".join(map(str, scale)), preset="preview", device="cpu")
-    result = super_resolve(read_volume(tmp_path / "lr.nrrd"), job)
+    method = Method(scale=",".join(map(str, scale)), preset="preview", device="cpu")
+    result = super_resolve(read_volume(tmp_path / "lr.nrrd"), method)
 
     assert result.sr.shape == reference.shape and result.sr.direction == IDENTITY
     np.testing.assert_allclose(result.sr.spacing, spacing, atol=1e-9)

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 from slicer import vtkMRMLMarkupsROINode, vtkMRMLScalarVolumeNode
 from slicer.parameterNodeWrapper import WithinRange, parameterNodeWrapper
 
-from CTSuperResolutionLib.job.job import MAX_FACTOR
+from CTSuperResolutionLib.job.method import MAX_FACTOR
 from CTSuperResolutionLib.job.parameters import DEFAULT_PRESET
 from CTSuperResolutionLib.job.priors import DEFAULT_PRIOR
 from CTSuperResolutionPanel.compare.layouts import PLANES, SIDE_BY_SIDE

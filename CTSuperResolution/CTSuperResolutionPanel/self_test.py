@@ -7,8 +7,9 @@ import unittest
 
 import slicer
 
+from CTSuperResolutionLib.job.method import Method
 from CTSuperResolutionPanel import install
-from CTSuperResolutionPanel.process.panel_task import Method, PanelTask
+from CTSuperResolutionPanel.process.panel_task import PanelTask
 from CTSuperResolutionPanel.process.runner import Runner
 from CTSuperResolutionPanel.scene import region_of_interest, voxel_geometry
 from CTSuperResolutionPanel.scene.result_volumes import CUBIC, SCAN_REFERENCE, SR, role_of

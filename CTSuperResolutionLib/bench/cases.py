@@ -5,8 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
-from CTSuperResolutionLib.errors import JobError
-from CTSuperResolutionLib.job.parameters import unknown
+from CTSuperResolutionLib.errors import JobError, unknown
 
 # Side of the array where none is asked for: the first is what a fit on a plain computer has; a volume of 256 would
 # take the reference implementation minutes.
@@ -78,7 +77,9 @@ def parse_numbers(kind: str, text: str) -> tuple[int, ...]:
     for part in _parts(kind, text):
         if not (part.isascii() and part.isdigit() and low <= int(part) <= high):
             example = EXAMPLES[kind]
-            raise JobError(f"--{kind} takes whole numbers from {low} to {high}, as in {example}, not '{part}'.")
+            raise JobError(
+                f"The option {kind} takes whole numbers from {low} to {high}, as in {example}, not '{part}'."
+            )
         numbers.append(int(part))
     return tuple(dict.fromkeys(numbers))
 

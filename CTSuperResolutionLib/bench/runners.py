@@ -11,7 +11,7 @@ import torch
 from CTSuperResolutionLib.bench.cases import BenchmarkCase
 from CTSuperResolutionLib.bench.scenes import VIEW, make_field, make_geometry, make_grid
 from CTSuperResolutionLib.bench.timing import stopwatch
-from CTSuperResolutionLib.errors import JobError
+from CTSuperResolutionLib.errors import JobError, OtherOption
 from CTSuperResolutionLib.gaussians.backends import reference
 from CTSuperResolutionLib.gaussians.backends.choice import Backend, choose_backend
 
@@ -40,7 +40,7 @@ def find_backends(names: tuple[str, ...], device: torch.device) -> tuple[dict[st
             found[name] = backend
         elif names:
             why, others = backend.why.rstrip("."), ",".join(n for n in names if n != name) or "torch"
-            raise JobError(f"The backend {name} does not work here ({why}); use --backends {others}.")
+            raise JobError(f"The backend {name} does not work here ({why})", OtherOption("backends", f"{{}} {others}"))
         else:
             missing.append(backend.why)
     return found, missing

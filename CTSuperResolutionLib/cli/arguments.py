@@ -1,29 +1,29 @@
-"""Options that several commands share."""
+"""Options that several commands share, and the job or method that they describe."""
 
 from __future__ import annotations
 
 import argparse
-from typing import Any
 
-from CTSuperResolutionLib.job.job import JobSpec, parse_settings
-from CTSuperResolutionLib.job.parameters import DEFAULT_PRESET, PARAMETERS, PRESET_NAMES
+from CTSuperResolutionLib.job.job import Job
+from CTSuperResolutionLib.job.method import Method, parse_settings
+from CTSuperResolutionLib.job.parameters import DEFAULT_PRESET, PARAMETERS, PRESET_NAMES, PRESETS, Audience
 from CTSuperResolutionLib.job.priors import DEFAULT_PRIOR
 
 
 def add_input_options(parser: argparse.ArgumentParser) -> None:
-    """How to read the scan."""
+    """Options for reading the scan."""
     group = parser.add_argument_group("reading")
     group.add_argument("--series", help="number or UID of the series to read, in a DICOM folder with several")
     group.add_argument("--allow-unusual", action="store_true", help="go on where the input does not look like a CT")
 
 
 def add_method_options(parser: argparse.ArgumentParser, *, preset: str = DEFAULT_PRESET) -> None:
-    """How to super-resolve it."""
+    """Options for the method, and the table of its parameters below the help."""
     group = parser.add_argument_group("method")
     group.add_argument(
         "--scale", default="4", help="2, 4, 8, three factors z,y,x such as 4,1,1, or isotropic (default 4)"
     )
-    group.add_argument("--preset", default=preset, help=f"{', '.join(PRESET_NAMES)} (default {preset})")
+    group.add_argument("--preset", default=preset, help=preset_help(preset))
     group.add_argument("--device", default="auto", help="auto, cpu or cuda (default auto)")
     group.add_argument(
         "--prior",
@@ -37,34 +37,61 @@ def add_method_options(parser: argparse.ArgumentParser, *, preset: str = DEFAULT
         action="append",
         default=[],
         metavar="NAME=VALUE",
-        help="set a parameter of the list below otherwise than the preset does; may be repeated",
+        help="set a parameter of the lists below otherwise than the preset does; may be repeated",
     )
-    parser.epilog = f"parameters ({', '.join(PRESET_NAMES)}):\n{_table()}"
+    columns = ", ".join(PRESET_NAMES)
+    parser.epilog = (
+        f"parameters ({columns}):\n{_table('user')}\n\n"
+        f"parameters for ablations, which compare parts of the method ({columns}):\n{_table('ablation')}"
+    )
 
 
 def add_region_option(parser: argparse.ArgumentParser) -> None:
-    """Where in the scan to work."""
+    """Option for the region of interest."""
     parser.add_argument(
         "--roi", metavar="z0:z1,y0:y1,x0:x1", help="work on this part only, in input voxels, stop excluded"
     )
 
 
-def job_spec(options: argparse.Namespace, **values: Any) -> JobSpec:
+def preset_help(default: str) -> str:
+    """Help of the option for the preset."""
+    return f"{'; '.join(f'{name}: {purpose}' for name, purpose in PRESETS.items())} (default {default})"
+
+
+def method_of(options: argparse.Namespace) -> Method:
+    """The method that the options describe.
+
+    Raises:
+        JobError: it is not allowed.
+    """
+    return Method(
+        scale=options.scale,
+        preset=options.preset,
+        settings=parse_settings(options.set),
+        prior=options.prior,
+        seed=options.seed,
+        device=options.device,
+    )
+
+
+def job_of(options: argparse.Namespace, input: str, output: str) -> Job:
     """The job that the options describe.
 
     Raises:
         JobError: it is not allowed.
     """
-    names = ("scale", "preset", "device", "prior", "seed", "roi", "series", "allow_unusual")
+    names = ("roi", "series", "allow_unusual")
     given = {name: getattr(options, name) for name in names if hasattr(options, name)}
-    return JobSpec(**given, settings=dict(parse_settings(options.set)), **values)
+    return Job(method_of(options), input, output, **given)
 
 
-def _table() -> str:
+def _table(audience: Audience) -> str:
     rows = []
     for parameter in PARAMETERS.values():
+        if parameter.audience != audience:
+            continue
         values = list(dict.fromkeys(map(str, parameter.defaults.values())))
         limits = "|".join(parameter.choices) or f"{parameter.low:g} to {parameter.high:g} {parameter.unit}".strip()
         shown = values[0] if len(values) == 1 else ", ".join(map(str, parameter.defaults.values()))
-        rows.append(f"  {parameter.name:<15} {shown:<22} {parameter.help} ({limits})")
+        rows.append(f"  {parameter.name:<16} {shown:<28} {parameter.help} ({limits})")
     return "\n".join(rows)

@@ -20,7 +20,7 @@ from typing import Any
 from CTSuperResolutionLib.bench.cases import BACKENDS, BEAMS, GAUSSIANS, OPERATIONS, parse_names, parse_numbers
 from CTSuperResolutionLib.errors import JobError
 from CTSuperResolutionLib.job.events import Reporter
-from CTSuperResolutionLib.job.job import JobSpec
+from CTSuperResolutionLib.job.method import Method
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -50,7 +50,7 @@ def execute(options: argparse.Namespace, progress: Reporter) -> dict[str, Any]:
     backends = parse_names("backend", options.backends, BACKENDS) if options.backends is not None else ()
     repeats = parse_numbers("repeats", options.repeats)[0]
     threads = parse_numbers("threads", options.threads) if options.threads is not None else ()
-    device = JobSpec("-", "-", device=options.device).device
+    device = Method(device=options.device).device
     if options.json is not None:
         _require_writable(options.json)
     import torch
@@ -78,7 +78,7 @@ def execute(options: argparse.Namespace, progress: Reporter) -> dict[str, Any]:
 
 
 def describe(found: dict[str, Any]) -> str:
-    """What a terminal shows of the result."""
+    """The result as a terminal shows it."""
     from CTSuperResolutionLib.bench.table import format_report
 
     return format_report(found)

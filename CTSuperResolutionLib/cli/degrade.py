@@ -13,7 +13,8 @@ from typing import Any
 from CTSuperResolutionLib.cli.arguments import add_input_options
 from CTSuperResolutionLib.errors import JobError
 from CTSuperResolutionLib.job.events import Reporter
-from CTSuperResolutionLib.job.job import JobSpec
+from CTSuperResolutionLib.job.job import Job
+from CTSuperResolutionLib.job.method import Method
 from CTSuperResolutionLib.job.parameters import PARAMETERS
 from CTSuperResolutionLib.output.folder import OutputFolder
 
@@ -35,15 +36,11 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def execute(options: argparse.Namespace, progress: Reporter) -> dict[str, Any]:
     """Run the command."""
-    spec = JobSpec(
-        input=options.input,
-        output=options.output,
-        scale=options.scale,
-        seed=options.seed,
-        settings={"blur": options.blur, "kernel": options.kernel},
-    )
-    output = Path(spec.output)
-    if spec.scale == "isotropic":
+    settings = {"blur": options.blur, "kernel": options.kernel}
+    method = Method(scale=options.scale, seed=options.seed, settings=settings)
+    job = Job(method, options.input, options.output, series=options.series, allow_unusual=options.allow_unusual)
+    output = Path(job.output)
+    if method.scale == "isotropic":
         raise JobError("Degrading takes whole factors: give --scale 4 or three factors z,y,x.")
     if output.suffix != ".nrrd":
         raise JobError(f"The output {output} is to be a NRRD file; let its name end in .nrrd.")
@@ -52,18 +49,18 @@ def execute(options: argparse.Namespace, progress: Reporter) -> dict[str, Any]:
     folder = OutputFolder(output.parent)
     progress.cancellation.on_kill(folder.discard)
     with folder:
-        folder.require_replaceable([output.name], spec.input)
+        folder.require_replaceable([output.name], job.input)
         progress.stage("degrade", 3)
         from CTSuperResolutionLib.degradation.simulation import degrade
         from CTSuperResolutionLib.volume.reading import read_volume
         from CTSuperResolutionLib.volume.writing import write_volume
 
-        scan = read_volume(Path(spec.input), series=options.series, allow_unusual=options.allow_unusual)
+        scan = read_volume(Path(job.input), series=job.series, allow_unusual=job.allow_unusual)
         progress.advance()
-        factors = spec.refinement(scan.spacing)
-        numbers = spec.parameters
+        factors = method.refinement(scan.spacing)
+        numbers = method.parameters
         coarse = degrade(
-            scan, factors, kernel=numbers.kernel, blur=numbers.blur, noise_hu=options.noise, seed=spec.seed
+            scan, factors, kernel=numbers.kernel, blur=numbers.blur, noise_hu=options.noise, seed=method.seed
         )
         progress.advance()
         write_volume(coarse, folder.file(output.name))
@@ -75,6 +72,6 @@ def execute(options: argparse.Namespace, progress: Reporter) -> dict[str, Any]:
 
 
 def describe(found: dict[str, Any]) -> str:
-    """What a terminal shows of the result."""
+    """The result as a terminal shows it."""
     spacing = " x ".join(f"{s:g}" for s in found["spacing_mm"])
     return f"{' x '.join(map(str, found['shape']))} voxels of {spacing} mm (z, y, x)\n  {found['file']}"

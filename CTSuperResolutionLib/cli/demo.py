@@ -9,13 +9,18 @@ import argparse
 import json
 import os
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-from CTSuperResolutionLib.cli.arguments import add_method_options, job_spec
+from CTSuperResolutionLib.cli.arguments import add_method_options, job_of
 from CTSuperResolutionLib.errors import JobError
 from CTSuperResolutionLib.job.events import Reporter
+from CTSuperResolutionLib.job.method import Method
 from CTSuperResolutionLib.output.folder import SUMMARY, OutputFolder
-from CTSuperResolutionLib.output.run_job import super_resolve_into
+from CTSuperResolutionLib.output.run_job import run_job
+
+if TYPE_CHECKING:
+    from CTSuperResolutionLib.pipeline import Result
+    from CTSuperResolutionLib.volume.volume import Volume
 
 OWN = ("scan.nrrd", "truth.nrrd")  # what a demo writes besides the results
 NOISE_HU = 5.0  # of the simulated scan; larger voxels average the phantom's own noise away
@@ -31,11 +36,20 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def execute(options: argparse.Namespace, progress: Reporter) -> dict[str, Any]:
     """Run the command."""
-    spec = job_spec(options, input="scan.nrrd", output=options.output)
-    truth = None
+    job = job_of(options, "scan.nrrd", options.output)
+    demo = _Demo(job.method, progress)
+    return run_job(job, progress, demo.load, demo.score)
 
-    def load(folder: OutputFolder) -> Any:
-        nonlocal truth
+
+class _Demo:
+    """A phantom, its simulated scan, and the result scored against the phantom."""
+
+    def __init__(self, method: Method, progress: Reporter) -> None:
+        self._method, self._progress = method, progress
+        self._truth: Volume | None = None
+
+    def load(self, folder: OutputFolder) -> Volume:
+        """Make the phantom and its scan, and write both."""
         _require_own(folder.path)
         from CTSuperResolutionLib.degradation.operator import assumed_blur
         from CTSuperResolutionLib.degradation.simulation import degrade
@@ -43,29 +57,28 @@ def execute(options: argparse.Namespace, progress: Reporter) -> dict[str, Any]:
         from CTSuperResolutionLib.volume.reading import read_volume
         from CTSuperResolutionLib.volume.writing import write_volume
 
-        truth = thorax(seed=spec.seed)
-        progress.check()
-        numbers = spec.parameters
-        factors = spec.refinement(truth.spacing)
+        truth = thorax(seed=self._method.seed)
+        self._progress.check()
+        p, factors = self._method.parameters, self._method.refinement(truth.spacing)
         # The scan covers whole voxels, and the result what the scan does.
-        truth = truth.crop(tuple(slice(0, n // s * s) for n, s in zip(truth.shape, factors, strict=True)))
-        blur = assumed_blur(numbers.blur, factors)
-        scan = degrade(truth, factors, kernel=numbers.kernel, blur=blur, noise_hu=NOISE_HU, seed=spec.seed)
+        z, y, x = (slice(0, n // s * s) for n, s in zip(truth.shape, factors, strict=True))
+        self._truth = truth = truth.crop((z, y, x))
+        blur = assumed_blur(p.blur, factors)
+        scan = degrade(truth, factors, kernel=p.kernel, blur=blur, noise_hu=NOISE_HU, seed=self._method.seed)
         write_volume(truth, folder.file("truth.nrrd"))
         write_volume(scan, folder.file("scan.nrrd"))
         return read_volume(folder.file("scan.nrrd"))
 
-    def score(result: Any) -> dict[str, Any]:
+    def score(self, result: Result) -> dict[str, Any]:
+        """Compare both volumes of the result with the phantom."""
         from CTSuperResolutionLib.evaluation.metrics import psnr, ssim
 
-        compared = {"cubic": result.cubic, "super-resolved": result.sr}
+        assert self._truth is not None
         scores = {
-            name: {"psnr_db": round(psnr(volume, truth), 3), "ssim": round(ssim(volume, truth), 4)}
-            for name, volume in compared.items()
+            name: {"psnr_db": round(psnr(volume, self._truth), 3), "ssim": round(ssim(volume, self._truth), 4)}
+            for name, volume in (("cubic", result.cubic), ("super-resolved", result.sr))
         }
         return {"scores": scores}
-
-    return super_resolve_into(spec, progress, load, score)
 
 
 def _require_own(folder: Path) -> None:
@@ -82,7 +95,7 @@ def _require_own(folder: Path) -> None:
 
 
 def describe(found: dict[str, Any]) -> str:
-    """What a terminal shows of the result."""
+    """The result as a terminal shows it."""
     rows = [f"{'against the truth':<18}{'PSNR dB':>9}{'SSIM':>8}"]
     for name, score in found["report"]["scores"].items():
         rows.append(f"{name:<18}{score['psnr_db']:9.2f}{score['ssim']:8.4f}")

@@ -17,11 +17,12 @@ import tempfile
 from pathlib import Path
 from typing import Any
 
-from CTSuperResolutionLib.errors import JobError
+from CTSuperResolutionLib.cli.arguments import preset_help
+from CTSuperResolutionLib.errors import JobError, OtherOption, unknown
 from CTSuperResolutionLib.evaluation.methods import DEFAULT_METHODS, METHODS, parse_methods
 from CTSuperResolutionLib.job.events import Reporter, describe_error
-from CTSuperResolutionLib.job.job import JobSpec, parse_scale, parse_settings
-from CTSuperResolutionLib.job.parameters import DEFAULT_PRESET, PRESET_NAMES, find_parameter, unknown
+from CTSuperResolutionLib.job.method import Method, parse_scale, parse_settings
+from CTSuperResolutionLib.job.parameters import DEFAULT_PRESET, find_parameter
 from CTSuperResolutionLib.job.priors import DEFAULT_PRIOR
 from CTSuperResolutionLib.output.folder import OutputFolder
 
@@ -38,7 +39,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     option("--iso", type=float, default=1.0, metavar="MM", help="spacing of references; 0 keeps the CT's (default 1)")
     option("--crop", default="128,192,192", metavar="Z,Y,X", help="most voxels of references (default 128,192,192)")
     option("--methods", default=",".join(DEFAULT_METHODS), metavar="LIST", help="of those below (default %(default)s)")
-    option("--preset", default=DEFAULT_PRESET, help=f"{', '.join(PRESET_NAMES)} (default {DEFAULT_PRESET})")
+    option("--preset", default=DEFAULT_PRESET, help=preset_help(DEFAULT_PRESET))
     prior = parser.add_mutually_exclusive_group()
     prior.add_argument("--prior", default=DEFAULT_PRIOR, help=f"name or folder of a prior (default {DEFAULT_PRIOR})")
     prior.add_argument(
@@ -61,7 +62,7 @@ def execute(options: argparse.Namespace, progress: Reporter) -> dict[str, Any]:
     values = _checked(options)
     from CTSuperResolutionLib.evaluation.cases import case_name
     from CTSuperResolutionLib.evaluation.engines import ENGINES, find_ray
-    from CTSuperResolutionLib.evaluation.evaluate import Request, evaluate
+    from CTSuperResolutionLib.evaluation.evaluate import EvaluationRequest, evaluate
     from CTSuperResolutionLib.evaluation.priors import read_priors_map
     from CTSuperResolutionLib.evaluation.protocol import Recipe
     from CTSuperResolutionLib.evaluation.store import Store
@@ -74,7 +75,7 @@ def execute(options: argparse.Namespace, progress: Reporter) -> dict[str, Any]:
     cts = find_cts(Path(options.folder))
     priors = dict.fromkeys(cts, options.prior) if options.priors is None else read_priors_map(options.priors, cts)
     crop, blur = values.pop("crop"), BLUR * options.blur_factor
-    request = Request(
+    request = EvaluationRequest(
         cts=cts,
         recipe=Recipe(options.iso, crop, blur, options.noise, options.seed),
         priors=priors,
@@ -94,7 +95,8 @@ def execute(options: argparse.Namespace, progress: Reporter) -> dict[str, Any]:
             report = evaluate(request, Store(out.path / "cases"), private.staging, out.staging, progress)
         except Exception as error:
             if describe_error(error)["kind"] == "memory":
-                raise JobError("The memory ran out; choose a larger --iso or a smaller --crop.") from error
+                ways = OtherOption("iso", "a larger {}"), OtherOption("crop", "a smaller {}")
+                raise JobError("The memory ran out", *ways) from error
             raise
         progress.cancellation.close()
         files = out.publish()
@@ -102,22 +104,22 @@ def execute(options: argparse.Namespace, progress: Reporter) -> dict[str, Any]:
 
 
 def describe(found: dict[str, Any]) -> str:
-    """What a terminal shows of the result."""
+    """The result as a terminal shows it."""
     from CTSuperResolutionLib.evaluation.table import format_tables
 
     return "\n".join([format_tables(found["report"]), *(f"  {path}" for path in found["files"].values())])
 
 
 def _checked(options: argparse.Namespace) -> dict[str, Any]:
-    """What can be judged before anything is loaded."""
-    settings = dict(parse_settings(options.set))
+    """Check the options as far as they can be judged before anything is loaded."""
+    settings = parse_settings(options.set)
     scales = tuple(dict.fromkeys(map(parse_scale, options.scale or DEFAULT_SCALES)))
     for scale in scales:
         if scale == "isotropic":
             raise JobError("Evaluating takes whole factors: give --scale 4 or three factors z,y,x.")
         names = ("preset", "prior", "seed", "device")
         given = {name: getattr(options, name) for name in names}
-        JobSpec("-", "-", scale=scale, settings=settings, **given).refinement((1.0, 1.0, 1.0))
+        Method(scale=scale, settings=settings, **given).refinement((1.0, 1.0, 1.0))
     methods = parse_methods(options.methods)
     for method in methods:
         for name, own in (METHODS[method].settings or {}).items():

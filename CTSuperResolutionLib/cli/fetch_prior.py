@@ -47,7 +47,7 @@ def execute(options: argparse.Namespace, progress: Reporter) -> dict[str, Any]:
 
 
 def describe(found: dict[str, Any]) -> str:
-    """What a terminal shows of the result."""
+    """The result as a terminal shows it."""
     return f"ready: --prior {found['prior']}\n  {found['folder']}"
 
 

@@ -1,4 +1,4 @@
-"""ctsr info: what this machine offers and, with INPUT, what a job on it would need."""
+"""ctsr info: say what this machine offers and, with INPUT, what a job on it would need."""
 
 from __future__ import annotations
 
@@ -7,8 +7,9 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
-from CTSuperResolutionLib.cli.arguments import add_input_options, add_method_options, add_region_option, job_spec
+from CTSuperResolutionLib.cli.arguments import add_input_options, add_method_options, add_region_option, method_of
 from CTSuperResolutionLib.job.events import Reporter
+from CTSuperResolutionLib.job.region import parse_roi, region_slices
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -21,25 +22,26 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def execute(options: argparse.Namespace, progress: Reporter) -> dict[str, Any]:
     """Run the command."""
-    spec = job_spec(options, input=options.input or "-", output="-")
+    method = method_of(options)
+    roi = None if options.roi is None else parse_roi(options.roi)
     progress.stage("look", 1 if options.input is None else 2)
     from CTSuperResolutionLib import machine
 
     found: dict[str, Any] = {"machine": machine.describe()}
     progress.advance()
     if options.input is not None:
-        from CTSuperResolutionLib.planning.requirements import job_needs
+        from CTSuperResolutionLib.planning.requirements import requirements_here
         from CTSuperResolutionLib.volume.reading import read_volume
 
-        scan = read_volume(Path(spec.input), series=spec.series, allow_unusual=spec.allow_unusual)
-        needs = asdict(job_needs(spec, scan.shape, scan.spacing))
-        found["job"] = {"input_shape": scan.shape, "input_spacing": scan.spacing, **needs}
+        scan = read_volume(Path(options.input), series=options.series, allow_unusual=options.allow_unusual)
+        needed = requirements_here(method, region_slices(roi, scan.shape), scan.spacing)
+        found["job"] = {"input_shape": scan.shape, "input_spacing": scan.spacing, **asdict(needed)}
         progress.advance()
     return found
 
 
 def describe(found: dict[str, Any]) -> str:
-    """What a terminal shows of it."""
+    """The result as a terminal shows it."""
     machine = found["machine"]
     cpu, gpus = machine["cpu"], machine["gpus"]
     lines = [

@@ -1,4 +1,4 @@
-"""``ctsr``: reads the command line, runs a command, and ends with one result or one error sentence."""
+"""Command line of ``ctsr``: it is parsed, a command runs, and one result or one error sentence ends it."""
 
 from __future__ import annotations
 
@@ -8,12 +8,13 @@ import os
 import sys
 import traceback
 import warnings
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Sequence
 from typing import Any, NoReturn
 
 from CTSuperResolutionLib import __version__
 from CTSuperResolutionLib.cli import bench, degrade, demo, evaluate, fetch_prior, info, run, train_prior
-from CTSuperResolutionLib.cli.start import STDERR, STDOUT, wants_json
+from CTSuperResolutionLib.cli.streams import stdout_for_events, wants_json
+from CTSuperResolutionLib.cli.wording import error_sentence
 from CTSuperResolutionLib.errors import Cancelled, JobError
 from CTSuperResolutionLib.job.cancellation import Cancellation
 from CTSuperResolutionLib.job.events import JsonLines, Reporter, describe_error
@@ -41,9 +42,9 @@ class Parser(argparse.ArgumentParser):
         raise JobError(f"{message[:1].upper()}{message[1:].rstrip('.')}; see '{self.prog} --help'.")
 
 
-def make_parser() -> Parser:
+def make_parser() -> argparse.ArgumentParser:
     """The parser of all commands."""
-    common = argparse.ArgumentParser(add_help=False)
+    common = Parser(add_help=False)
     shared = common.add_argument_group("messages")
     shared.add_argument("--events", choices=("text", "json"), default="text", help="progress as text or JSON lines")
     shared.add_argument("--debug", action="store_true", help="show warnings and the traceback of an error")
@@ -51,7 +52,7 @@ def make_parser() -> Parser:
     parser.add_argument("--version", action="version", version=f"ctsr {__version__}")
     commands = parser.add_subparsers(dest="command", required=True, metavar="COMMAND")
     for name, command in COMMANDS.items():
-        summary = command.__doc__.splitlines()[0].split(": ", 1)[1]
+        summary = str(command.__doc__).splitlines()[0].split(": ", 1)[1]
         formatter = argparse.RawDescriptionHelpFormatter
         own = commands.add_parser(
             name, parents=[common], help=summary, description=command.__doc__, formatter_class=formatter
@@ -66,14 +67,15 @@ def main(arguments: Sequence[str] | None = None) -> int:
     as_json, debug = wants_json(arguments), "--debug" in arguments
     cancellation = Cancellation()
     with contextlib.ExitStack() as stack:
-        output = stack.enter_context(_protocol_stdout()) if as_json else None
+        output = stack.enter_context(stdout_for_events()) if as_json else None
         # In text mode, stdin belongs to the shell: `while read scan; do ctsr info $scan; done` needs the rest of it.
         stack.enter_context(cancellation.watching(stdin=as_json, output=output))
-        if as_json:
+        write: Callable[[dict[str, Any]], None]
+        if output is not None:
             write = JsonLines(output, on_broken=lambda: cancellation.request("nobody reads the events any more"))
         else:
             write = TerminalBar(sys.stderr)
-        reporter = Reporter(write, cancellation=cancellation, memory=_memory)
+        reporter = Reporter(write, cancellation=cancellation, memory=_memory, wording=error_sentence)
         cancellation.on_kill(lambda: reporter.error(Cancelled(cancellation.message)))
         stack.enter_context(warnings.catch_warnings())
         _prepare_libraries(debug)
@@ -97,21 +99,6 @@ def _show(text: str) -> None:
     encoding = getattr(sys.stdout, "encoding", None) or "utf-8"
     with contextlib.suppress(OSError, ValueError):
         print(text.encode(encoding, "backslashreplace").decode(encoding), flush=True)
-
-
-@contextlib.contextmanager
-def _protocol_stdout() -> Iterator[int]:
-    """Standard output for events alone: what libraries print goes to standard error meanwhile."""
-    sys.stdout.flush()
-    kept = os.dup(STDOUT)
-    os.dup2(STDERR, STDOUT)
-    try:
-        yield kept
-    finally:
-        with contextlib.suppress(OSError, ValueError):
-            sys.stdout.flush()
-        os.dup2(kept, STDOUT)
-        os.close(kept)
 
 
 def _memory() -> dict[str, float]:

@@ -11,11 +11,11 @@ import argparse
 from pathlib import Path
 from typing import Any
 
-from CTSuperResolutionLib.cli.arguments import add_input_options, add_method_options, add_region_option, job_spec
+from CTSuperResolutionLib.cli.arguments import add_input_options, add_method_options, add_region_option, job_of
 from CTSuperResolutionLib.errors import JobError
 from CTSuperResolutionLib.job.events import Reporter
-from CTSuperResolutionLib.job.job import JobSpec
-from CTSuperResolutionLib.output.run_job import super_resolve_into
+from CTSuperResolutionLib.job.job import Job
+from CTSuperResolutionLib.output.run_job import run_job
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -30,18 +30,18 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def execute(options: argparse.Namespace, progress: Reporter) -> dict[str, Any]:
     """Run the command."""
-    spec = _spec(options)
+    job = _job(options)
 
     def load(_: object) -> Any:
         from CTSuperResolutionLib.volume.reading import read_volume
 
-        return read_volume(Path(spec.input), series=spec.series, allow_unusual=spec.allow_unusual)
+        return read_volume(Path(job.input), series=job.series, allow_unusual=job.allow_unusual)
 
-    return super_resolve_into(spec, progress, load)
+    return run_job(job, progress, load)
 
 
 def describe(found: dict[str, Any]) -> str:
-    """What a terminal shows of the result."""
+    """The result as a terminal shows it."""
     shape, spacing = found["shape"], found["spacing_mm"]
     return "\n".join(
         [
@@ -51,15 +51,15 @@ def describe(found: dict[str, Any]) -> str:
     )
 
 
-def _spec(options: argparse.Namespace) -> JobSpec:
+def _job(options: argparse.Namespace) -> Job:
     if options.job is None:
         if options.input is None or options.output is None:
             raise JobError("Name the scan and a folder for the results, as in 'ctsr run scan.nrrd results'.")
-        return job_spec(options, input=options.input, output=options.output)
+        return job_of(options, options.input, options.output)
     if options.input is not None:
         raise JobError("Give either a scan and a folder or --job, not both.")
     try:
         text = Path(options.job).read_text(encoding="utf-8")
     except (OSError, UnicodeDecodeError) as error:
         raise JobError(f"The job file {options.job} cannot be read ({error}); check its path.") from None
-    return JobSpec.from_json(text)
+    return Job.from_json(text)

@@ -16,7 +16,7 @@ from typing import Any
 
 from CTSuperResolutionLib.errors import JobError
 from CTSuperResolutionLib.job.events import Reporter
-from CTSuperResolutionLib.job.job import MAX_SEED
+from CTSuperResolutionLib.job.method import MAX_SEED
 
 MOST = 1e9  # of anything
 PLAN = ("minutes", "steps", "batch", "crop", "learning_rate", "report_every", "seed")
@@ -97,7 +97,7 @@ def execute(options: argparse.Namespace, progress: Reporter) -> dict[str, Any]:
 
 
 def describe(found: dict[str, Any]) -> str:
-    """What a terminal shows of the result."""
+    """The result as a terminal shows it."""
     losses = ", ".join(f"{step}: {loss:.4f}" for step, loss in found["validation_loss"].items())
     return f"validation loss by diffusion step (1: knows nothing): {losses}\n  {found['folder']}"
 

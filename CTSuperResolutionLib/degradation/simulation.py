@@ -52,6 +52,6 @@ def degrade(
     coarse = degradation.A(torch.from_numpy(array)).numpy()
     if noise_hu:
         coarse = coarse + np.random.default_rng(seed).normal(0, noise_hu, coarse.shape)
-    spacing = tuple(d * s for d, s in zip(fine.spacing, factors, strict=True))
+    dz, dy, dx = (d * s for d, s in zip(fine.spacing, factors, strict=True))
     origin = fine.point([(s - 1) / 2 for s in factors])
-    return Volume(np.ascontiguousarray(coarse, dtype=np.float32), spacing, origin, fine.direction)
+    return Volume(np.ascontiguousarray(coarse, dtype=np.float32), (dz, dy, dx), origin, fine.direction)

@@ -10,7 +10,7 @@ import torch
 from CTSuperResolutionLib import machine
 from CTSuperResolutionLib.diffusion.noise_schedule import NoiseSchedule
 from CTSuperResolutionLib.diffusion.prior import Prior
-from CTSuperResolutionLib.errors import JobError
+from CTSuperResolutionLib.errors import JobError, LowerScale, SmallerPrior, SmallerRegion
 from CTSuperResolutionLib.job.events import Progress
 
 CPU_PIXELS = 2**16  # more at once is slower; a constant, so that free memory does not change a result's last bits
@@ -72,8 +72,10 @@ class BatchedDenoiser:
             else:
                 size = " x ".join(map(str, batch.shape[-2:]))
                 raise JobError(
-                    f"The memory left does not hold the prior's work on one view of {size} pixels; "
-                    "choose a region of interest with --roi, a lower scale or a smaller prior."
+                    f"The memory left does not hold the prior's work on one view of {size} pixels",
+                    SmallerRegion(),
+                    LowerScale(),
+                    SmallerPrior(),
                 )
         return predictions[0] if len(predictions) == 1 else torch.cat(predictions)
 

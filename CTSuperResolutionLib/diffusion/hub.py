@@ -16,7 +16,7 @@ from huggingface_hub import HfApi, hf_hub_download
 from huggingface_hub.errors import RepositoryNotFoundError
 
 from CTSuperResolutionLib.diffusion.prior_folder import SOURCE, sha256_of
-from CTSuperResolutionLib.errors import Cancelled, JobError
+from CTSuperResolutionLib.errors import Cancelled, JobError, OtherOption
 from CTSuperResolutionLib.job.events import Progress
 from CTSuperResolutionLib.job.priors import CHECKPOINTS, cache_folder, hub_folder, hub_repository
 
@@ -58,8 +58,8 @@ def look_up(name: str, file: str | None = None) -> HubCheckpoint:
     if file is None:
         if len(checkpoints) != 1:
             raise JobError(
-                f"The repository {repository} has {len(checkpoints)} checkpoints; name one with --file"
-                f"{': ' * bool(checkpoints)}{', '.join(checkpoints)}."
+                f"The repository {repository} has {len(checkpoints)} checkpoints",
+                OtherOption("file", f"one with {{}}{': ' * bool(checkpoints)}{', '.join(checkpoints)}"),
             )
         file = checkpoints[0]
     if file not in checkpoints:

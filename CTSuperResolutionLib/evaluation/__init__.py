@@ -1,1 +1,1 @@
-"""How good a result is."""
+"""Evaluation: CTs are degraded, super-resolved by several methods, and the results scored."""

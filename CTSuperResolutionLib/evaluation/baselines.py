@@ -1,25 +1,25 @@
-"""The methods that are a few lines: interpolation, and interpolation made to agree with the scan."""
+"""Baselines: interpolation, and interpolation made to agree with the scan."""
 
 from __future__ import annotations
 
 import torch
 
 from CTSuperResolutionLib.degradation.upsampling import upsample
-from CTSuperResolutionLib.job.job import JobSpec
+from CTSuperResolutionLib.job.method import Method
 from CTSuperResolutionLib.stages.upsample_scan import upsample_scan
 from CTSuperResolutionLib.volume.volume import Volume
 
 
-def baseline(name: str, scan: Volume, spec: JobSpec) -> Volume:
+def baseline(name: str, scan: Volume, method: Method) -> Volume:
     """Upsample a scan.
 
     Args:
         name: "trilinear", "cubic" or "consistent" (cubic, then the first step of the pipeline: what the blur of
-            ``spec``, its damping and the scan's noise say of the scan).
+            ``method``, its damping and the scan's noise say of the scan).
         scan: HU, (z, y, x).
-        spec: its scale and parameters are looked at.
+        method: its scale and parameters are used.
     """
-    factors, p = spec.factors(scan.spacing, scan.shape), spec.parameters
+    factors, p = method.factors(scan.spacing, scan.shape), method.parameters
     coarse = torch.from_numpy(scan.array)
     if name == "consistent":
         upsampled = upsample_scan(scan, factors, p, coarse.device)

@@ -1,11 +1,11 @@
-"""The CTs to evaluate and the cases that they make: a case is a CT at a scale."""
+"""Evaluation cases: a case is a CT at a scale, the reference and its simulated scan in a file."""
 
 from __future__ import annotations
 
 import hashlib
 from dataclasses import dataclass
 from pathlib import Path
-from typing import IO
+from typing import IO, Any
 
 import numpy as np
 
@@ -13,8 +13,8 @@ from CTSuperResolutionLib.volume.volume import Volume
 
 
 @dataclass(frozen=True)
-class Case:
-    """A reference and the scan that was made of it, in a file.
+class EvaluationCase:
+    """A reference and the scan that was simulated from it, in a file.
 
     Attributes:
         ct: name of the CT's file, without its ending. scale: as a job has it, "4" or "4,1,1".
@@ -42,17 +42,17 @@ def case_name(ct: str, scale: str) -> str:
     return f"{ct}-{scale.replace(',', 'x')}"
 
 
-def save_case(ct: str, scale: str, reference: Volume, scan: Volume, *, blur: float, folder: Path) -> Case:
+def save_case(ct: str, scale: str, reference: Volume, scan: Volume, *, blur: float, folder: Path) -> EvaluationCase:
     """Write the volumes of a case into a folder."""
     path = folder / f"{case_name(ct, scale)}.npz"
-    values = {}
+    values: dict[str, Any] = {}
     for name, volume in (("reference", reference), ("scan", scan)):
         values[name] = volume.array
         values[f"{name}_grid"] = np.array([*volume.spacing, *volume.origin, *volume.direction])
     np.savez(path, **values)
     grid = repr((reference.shape, reference.spacing)).encode()
     digest = hashlib.sha256(grid + reference.array.tobytes()).hexdigest()
-    return Case(ct, scale, blur, reference.shape, digest, path)
+    return EvaluationCase(ct, scale, blur, reference.shape, digest, path)
 
 
 def load_volume(file: Path | IO[bytes], name: str) -> Volume:

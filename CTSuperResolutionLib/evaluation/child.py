@@ -1,4 +1,4 @@
-"""A task in a process of its own, so that its time and peak memory are its own and it can be stopped at once.
+"""Child process of a task: its time and peak memory are its own, and it can be stopped at once.
 
 The child gets the task as its argument and the case as its standard input, and gives the outcome on its standard
 output. Both ends are files that the operating system removes with the last process that has them open: no volume stays
@@ -21,20 +21,22 @@ from typing import IO, TYPE_CHECKING, Any
 import numpy as np
 
 from CTSuperResolutionLib import machine
-from CTSuperResolutionLib.errors import Cancelled, JobError
+from CTSuperResolutionLib.errors import Cancelled, JobError, LowerPreset, OtherOption, bytes_text, read_remedies
 from CTSuperResolutionLib.evaluation.cases import load_volume
 from CTSuperResolutionLib.evaluation.methods import METHODS
-from CTSuperResolutionLib.evaluation.task import Outcome, Task
+from CTSuperResolutionLib.evaluation.task import EvaluationOutcome, EvaluationTask
 from CTSuperResolutionLib.job.cancellation import Cancellation
 from CTSuperResolutionLib.job.events import Progress, Reporter, describe_error
+from CTSuperResolutionLib.job.region import region_slices
 
 if TYPE_CHECKING:
     from CTSuperResolutionLib.volume.volume import Volume
 
+LESS_MEMORY = OtherOption("crop", "a smaller {}"), LowerPreset()
 ROOT = Path(__file__).resolve().parents[2]
 
 
-def run_task(task: Task, case: IO[bytes], check: Callable[[], None]) -> Outcome:
+def run_task(task: EvaluationTask, case: IO[bytes], check: Callable[[], None]) -> EvaluationOutcome:
     """Do a task in a child process.
 
     Args:
@@ -54,20 +56,22 @@ def run_task(task: Task, case: IO[bytes], check: Callable[[], None]) -> Outcome:
                 arrays = {name: found[name] for name in ("plane", "volume") if name in found}
         except (OSError, ValueError, KeyError, EOFError, zipfile.BadZipFile):
             raise JobError(
-                f"{task.method} on {task.case} ended without a result (exit code {code}), most often for want of "
-                "memory; choose a smaller --crop or a lower --preset."
+                f"{task.name} on {task.case} ended without a result (exit code {code}), most often for want of memory",
+                *LESS_MEMORY,
             ) from None
         if "error" in report:
             log.seek(0)
             raise _error(task, report["error"], log.read().decode("utf-8", "replace"))
-        return Outcome(report, arrays["plane"], arrays.get("volume"))
+        return EvaluationOutcome(report, arrays["plane"], arrays.get("volume"))
 
 
-def _wait(argument: str, streams: dict[str, IO[bytes]], check: Callable[[], None]) -> int:
+def _wait(argument: str, streams: dict[str, Any], check: Callable[[], None]) -> int:
     """Run this module until it ends; its exit code."""
     environment = {**os.environ, "PYTHONPATH": os.pathsep.join(filter(None, [str(ROOT), os.environ.get("PYTHONPATH")]))}
     # Out of reach of the terminal's Ctrl-C, which this process answers for both.
-    apart = {"creationflags": subprocess.CREATE_NEW_PROCESS_GROUP} if os.name == "nt" else {"start_new_session": True}
+    apart: dict[str, Any] = {"start_new_session": True}
+    if sys.platform == "win32":
+        apart = {"creationflags": subprocess.CREATE_NEW_PROCESS_GROUP}
     child = subprocess.Popen(
         [sys.executable, "-m", __name__, argument, str(os.getpid())], env=environment, **streams, **apart
     )
@@ -83,12 +87,12 @@ def _wait(argument: str, streams: dict[str, IO[bytes]], check: Callable[[], None
         child.wait()
 
 
-def _error(task: Task, error: dict[str, Any], log: str) -> Exception:
-    name = f"{task.method} on {task.case}"
+def _error(task: EvaluationTask, error: dict[str, Any], log: str) -> Exception:
+    name = f"{task.name} on {task.case}"
     if error["kind"] == "memory":
-        return JobError(f"The memory ran out for {name}; choose a smaller --crop or a lower --preset.")
+        return JobError(f"The memory ran out for {name}", *LESS_MEMORY)
     if error["exit_code"] == JobError.exit_code:
-        return JobError(f"{name}: {error['message']}")
+        return JobError(f"{name}: {error['problem']}", *read_remedies(error["remedies"]))
     # Of the rest this process makes its own sentence, from the first line.
     if error["kind"] == "cancelled":
         return Cancelled(f"{name}: {error['message']}")
@@ -97,7 +101,7 @@ def _error(task: Task, error: dict[str, Any], log: str) -> Exception:
     return RuntimeError(f"{name}: {error['type']}: {error['raw']}\n{log}")
 
 
-def _main(task: Task, parent: int) -> None:
+def _main(task: EvaluationTask, parent: int) -> None:
     """In the child of the process with that number."""
     with os.fdopen(os.dup(1), "wb") as output:
         os.dup2(2, 1)  # what libraries print goes to the log
@@ -120,7 +124,7 @@ def _described(error: Exception) -> dict[str, Any]:
     return {**describe_error(error), "type": type(error).__name__, "raw": str(error) or "no message"}
 
 
-def _do(task: Task, progress: Progress) -> tuple[dict[str, Any], dict[str, np.ndarray]]:
+def _do(task: EvaluationTask, progress: Progress) -> tuple[dict[str, Any], dict[str, Any]]:
     from CTSuperResolutionLib.evaluation.scores import score
     from CTSuperResolutionLib.evaluation.view import figure_plane
 
@@ -141,23 +145,23 @@ def _do(task: Task, progress: Progress) -> tuple[dict[str, Any], dict[str, np.nd
     return report, {"plane": plane, **({"volume": result.array} if task.keep_volume else {})}
 
 
-def _method(task: Task, scan: Volume, progress: Progress) -> Callable[[], Volume]:
-    """What makes the fine volume, its modules loaded."""
-    if METHODS[task.method].settings is None:
+def _method(task: EvaluationTask, scan: Volume, progress: Progress) -> Callable[[], Volume]:
+    """The function that makes the fine volume, its modules loaded."""
+    if METHODS[task.name].settings is None:
         from CTSuperResolutionLib.evaluation.baselines import baseline
 
-        return lambda: baseline(task.method, scan, task.spec)
+        return lambda: baseline(task.name, scan, task.method)
     from CTSuperResolutionLib.pipeline import super_resolve
-    from CTSuperResolutionLib.planning.requirements import job_needs
+    from CTSuperResolutionLib.planning.requirements import requirements_here
 
-    needs = job_needs(task.spec, scan.shape, scan.spacing)
-    if not needs.fits:
+    needed = requirements_here(task.method, region_slices(None, scan.shape), scan.spacing)
+    if not needed.fits:
         raise JobError(
-            f"it needs about {needs.memory / 1e9:.1f} GB of memory and {needs.available / 1e9:.1f} GB are free; choose "
-            "a smaller --crop or a lower --preset."
+            f"it needs about {bytes_text(needed.memory)} of memory and {bytes_text(needed.available)} are free",
+            *LESS_MEMORY,
         )
-    return lambda: super_resolve(scan, task.spec, progress=progress).sr
+    return lambda: super_resolve(scan, task.method, progress=progress).sr
 
 
 if __name__ == "__main__":
-    _main(Task.from_json(sys.argv[1]), int(sys.argv[2]))
+    _main(EvaluationTask.from_json(sys.argv[1]), int(sys.argv[2]))

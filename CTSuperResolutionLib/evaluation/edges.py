@@ -1,4 +1,4 @@
-"""How sharp edges are: their 10-90 % rise.
+"""Edge sharpness, as the 10-90 % rise.
 
 Along every axis of the grid, an edge of the reference is a voxel where the slope (central difference) is steepest and
 the values rise or fall without a break by STRONG_HU or more. Its rise is the distance between the points where that

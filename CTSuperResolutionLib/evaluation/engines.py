@@ -1,23 +1,25 @@
-"""Who does the tasks: this computer, one after another, or Ray."""
+"""Engines that do the tasks: this computer, one after another, or Ray."""
 
 from __future__ import annotations
 
 import collections
 import signal
 import tempfile
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Generator, Iterable, Mapping
 from pathlib import Path
 from typing import Any
 
-from CTSuperResolutionLib.errors import JobError
+from CTSuperResolutionLib.errors import Advice, JobError, OtherOption
 from CTSuperResolutionLib.evaluation.child import run_task
 from CTSuperResolutionLib.evaluation.methods import METHODS
-from CTSuperResolutionLib.evaluation.task import Outcome, Task
+from CTSuperResolutionLib.evaluation.task import EvaluationOutcome, EvaluationTask
 
 ENGINES = ("local", "ray")
+Waiting = collections.deque[tuple[EvaluationTask, Any]]
+Outcomes = Generator[EvaluationOutcome, None, None]
 
 
-def run_local(tasks: Iterable[Task], cases: Mapping[str, Path], check: Callable[[], None]) -> Iterator[Outcome]:
+def run_local(tasks: Iterable[EvaluationTask], cases: Mapping[str, Path], check: Callable[[], None]) -> Outcomes:
     """Do tasks one after another.
 
     Args:
@@ -45,15 +47,14 @@ def find_ray() -> Any:
     try:
         import ray
     except ImportError:
-        raise JobError(
-            'Ray is not installed; install it with pip install "ctsuperresolution[ray]" or choose --engine local.'
-        ) from None
+        install = Advice('install it with pip install "ctsuperresolution[ray]"')
+        raise JobError("Ray is not installed", install, OtherOption("engine", "{} local")) from None
     return ray
 
 
 def run_on_ray(
-    tasks: Iterable[Task], cases: Mapping[str, Path], address: str | None, check: Callable[[], None]
-) -> Iterator[Outcome]:
+    tasks: Iterable[EvaluationTask], cases: Mapping[str, Path], address: str | None, check: Callable[[], None]
+) -> Outcomes:
     """As :func:`run_local`, on the cluster at an address, or on one that Ray starts here.
 
     The cluster's computers need this library, and priors at the same paths. Volumes go through Ray's object store.
@@ -61,7 +62,7 @@ def run_on_ray(
     several tasks at once.
     """
     ray = _connect(address)
-    waiting: collections.deque[tuple[Task, Any]] = collections.deque()
+    waiting: Waiting = collections.deque()
     try:
         total = ray.cluster_resources()
         gpus = int(total.get("GPU", 0) >= 1)
@@ -71,7 +72,7 @@ def run_on_ray(
         for task in tasks:
             if stored[0] != task.case:
                 stored = (task.case, ray.put(cases[task.case].read_bytes()))
-            uses_gpu = METHODS[task.method].settings is not None and task.spec.device != "cpu"
+            uses_gpu = METHODS[task.name].settings is not None and task.method.device != "cpu"
             waiting.append((task, remote.options(num_gpus=gpus * uses_gpu).remote(task, stored[1])))
             if len(waiting) == ahead:
                 yield _take(ray, waiting, check)
@@ -90,13 +91,15 @@ def _connect(address: str | None) -> Any:
         ray.init(address=address, include_dashboard=None if address else False, log_to_driver=False)
     except (ConnectionError, ValueError, RuntimeError, OSError) as error:
         reason = (str(error).strip() or type(error).__name__).splitlines()[0].rstrip(".")
-        raise JobError(f"Ray cannot be reached or started ({reason}); check --ray-address.") from None
+        raise JobError(
+            f"Ray cannot be reached or started ({reason})", OtherOption("ray-address", "another {}")
+        ) from None
     finally:
         signal.signal(signal.SIGTERM, before)  # Ray's own would end this process without tidying
     return ray
 
 
-def _take(ray: Any, waiting: collections.deque[tuple[Task, Any]], check: Callable[[], None]) -> Outcome:
+def _take(ray: Any, waiting: Waiting, check: Callable[[], None]) -> EvaluationOutcome:
     task, reference = waiting[0]
     while not ray.wait([reference], timeout=0.1)[0]:
         check()
@@ -106,13 +109,13 @@ def _take(ray: Any, waiting: collections.deque[tuple[Task, Any]], check: Callabl
         raise error.cause from None
     except ray.exceptions.RayError as error:
         raise JobError(
-            f"{task.method} on {task.case} was lost by Ray ({type(error).__name__}); run the same command again."
+            f"{task.name} on {task.case} was lost by Ray ({type(error).__name__}); run the same command again."
         ) from None
     waiting.popleft()
     return outcome
 
 
-def _run_remotely(task: Task, volumes: bytes) -> Outcome:
+def _run_remotely(task: EvaluationTask, volumes: bytes) -> EvaluationOutcome:
     """On a computer of the cluster."""
     with tempfile.TemporaryFile() as case:
         case.write(volumes)

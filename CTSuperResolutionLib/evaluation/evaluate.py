@@ -1,4 +1,4 @@
-"""From CTs to tables: every method on every case, what is there already taken from the store."""
+"""Evaluation from CTs to tables: every method on every case, with what is done already taken from the store."""
 
 from __future__ import annotations
 
@@ -7,27 +7,27 @@ import itertools
 import json
 import os
 import platform
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
 from CTSuperResolutionLib import machine
-from CTSuperResolutionLib.evaluation.cases import Case, case_name, load_volume, save_case
+from CTSuperResolutionLib.evaluation.cases import EvaluationCase, case_name, load_volume, save_case
 from CTSuperResolutionLib.evaluation.engines import run_local, run_on_ray
 from CTSuperResolutionLib.evaluation.figure import case_figure
 from CTSuperResolutionLib.evaluation.methods import METHODS
 from CTSuperResolutionLib.evaluation.priors import KnownPrior, look_at_prior
 from CTSuperResolutionLib.evaluation.protocol import Recipe
 from CTSuperResolutionLib.evaluation.store import Store
-from CTSuperResolutionLib.evaluation.table import format_tables, write_csv
-from CTSuperResolutionLib.evaluation.task import Outcome, Task, task_key
+from CTSuperResolutionLib.evaluation.table import Row, format_tables, write_csv
+from CTSuperResolutionLib.evaluation.task import EvaluationOutcome, EvaluationTask, task_key
 from CTSuperResolutionLib.evaluation.view import figure_plane, plane_shape
 from CTSuperResolutionLib.job.events import Progress
-from CTSuperResolutionLib.job.job import JobSpec
+from CTSuperResolutionLib.job.method import Method
 from CTSuperResolutionLib.job.parameters import Value
 from CTSuperResolutionLib.job.priors import known_priors, prior_name
-from CTSuperResolutionLib.output.folder import NOT_FOR_DIAGNOSIS
+from CTSuperResolutionLib.output.report import NOT_FOR_DIAGNOSIS
 from CTSuperResolutionLib.planning.cost_model import stage_seconds
 from CTSuperResolutionLib.volume.reading import read_volume
 
@@ -35,8 +35,8 @@ READ_SECONDS, CHILD_SECONDS = 4.0, 8.0  # to read a CT; to start a child and sco
 
 
 @dataclass(frozen=True)
-class Request:
-    """What to evaluate.
+class EvaluationRequest:
+    """One evaluation: CTs, scales and methods.
 
     Attributes:
         cts: files by name. scales: as jobs have them. recipe: from a CT to a case. methods: names.
@@ -59,56 +59,57 @@ class Request:
     ray_address: str | None
     keep_volumes: bool
 
-    def spec(self, ct: str, scale: str, method: str) -> JobSpec:
-        """The job of a method on a case.
+    def method(self, ct: str, scale: str, name: str) -> Method:
+        """The method behind an evaluated one's name, for a case.
 
         Raises:
             JobError: it is not allowed.
         """
         prior = self.priors[ct]
-        return JobSpec(
-            input="-",
-            output="-",
+        return Method(
             scale=scale,
             preset=self.preset,
             device=self.device,
             prior=prior if prior in known_priors() else os.path.abspath(prior),
             seed=self.seed,
-            settings={**self.settings, **(METHODS[method].settings or {})},
+            settings={**self.settings, **(METHODS[name].settings or {})},
         )
 
 
-def evaluate(request: Request, store: Store, private: Path, results: Path, progress: Progress) -> dict[str, Any]:
-    """Evaluate.
+def evaluate(
+    request: EvaluationRequest, store: Store, private: Path, results: Path, progress: Progress
+) -> dict[str, Any]:
+    """Evaluate methods on CTs.
 
     Args:
-        request: what.
+        request: the CTs, scales and methods.
         store: outcomes of earlier evaluations, and of this one as they come.
         private: folder for the cases, which the caller removes.
         results: folder for results.csv, results.json, table.md and figure-CASE.png.
         progress: told of a stage for every case.
 
     Returns:
-        What results.json says.
+        The content of results.json.
 
     Raises:
         JobError: something cannot be read, done or written.
     """
-    wanted = [(m, request.spec(ct, s, m)) for ct in request.cts for s in request.scales for m in request.methods]
-    needed = dict.fromkeys(spec.prior for method, spec in wanted if _asks_prior(method, spec))
+    each = itertools.product(request.cts, request.scales, request.methods)
+    wanted = [(name, request.method(ct, scale, name)) for ct, scale, name in each]
+    needed = dict.fromkeys(method.prior for name, method in wanted if _asks_prior(name, method))
     priors = {prior: look_at_prior(prior) for prior in needed}
     progress.plan({"prepare": READ_SECONDS * len(request.cts), **_planned(request), "write": 1.0 + len(wanted) / 10})
     cases = _prepare(request, private, progress)
     tasks = {case.name: _tasks(request, case, priors) for case in cases}
-    outcomes: dict[tuple[str, str], Outcome] = {}
-    missing: list[Task] = []
+    outcomes: dict[tuple[str, str], EvaluationOutcome] = {}
+    missing: list[EvaluationTask] = []
     shapes = {case.name: plane_shape(case.shape) for case in cases}
     for task in (task for of_case in tasks.values() for task in of_case):
         found = store.find(task, shapes[task.case])
         if found is None:
             missing.append(task)
         else:
-            outcomes[task.case, task.method] = found
+            outcomes[task.case, task.name] = found
     if outcomes:
         progress.note(f"{len(outcomes)} of {len(outcomes) + len(missing)} results are there already.")
 
@@ -122,12 +123,24 @@ def evaluate(request: Request, store: Store, private: Path, results: Path, progr
             left = list(of_case)
             progress.stage(name, len(left))
             for task in left:
-                outcome = outcomes[name, task.method] = next(coming)
+                outcome = outcomes[name, task.name] = next(coming)
                 store.put(task, outcome, paths[name])
                 progress.advance()
 
+    rows = [_row(case, task, outcomes[case.name, task.name], priors) for case in cases for task in tasks[case.name]]
+    return _write(request, cases, outcomes, rows, results, progress)
+
+
+def _write(
+    request: EvaluationRequest,
+    cases: Sequence[EvaluationCase],
+    outcomes: Mapping[tuple[str, str], EvaluationOutcome],
+    rows: Sequence[Row],
+    results: Path,
+    progress: Progress,
+) -> dict[str, Any]:
+    """Write the figures, the tables and results.json, which is returned."""
     progress.stage("write", len(cases) + 1)
-    rows = [_row(case, task, outcomes[case.name, task.method], priors) for case in cases for task in tasks[case.name]]
     for case in cases:
         reference = load_volume(case.path, "reference")
         planes = {method: outcomes[case.name, method].plane for method in request.methods}
@@ -153,7 +166,7 @@ def evaluate(request: Request, store: Store, private: Path, results: Path, progr
     return report
 
 
-def _prepare(request: Request, private: Path, progress: Progress) -> list[Case]:
+def _prepare(request: EvaluationRequest, private: Path, progress: Progress) -> list[EvaluationCase]:
     """Every CT is read before anything long begins, so that one that cannot be is said at once."""
     progress.stage("prepare", len(request.cts))
     cases = []
@@ -163,57 +176,59 @@ def _prepare(request: Request, private: Path, progress: Progress) -> list[Case]:
         reference = request.recipe.reference(volume)
         del volume
         for scale in request.scales:
-            factors = request.spec(ct, scale, "cubic").refinement(reference.spacing)
+            factors = request.method(ct, scale, "cubic").refinement(reference.spacing)
             whole, scan = request.recipe.scan(ct, reference, factors)
             cases.append(save_case(ct, scale, whole, scan, blur=request.recipe.blur, folder=private))
         progress.advance()
     return cases
 
 
-def _planned(request: Request) -> dict[str, float]:
+def _planned(request: EvaluationRequest) -> dict[str, float]:
     """About the seconds of every case's stage, from the crop: nothing has been read yet."""
     seconds = {}
     spacing = (request.recipe.iso_mm or 1.0,) * 3
     for ct in request.cts:
         for scale in request.scales:
             total = 0.0
-            for method in request.methods:
-                spec = request.spec(ct, scale, method)
-                factors = spec.refinement([1.0, 1.0, 1.0])
+            for name in request.methods:
+                method = request.method(ct, scale, name)
+                factors = method.refinement([1.0, 1.0, 1.0])
                 shape = [max(n // s, 1) for n, s in zip(request.recipe.crop, factors, strict=True)]
                 coarse = [d * s for d, s in zip(spacing, factors, strict=True)]
-                whole = METHODS[method].settings is not None
+                whole = METHODS[name].settings is not None
                 total += CHILD_SECONDS
-                total += sum(stage_seconds(spec.parameters, shape, factors, coarse).values()) if whole else 0
+                total += sum(stage_seconds(method.parameters, shape, factors, coarse).values()) if whole else 0
             seconds[case_name(ct, scale)] = total
     return seconds
 
 
-def _tasks(request: Request, case: Case, priors: Mapping[str, KnownPrior]) -> list[Task]:
+def _tasks(request: EvaluationRequest, case: EvaluationCase, priors: Mapping[str, KnownPrior]) -> list[EvaluationTask]:
     tasks = []
-    for method in request.methods:
-        spec = request.spec(case.ct, case.scale, method)
-        prior = priors[spec.prior].sha256 if _asks_prior(method, spec) else None
-        key = task_key(case, method, spec, noise_hu=request.recipe.noise_hu, prior_sha256=prior)
-        tasks.append(Task(case.name, method, spec, case.blur, request.keep_volumes, key))
+    for name in request.methods:
+        method = request.method(case.ct, case.scale, name)
+        prior = priors[method.prior].sha256 if _asks_prior(name, method) else None
+        key = task_key(case, name, method, noise_hu=request.recipe.noise_hu, prior_sha256=prior)
+        tasks.append(EvaluationTask(case.name, name, method, case.blur, request.keep_volumes, key))
     return tasks
 
 
-def _asks_prior(method: str, spec: JobSpec) -> bool:
-    return METHODS[method].settings is not None and spec.parameters.uses_prior
+def _asks_prior(name: str, method: Method) -> bool:
+    return METHODS[name].settings is not None and method.parameters.uses_prior
 
 
-def _row(case: Case, task: Task, outcome: Outcome, priors: Mapping[str, KnownPrior]) -> dict[str, Any]:
-    used = _asks_prior(task.method, task.spec)
+def _row(
+    case: EvaluationCase, task: EvaluationTask, outcome: EvaluationOutcome, priors: Mapping[str, KnownPrior]
+) -> dict[str, Any]:
+    used = _asks_prior(task.name, task.method)
     report = outcome.report
     return {
         "case": case.name,
         "ct": case.ct,
         "scale": case.scale,
-        "method": task.method,
-        "prior": prior_name(task.spec.prior) if used else None,
-        "prior_sha256": priors[task.spec.prior].sha256 if used else None,
-        "seen": used and case.ct in priors[task.spec.prior].trained_on,
+        "method": task.name,
+        "prior": prior_name(task.method.prior) if used else None,
+        "prior_sha256": priors[task.method.prior].sha256 if used else None,
+        "seen": used and case.ct in priors[task.method.prior].trained_on,
         **report["scores"],
         "seconds": report["seconds"],
         "peak_mb": report["peak_mb"],

@@ -1,9 +1,10 @@
-"""The picture of a case: the same part of every result, and below it the error."""
+"""Figure of a case: the same part of every result, and below it the error."""
 
 from __future__ import annotations
 
 import os
 from collections.abc import Mapping
+from typing import Any
 
 import numpy as np
 from matplotlib.backends.backend_agg import FigureCanvasAgg
@@ -42,12 +43,12 @@ def case_figure(
     canvas = FigureCanvasAgg(figure)
     window, shades = Normalize(LEVEL - WINDOW / 2, LEVEL + WINDOW / 2), Normalize(-BOUND_HU, BOUND_HU)
 
-    def place(left: float, bottom: float, wide: float, tall: float) -> tuple[float, ...]:
+    def place(left: float, bottom: float, wide: float, tall: float) -> tuple[float, float, float, float]:
         return left / size[0], bottom / size[1], wide / size[0], tall / size[1]
 
     for column, (name, part) in enumerate(panels.items()):
         left = EDGE + COLUMN * column
-        shown = {"origin": "lower", "aspect": aspect, "interpolation": "nearest"}
+        shown: dict[str, Any] = {"origin": "lower", "aspect": aspect, "interpolation": "nearest"}
         axes = figure.add_axes(place(left, 1.5 * EDGE + high, COLUMN * 0.97, high * 0.97))
         axes.imshow(part, cmap="gray", norm=window, **shown)
         axes.set_title(name, fontsize=9, parse_math=False)
@@ -60,7 +61,7 @@ def case_figure(
     bar = figure.colorbar(ScalarMappable(shades, "RdBu_r"), cax=bar_axes, extend="both")
     bar.set_label("result - HR, HU", fontsize=8)
     bar.ax.tick_params(labelsize=8)
-    text = {"fontsize": 11, "parse_math": False, "weight": "bold", "va": "top"}
+    text: dict[str, Any] = {"fontsize": 11, "parse_math": False, "weight": "bold", "va": "top"}
     figure.text(EDGE / size[0], 1 - 0.1 / size[1], title, **text)
     note = f"Coronal. Window W {WINDOW:.0f} / L {LEVEL:.0f} HU. {DISCLAIMER}"
     figure.text(EDGE / size[0], 0.08 / size[1], note, fontsize=8)

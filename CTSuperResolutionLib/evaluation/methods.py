@@ -1,21 +1,21 @@
-"""What can be compared: one table. Standard library only."""
+"""Evaluated methods: one table of all that can be compared. Standard library only."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
 
-from CTSuperResolutionLib.errors import JobError
-from CTSuperResolutionLib.job.parameters import Value, unknown
+from CTSuperResolutionLib.errors import JobError, unknown
+from CTSuperResolutionLib.job.parameters import Value
 
 
 @dataclass(frozen=True)
-class Method:
+class EvaluatedMethod:
     """One way to a fine volume.
 
     Attributes:
         help: what it is.
-        settings: parameters of the whole method that differ from the preset; None: a baseline, see baselines.
+        settings: parameters of the whole method that differ from the preset; None for a baseline, see baselines.
     """
 
     help: str
@@ -23,25 +23,32 @@ class Method:
 
 
 VIEWS_ALONE: Mapping[str, Value] = {"slice_gain": 0, "null_space": 1}
-METHODS: dict[str, Method] = {
-    "trilinear": Method("trilinear interpolation", None),
-    "cubic": Method("cubic B-spline interpolation", None),
-    "consistent": Method("cubic, made to agree with the scan under the known blur", None),
-    "no-prior": Method("the whole method with the prior left out", {"null_space": 0}),
-    "nab-gs": Method("the whole method as the preset has it", {}),
-    # What carries the prior's whole contribution into the volume, and not only what its last look at views adds.
-    "carry-prelu": Method("all that the prior adds carried by NAB-GS", {"base": "consistent"}),
-    "carry-relu": Method("by Gaussians with ReLU", {"base": "consistent", "activation": "relu"}),
-    "carry-softplus": Method("by Gaussians with softplus", {"base": "consistent", "activation": "softplus"}),
-    "carry-sine": Method("by Gaussians with a sine", {"base": "consistent", "activation": "sine"}),
-    "carry-grid": Method("by least squares on voxels", {"base": "consistent", "carrier": "grid"}),
-    "r2-gs": Method("Gaussians of positive density as the whole volume", {"base": "none", "activation": "softplus"}),
-    "fdk": Method("one filtered backprojection of the restored views", {"base": "none", "carrier": "fdk"}),
-    "views-bilinear": Method("views upsampled linearly, without the prior", {"restorer": "bilinear"}),
-    "views-cubic": Method("views upsampled by cubic splines, without the prior", {"restorer": "cubic"}),
-    "views-ddnm": Method("views by DDNM, in the same way", {**VIEWS_ALONE, "restorer": "ddnm"}),
-    "views-ddnm+": Method("views by DDNM+, one by one, without the prior's look at slices", VIEWS_ALONE),
-}
+# The whole contribution of the prior becomes the residual, and not only what restoring views adds at last.
+WHOLE_RESIDUAL: Mapping[str, Value] = {"base": "consistent"}
+
+_TABLE: tuple[tuple[str, str, Mapping[str, Value] | None], ...] = (
+    ("trilinear", "trilinear interpolation", None),
+    ("cubic", "cubic B-spline interpolation", None),
+    ("consistent", "cubic, made to agree with the scan under the known blur", None),
+    ("no-prior", "the whole method with the prior left out", {"null_space": 0}),
+    ("nab-gs", "the whole method as the preset has it", {}),
+    ("residual-prelu", "all that the prior adds reconstructed by NAB-GS", WHOLE_RESIDUAL),
+    ("residual-relu", "by Gaussians with ReLU", {**WHOLE_RESIDUAL, "activation": "relu"}),
+    ("residual-softplus", "by Gaussians with softplus", {**WHOLE_RESIDUAL, "activation": "softplus"}),
+    ("residual-sine", "by Gaussians with a sine", {**WHOLE_RESIDUAL, "activation": "sine"}),
+    ("residual-grid", "by least squares on voxels", {**WHOLE_RESIDUAL, "residual": "grid"}),
+    ("r2-gs", "Gaussians of positive density as the whole volume", {"base": "none", "activation": "softplus"}),
+    (
+        "fdk",
+        "one filtered backprojection of the restored views",
+        {"base": "none", "residual": "grid", "grid_steps": 1},
+    ),
+    ("views-bilinear", "views upsampled linearly, without the prior", {"view_restoration": "bilinear"}),
+    ("views-cubic", "views upsampled by cubic splines, without the prior", {"view_restoration": "cubic"}),
+    ("views-ddnm", "views by DDNM, in the same way", {**VIEWS_ALONE, "sigma_y": 0}),
+    ("views-ddnm+", "views by DDNM+, one by one, without slices restored before", VIEWS_ALONE),
+)
+METHODS: dict[str, EvaluatedMethod] = {name: EvaluatedMethod(help, settings) for name, help, settings in _TABLE}
 DEFAULT_METHODS = ("trilinear", "cubic", "consistent", "no-prior", "nab-gs")
 
 
@@ -53,7 +60,7 @@ def parse_methods(text: str) -> tuple[str, ...]:
     """
     names = tuple(dict.fromkeys(part.strip() for part in text.split(",") if part.strip()))
     if not names:
-        raise JobError(f"The list '{text}' names no method; give at least one or leave --methods out.")
+        raise JobError(f"The list '{text}' names no method; give at least one or leave the list out.")
     for name in names:
         if name not in METHODS:
             raise unknown("method", name, METHODS)

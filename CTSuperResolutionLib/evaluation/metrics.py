@@ -1,4 +1,4 @@
-"""The figures that the paper counts, and the same ones in 3D and along every axis.
+"""Metrics: PSNR and SSIM as the paper has them, and the same in 3D and along every axis.
 
 Planes are named as on an upright grid: axial slices lie along z, coronal ones along y, sagittal ones along x.
 """

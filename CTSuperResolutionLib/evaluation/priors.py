@@ -1,4 +1,4 @@
-"""Which prior a CT is evaluated with, and whether the prior has seen it."""
+"""Priors of an evaluation: the one of every CT, its hash, and the CTs that it was trained on."""
 
 from __future__ import annotations
 

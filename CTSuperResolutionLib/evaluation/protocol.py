@@ -1,4 +1,4 @@
-"""How an evaluated CT becomes a reference and a scan of it."""
+"""Evaluation protocol: how a CT becomes a reference and a simulated scan of it."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from CTSuperResolutionLib.degradation.simulation import CLIP_HU, degrade
-from CTSuperResolutionLib.errors import JobError
+from CTSuperResolutionLib.errors import Advice, JobError, LowerScale, OtherOption
 from CTSuperResolutionLib.volume.checks import MIN_SIDE
 from CTSuperResolutionLib.volume.resampling import isotropic
 from CTSuperResolutionLib.volume.volume import Volume
@@ -18,7 +18,7 @@ MULTIPLE = 8  # sides are cut to it, so that 2, 4 and 8 are compared on the same
 
 @dataclass(frozen=True)
 class Recipe:
-    """What is done to a CT before anything is super-resolved.
+    """Simulation of a case from a CT, the same for every method.
 
     Attributes:
         iso_mm: spacing of the reference; 0 keeps the CT's grid.
@@ -43,20 +43,21 @@ class Recipe:
         if self.iso_mm and np.prod(np.array(ct.shape) * ct.spacing / self.iso_mm) > MAX_VOXELS:
             there = " x ".join(map(str, ct.shape))
             raise JobError(
-                f"A CT of {there} voxels (z, y, x) would have more than a billion voxels at --iso {self.iso_mm:g}; "
-                "choose a larger --iso."
+                f"A CT of {there} voxels (z, y, x) would have more than a billion voxels at {self.iso_mm:g} mm",
+                OtherOption("iso", "a larger {}"),
             )
         hu = np.clip(ct.array, *CLIP_HU)
         spacing, steps = np.array(ct.spacing), np.ones(3)
         if self.iso_mm:
-            hu = isotropic(hu, spacing, self.iso_mm)
+            hu = isotropic(hu, ct.spacing, self.iso_mm)
             steps = (np.array(ct.shape) - 1) / np.maximum(np.array(hu.shape) - 1, 1)  # CT voxels to a sample
             spacing = np.full(3, self.iso_mm)
         starts = [max(0, n // 2 - k // 2) for n, k in zip(hu.shape, self.crop, strict=True)]
         stops = [min(n, n // 2 + k // 2) for n, k in zip(hu.shape, self.crop, strict=True)]
         parts = (slice(a, a + (b - a) // MULTIPLE * MULTIPLE) for a, b in zip(starts, stops, strict=True))
         array = np.ascontiguousarray(hu[tuple(parts)], dtype=np.float32)
-        return Volume(array, tuple(map(float, spacing)), ct.point(starts * steps), ct.direction)
+        dz, dy, dx = map(float, spacing)
+        return Volume(array, (dz, dy, dx), ct.point(starts * steps), ct.direction)
 
     def scan(self, name: str, reference: Volume, factors: tuple[int, int, int]) -> tuple[Volume, Volume]:
         """The reference, cut at its ends to whole coarse voxels, and what a scanner would have seen of it.
@@ -68,8 +69,12 @@ class Recipe:
             there = " x ".join(map(str, reference.shape))
             needed = " x ".join(str(MIN_SIDE * s) for s in factors)
             raise JobError(
-                f"The CT {name} is too small: its reference has {there} voxels (z, y, x) and this scale needs "
-                f"{needed}; choose a lower --scale, a larger --crop, a finer --iso, or leave the CT out."
+                f"The CT {name} is too small: its reference has {there} voxels (z, y, x) and this scale needs {needed}",
+                LowerScale(),
+                OtherOption("crop", "a larger {}"),
+                OtherOption("iso", "a finer {}"),
+                Advice("leave the CT out"),
             )
-        whole = reference.crop(tuple(slice(0, n // s * s) for n, s in zip(reference.shape, factors, strict=True)))
+        z, y, x = (slice(0, n // s * s) for n, s in zip(reference.shape, factors, strict=True))
+        whole = reference.crop((z, y, x))
         return whole, degrade(whole, factors, blur=self.blur, noise_hu=self.noise_hu, seed=self.seed)

@@ -1,4 +1,4 @@
-"""All that is counted of one result, under the names that tables have."""
+"""Scores of one result, under the names that tables have."""
 
 from __future__ import annotations
 

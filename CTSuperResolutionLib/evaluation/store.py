@@ -1,4 +1,4 @@
-"""Outcomes on disk, so that an evaluation that was stopped goes on where it was."""
+"""Store of outcomes on disk, so that an evaluation that was stopped goes on where it was."""
 
 from __future__ import annotations
 
@@ -14,8 +14,8 @@ import numpy as np
 from CTSuperResolutionLib.errors import JobError
 from CTSuperResolutionLib.evaluation.cases import load_volume
 from CTSuperResolutionLib.evaluation.table import SCORES
-from CTSuperResolutionLib.evaluation.task import Outcome, Task
-from CTSuperResolutionLib.output.folder import NOT_FOR_DIAGNOSIS
+from CTSuperResolutionLib.evaluation.task import EvaluationOutcome, EvaluationTask
+from CTSuperResolutionLib.output.report import NOT_FOR_DIAGNOSIS
 from CTSuperResolutionLib.volume.writing import write_volume
 
 MEASURED = ("seconds", "peak_mb", "gpu_peak_mb")
@@ -31,7 +31,7 @@ class Store:
     def __init__(self, folder: Path) -> None:
         self._folder = folder
 
-    def find(self, task: Task, shape: tuple[int, int]) -> Outcome | None:
+    def find(self, task: EvaluationTask, shape: tuple[int, int]) -> EvaluationOutcome | None:
         """The outcome of the task; None where there is none, one of another key, or a damaged one.
 
         Args:
@@ -46,9 +46,9 @@ class Store:
             plane = np.lib.format.read_array(io.BytesIO(file("npy").read_bytes()))
         except (OSError, ValueError, KeyError, TypeError, AttributeError):
             return None
-        return Outcome(found, plane) if _is_whole(found) and plane.shape == shape else None
+        return EvaluationOutcome(found, plane) if _is_whole(found) and plane.shape == shape else None
 
-    def put(self, task: Task, outcome: Outcome, reference: Path) -> None:
+    def put(self, task: EvaluationTask, outcome: EvaluationOutcome, reference: Path) -> None:
         """Keep an outcome, in place of an older one.
 
         Args:
@@ -79,8 +79,8 @@ class Store:
                 "another folder."
             ) from None
 
-    def _file(self, task: Task):  # noqa: ANN202 - from an ending to a path
-        return lambda ending: self._folder / task.case / f"{task.method}.{ending}"
+    def _file(self, task: EvaluationTask):  # noqa: ANN202 - from an ending to a path
+        return lambda ending: self._folder / task.case / f"{task.name}.{ending}"
 
 
 def _is_whole(report: dict[str, Any]) -> bool:

@@ -1,4 +1,4 @@
-"""Rows of scores as tables: Markdown for a README, CSV for everything else."""
+"""Tables of scores: Markdown for a README, CSV for everything else."""
 
 from __future__ import annotations
 
@@ -74,16 +74,16 @@ def _by_case(title: str, rows: Sequence[Row], methods: Sequence[str], cases: Seq
     lines = []
     for method in methods:
         of_method = [found[method, case] for case in cases]
-        cells = [_pair(row["psnr_db"], row["ssim"]) + (f" {SEEN}" if row["seen"] else "") for row in of_method]
-        lines.append([method, *cells, _pair(*(_mean(row[s] for row in of_method) for s in ("psnr_db", "ssim")))])
+        cells = [_pair((row["psnr_db"], row["ssim"])) + (f" {SEEN}" if row["seen"] else "") for row in of_method]
+        lines.append([method, *cells, _pair([_mean(row[s] for row in of_method) for s in ("psnr_db", "ssim")])])
     if "cubic" in methods:
         for method in (method for method in methods if method != "cubic"):
             gains = [
                 [_gain(found[method, case][score], found["cubic", case][score]) for score in ("psnr_db", "ssim")]
                 for case in cases
             ]
-            means = map(_mean, zip(*gains, strict=True))
-            cells = [_pair(*gain, sign="+") for gain in [*gains, means]]
+            means = [_mean(column) for column in zip(*gains, strict=True)]
+            cells = [_pair(gain, sign="+") for gain in [*gains, means]]
             lines.append([f"gain over cubic: {method}", *cells])
     return f"{title}: PSNR dB / SSIM\n\n" + _markdown(["method", *cases, "mean"], lines)
 
@@ -159,8 +159,9 @@ def _gain(ours: float | None, theirs: float | None) -> float | None:
     return None if ours is None or theirs is None else ours - theirs
 
 
-def _pair(psnr_db: float | None, ssim: float | None, sign: str = "") -> str:
-    parts = ((psnr_db, f"{sign}.2f"), (ssim, f"{sign}.4f"))
+def _pair(scores: Sequence[float | None], sign: str = "") -> str:
+    """PSNR and SSIM."""
+    parts = zip(scores, (f"{sign}.2f", f"{sign}.4f"), strict=True)
     return " / ".join(NOTHING if value is None else format(value, form) for value, form in parts)
 
 

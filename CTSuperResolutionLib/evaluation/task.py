@@ -1,4 +1,4 @@
-"""One method on one case: what has to be known to do it, and what comes of it."""
+"""Evaluation tasks: one method on one case, and the outcome of it."""
 
 from __future__ import annotations
 
@@ -10,25 +10,25 @@ from typing import Any
 import numpy as np
 
 from CTSuperResolutionLib import __version__
-from CTSuperResolutionLib.evaluation.cases import Case
-from CTSuperResolutionLib.job.job import JobSpec
+from CTSuperResolutionLib.evaluation.cases import EvaluationCase
+from CTSuperResolutionLib.job.method import Method
 
 
 @dataclass(frozen=True)
-class Task:
+class EvaluationTask:
     """A method on a case.
 
     Attributes:
-        case: its name. method: its name.
-        spec: the job, with the method's settings; input and output are not looked at.
+        case: its name. name: of the evaluated method.
+        method: with the settings of the evaluated one.
         blur: σ of the case's degradation, in voxels of the reference.
         keep_volume: whether the result itself is wanted, and not only its scores.
         key: of everything that the outcome depends on.
     """
 
     case: str
-    method: str
-    spec: JobSpec
+    name: str
+    method: Method
     blur: float
     keep_volume: bool
     key: str
@@ -38,15 +38,15 @@ class Task:
         return json.dumps(asdict(self))
 
     @classmethod
-    def from_json(cls, text: str) -> Task:
+    def from_json(cls, text: str) -> EvaluationTask:
         """The task of that text."""
         values = json.loads(text)
-        return cls(**{**values, "spec": JobSpec(**values["spec"])})
+        return cls(**{**values, "method": Method(**values["method"])})
 
 
 @dataclass(frozen=True, eq=False)
-class Outcome:
-    """What a method came to on a case.
+class EvaluationOutcome:
+    """Outcome of a method on a case.
 
     Attributes:
         report: ``scores``, ``seconds``, ``peak_mb`` of the whole process before it scores, and ``gpu_peak_mb`` (None on
@@ -60,15 +60,15 @@ class Outcome:
     volume: np.ndarray | None = None
 
 
-def task_key(case: Case, method: str, spec: JobSpec, *, noise_hu: float, prior_sha256: str | None) -> str:
+def task_key(case: EvaluationCase, name: str, method: Method, *, noise_hu: float, prior_sha256: str | None) -> str:
     """SHA-256 of everything that the outcome of a method depends on."""
     values = {
         "version": __version__,
-        "method": method,
-        "parameters": asdict(spec.parameters),
+        "method": name,
+        "parameters": asdict(method.parameters),
         "prior": prior_sha256,
-        "seed": spec.seed,
-        "device": spec.device,
+        "seed": method.seed,
+        "device": method.device,
         "reference": case.digest,
         "scale": case.scale,
         "blur": case.blur,

@@ -1,4 +1,4 @@
-"""Errors by tissue."""
+"""Tissue errors: bias and noise of a result in soft tissue, lung and bone."""
 
 from __future__ import annotations
 

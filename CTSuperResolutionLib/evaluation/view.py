@@ -1,4 +1,4 @@
-"""The part of a volume that figures show."""
+"""View of figures: the part of a volume that they show."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""How a job is stopped from outside, within two seconds, whatever it is doing."""
+"""Cancellation of a job from outside, within two seconds, whatever it is doing."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What a job says while it runs: one JSON object a line.
+"""Events: progress, notes and the end of a job, one JSON object a line.
 
 =========  ==========================================================================================================
 event      fields
@@ -8,8 +8,10 @@ progress   ``stage``, ``step``, ``steps``, ``elapsed_s``, ``remaining_s`` and ``
            while nothing is planned), ``memory_mb``, ``peak_mb``
 note       ``message``: one sentence that the user should see
 result     ``elapsed_s``, ``peak_mb`` and what the command found; the last line of a job that worked
-error      ``kind`` (cancelled, input, memory, install, internal), ``message``, ``exit_code``; the last line of one
-           that did not
+error      ``kind`` (cancelled, input, memory, install, internal), ``message``: one sentence in the command line's
+           words, ``exit_code``, and, of all kinds but cancelled, the ``problem`` and its ``remedies``, from which
+           others word a sentence (:func:`CTSuperResolutionLib.errors.read_remedies`); the last line of a job that
+           did not work
 =========  ==========================================================================================================
 
 Exactly one ``result`` or ``error`` ends the stream; who reads it need not wait for the end of the file.
@@ -24,13 +26,21 @@ import time
 from collections.abc import Callable, Mapping
 from typing import Any
 
-from CTSuperResolutionLib.errors import Cancelled, JobError
+from CTSuperResolutionLib.errors import (
+    Advice,
+    Cancelled,
+    JobError,
+    LowerPreset,
+    LowerScale,
+    ReportBug,
+    SmallerRegion,
+)
 from CTSuperResolutionLib.job.cancellation import Cancellation
 from CTSuperResolutionLib.job.timeline import Timeline
 
 
 class Progress:
-    """What the library tells while it works. This one is silent: the default for library calls."""
+    """Progress of the library's work, told to nobody: the default for library calls."""
 
     def plan(self, weights: Mapping[str, float]) -> None:
         """Announce stages to come, each with about the seconds it takes on a plain computer."""
@@ -61,6 +71,7 @@ class Reporter(Progress):
         memory: ``{"memory_mb": now, "peak_mb": most so far, …}`` of this process.
         clock: seconds, rising.
         interval: least seconds between two progress events within a stage.
+        wording: makes the one sentence of an error.
     """
 
     def __init__(
@@ -71,12 +82,14 @@ class Reporter(Progress):
         memory: Callable[[], Mapping[str, float]] = dict,
         clock: Callable[[], float] = time.monotonic,
         interval: float = 0.2,
+        wording: Callable[[JobError], str] = str,
     ) -> None:
         self.cancellation = cancellation or Cancellation()
         self._write = write
         self._memory = memory
         self._clock = clock
         self._interval = interval
+        self._wording = wording
         self._timeline = Timeline(clock)
         self._last = -interval
         self._peaks: dict[str, float] = {}
@@ -122,7 +135,7 @@ class Reporter(Progress):
     def error(self, error: BaseException) -> None:
         """End the stream with why nothing came out. Does nothing when it has ended already."""
         if self._final.acquire(blocking=False):
-            self._write({"event": "error", **describe_error(error)})
+            self._write({"event": "error", **describe_error(error, self._wording)})
 
     def _tell(self) -> None:
         self._last = self._clock()
@@ -178,21 +191,32 @@ class JsonLines:
                     self._on_broken()
 
 
-def describe_error(error: BaseException) -> dict[str, Any]:
-    """What the final event says of an error: its kind, one sentence and the exit code that goes with it."""
+def describe_error(error: BaseException, wording: Callable[[JobError], str] = str) -> dict[str, Any]:
+    """The fields of an error event: kind, one sentence, exit code, and the problem with its remedies."""
     if isinstance(error, Cancelled):
         return {"kind": "cancelled", "message": str(error), "exit_code": Cancelled.exit_code}
+    kind, exit_code, told = _as_job_error(error)
+    return {
+        "kind": kind,
+        "message": wording(told),
+        "problem": told.problem,
+        "remedies": [remedy.to_dict() for remedy in told.remedies],
+        "exit_code": exit_code,
+    }
+
+
+def _as_job_error(error: BaseException) -> tuple[str, int, JobError]:
+    """Kind and exit code of any error, and what to tell of it."""
     if isinstance(error, JobError):
-        return {"kind": "input", "message": str(error), "exit_code": JobError.exit_code}
+        return "input", JobError.exit_code, error
     if _out_of_memory(error):
-        message = "The memory ran out; choose a region of interest with --roi, a lower preset or a lower scale."
-        return {"kind": "memory", "message": message, "exit_code": JobError.exit_code}
+        told = JobError("The memory ran out", SmallerRegion(), LowerPreset(), LowerScale())
+        return "memory", JobError.exit_code, told
     first = (str(error).strip() or "no message").splitlines()[0].rstrip(".")
     if isinstance(error, ImportError):
-        message = f"A Python package that is needed is missing or broken ({first}); install CTSuperResolution again."
-        return {"kind": "install", "message": message, "exit_code": 1}
-    message = f"internal error: {type(error).__name__}: {first}; run it again with --debug and report what that prints."
-    return {"kind": "internal", "message": message, "exit_code": 1}
+        problem = f"A Python package that is needed is missing or broken ({first})"
+        return "install", 1, JobError(problem, Advice("install CTSuperResolution again"))
+    return "internal", 1, JobError(f"internal error: {type(error).__name__}: {first}", ReportBug())
 
 
 def _out_of_memory(error: BaseException) -> bool:

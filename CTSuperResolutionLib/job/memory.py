@@ -1,9 +1,8 @@
-"""How much memory is free, without any package: the panel asks before anything is installed."""
+"""Free main memory, found without any package: the panel asks before anything is installed."""
 
 from __future__ import annotations
 
 import ctypes
-import os
 import re
 import subprocess
 import sys
@@ -15,12 +14,12 @@ CGROUP = Path("/sys/fs/cgroup")
 def free_memory() -> int | None:
     """Bytes of main memory that a new process may take, within a container's limit; None where that is not known."""
     try:
-        if os.name == "nt":
+        if sys.platform == "win32":
             return _windows()
         if sys.platform == "darwin":
             return _macos()
-        return min(_linux(), _container())
-    except (OSError, ValueError, KeyError, TypeError, subprocess.SubprocessError):
+        return int(min(_linux(), _container()))
+    except (OSError, ValueError, KeyError, TypeError, IndexError, subprocess.SubprocessError):
         return None
 
 
@@ -43,8 +42,11 @@ def _container() -> int | float:
 
 def _macos() -> int:
     listed = subprocess.run(["vm_stat"], capture_output=True, text=True, timeout=2, check=True).stdout
-    page = int(re.search(r"page size of (\d+)", listed)[1])
-    return page * sum(int(re.search(rf"Pages {kind}:\s+(\d+)", listed)[1]) for kind in ("free", "inactive"))
+    page, free, inactive = (
+        int(re.findall(pattern, listed)[0])
+        for pattern in (r"page size of (\d+)", r"Pages free:\s+(\d+)", r"Pages inactive:\s+(\d+)")
+    )
+    return page * (free + inactive)
 
 
 class _MemoryStatus(ctypes.Structure):
@@ -57,6 +59,8 @@ class _MemoryStatus(ctypes.Structure):
 
 
 def _windows() -> int:
+    if sys.platform != "win32":
+        raise OSError
     status = _MemoryStatus(length=ctypes.sizeof(_MemoryStatus))
     if not ctypes.windll.kernel32.GlobalMemoryStatusEx(ctypes.byref(status)):
         raise OSError

@@ -1,4 +1,4 @@
-"""Where the priors are that can be called by name."""
+"""Names of diffusion priors, and the folders and checkpoints that they stand for."""
 
 from __future__ import annotations
 
@@ -7,8 +7,7 @@ import re
 import sys
 from pathlib import Path
 
-from CTSuperResolutionLib.errors import JobError
-from CTSuperResolutionLib.job.parameters import unknown
+from CTSuperResolutionLib.errors import JobError, unknown
 
 DEFAULT_PRIOR = "shipped"
 HUB = "hub:"

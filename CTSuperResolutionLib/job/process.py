@@ -1,4 +1,4 @@
-"""What cancelling asks of the operating system, on POSIX and on Windows."""
+"""Processes as cancelling needs them: parents, pipes and terminals, on POSIX and on Windows."""
 
 from __future__ import annotations
 
@@ -7,16 +7,16 @@ import os
 import select
 import signal
 import stat
+import sys
 from collections.abc import Callable
 
-WINDOWS = os.name == "nt"
 _SYNCHRONIZE = 0x00100000
 
 
 def parent_watch() -> Callable[[], bool]:
     """A function that says whether the process that started this one is still alive."""
     parent = os.getppid()
-    if not WINDOWS:
+    if sys.platform != "win32":
         return lambda: os.getppid() == parent
     kernel = ctypes.windll.kernel32
     kernel.OpenProcess.restype = ctypes.c_void_p
@@ -26,7 +26,7 @@ def parent_watch() -> Callable[[], bool]:
 
 def outlives_its_parent() -> bool:
     """Whether the user asked, with nohup, that the end of the shell is not the end of this process."""
-    return not WINDOWS and signal.getsignal(signal.SIGHUP) is signal.SIG_IGN
+    return sys.platform != "win32" and signal.getsignal(signal.SIGHUP) is signal.SIG_IGN
 
 
 def is_pipe(descriptor: int) -> bool:
@@ -40,7 +40,7 @@ def is_pipe(descriptor: int) -> bool:
 
 def in_background(descriptor: int) -> bool:
     """Whether a descriptor is a terminal that another process group has: reading from it would stop this process."""
-    return not WINDOWS and os.isatty(descriptor) and os.tcgetpgrp(descriptor) != os.getpgrp()
+    return sys.platform != "win32" and os.isatty(descriptor) and os.tcgetpgrp(descriptor) != os.getpgrp()
 
 
 def read_available(descriptor: int) -> bytes | None:
@@ -50,7 +50,7 @@ def read_available(descriptor: int) -> bytes | None:
     load, and numpy's and torch's do.
     """
     try:
-        if WINDOWS:
+        if sys.platform == "win32":
             import msvcrt
 
             waiting = ctypes.c_ulong()
@@ -67,7 +67,7 @@ def read_available(descriptor: int) -> bytes | None:
 
 def reader_gone(descriptor: int) -> bool:
     """Whether nobody can read any more what is written to a pipe. Always False on Windows, where a write tells."""
-    if WINDOWS or not is_pipe(descriptor):
+    if sys.platform == "win32" or not is_pipe(descriptor):
         return False
     poll = select.poll()
     poll.register(descriptor, 0)

@@ -1,4 +1,4 @@
-"""The same events, for a person at a terminal."""
+"""Progress bar: the events of a job, for a person at a terminal."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""How long a job has taken, by stage, and how long it will still take."""
+"""Timeline of a job: the seconds of its stages so far, and an estimate of those to come."""
 
 from __future__ import annotations
 

@@ -1,1 +1,1 @@
-"""What a job leaves: its folder, its report, its picture."""
+"""Output of a job: its files, how they reach their folder, and the run that makes them."""

@@ -1,4 +1,4 @@
-"""The picture that goes with every result: input, cubic, super-resolved and what they differ by, in three planes."""
+"""Comparison figure of a result: input, cubic, super-resolved and their difference, in three planes."""
 
 from __future__ import annotations
 
@@ -7,6 +7,7 @@ import math
 import os
 import textwrap
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 from matplotlib.axes import Axes
@@ -183,10 +184,14 @@ def _name_edges(axes: Axes, names: tuple[str, str, str, str]) -> None:
         (0.5, 0.01, "center", "bottom"),
     )
     for name, (x, y, across, along) in zip(names, places, strict=True):
-        style = {"color": "gold", "fontsize": 9, "path_effects": [withStroke(linewidth=2, foreground="black")]}
+        style: dict[str, Any] = {
+            "color": "gold",
+            "fontsize": 9,
+            "path_effects": [withStroke(linewidth=2, foreground="black")],
+        }
         axes.text(x, y, name, transform=axes.transAxes, ha=across, va=along, **style)
 
 
-def _write(figure: Figure, place: Layout, x: float, y: float, text: str, size: float, **style: object) -> None:
+def _write(figure: Figure, place: Layout, x: float, y: float, text: str, size: float, **style: Any) -> None:
     """Text at (x, y) px from the top left; dollar signs are dollar signs."""
     figure.text(x / place.size[0], 1 - y / place.size[1], text, fontsize=size, parse_math=False, **style)

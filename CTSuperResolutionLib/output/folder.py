@@ -1,36 +1,21 @@
-"""What a job writes, and where it is put together, so that a folder gets all of it or nothing."""
+"""Output folder: files are put together in a private staging folder, and a folder gets all of them or none."""
 
 from __future__ import annotations
 
 import contextlib
 import errno
-import json
 import os
-import platform
 import shutil
 import subprocess
 import sys
 import tempfile
 from collections.abc import Iterable
-from dataclasses import asdict
 from pathlib import Path
 from types import TracebackType
-from typing import TYPE_CHECKING, Any
 
-from CTSuperResolutionLib import __version__
 from CTSuperResolutionLib.errors import JobError
-from CTSuperResolutionLib.job.events import Progress
-from CTSuperResolutionLib.job.job import JobSpec
-from CTSuperResolutionLib.job.priors import prior_name
 
-if TYPE_CHECKING:
-    from CTSuperResolutionLib.pipeline import Result
-    from CTSuperResolutionLib.volume.volume import Volume
-
-NOT_FOR_DIAGNOSIS = "Made by CTSuperResolution for research; not for diagnosis."
 SUMMARY = "result.json"  # put in place last: where it is, the rest is
-UNCERTAINTY = "uncertainty.nrrd"  # where there were several samples
-RESULTS = ("sr.nrrd", "cubic.nrrd", UNCERTAINTY, "compare.png", SUMMARY)
 PREFIX = ".ctsr-"
 
 # Waits for the end of the process that writes to its stdin. One that ended well says so; after a crash or kill, the
@@ -181,99 +166,6 @@ class OutputFolder:
                     os.replace(self.path / name, self.staging / name)
             with contextlib.suppress(OSError):
                 os.replace(older / name, self.path / name)
-
-
-def write_results(
-    folder: OutputFolder,
-    scan: Volume,
-    result: Result,
-    spec: JobSpec,
-    progress: Progress,
-    *,
-    extra: dict[str, Any],
-) -> dict[str, Any]:
-    """Write sr.nrrd, cubic.nrrd, compare.png and result.json into the staging folder, and uncertainty.nrrd if known.
-
-    What an earlier run left and this one does not make is dropped from the folder.
-
-    Args:
-        folder: where to.
-        scan: the region that was worked on.
-        result: what came of it.
-        spec: what was asked for.
-        progress: told of this stage; its record of the stages goes into the report.
-        extra: entries to add to the report.
-
-    Returns:
-        The report, as it stands in result.json.
-    """
-    from CTSuperResolutionLib.output.comparison_figure import compare_figure
-    from CTSuperResolutionLib.volume.writing import write_volume
-
-    # An uncertainty is mostly of a few HU: not rounded to whole ones.
-    volumes = [("sr", result.sr, True), ("cubic", result.cubic, True)]
-    if result.uncertainty is not None:
-        volumes.append((Path(UNCERTAINTY).stem, result.uncertainty, False))
-    progress.stage("write", len(volumes) + 1)
-    report = _report(scan, result, spec) | extra
-    note = {"CTSR_note": NOT_FOR_DIAGNOSIS, "CTSR_job": json.dumps(report["job"])}
-    for name, volume, integer in volumes:
-        write_volume(volume, folder.file(f"{name}.nrrd"), integer=integer, metadata={**note, "CTSR_volume": name})
-        progress.advance()
-    title = f"CT super-resolution, {' x '.join(map(str, report['scale']))} (z, y, x), preset {spec.preset}"
-    caption = f"Prior {report['job']['prior']}, seed {spec.seed}, CTSuperResolution {__version__}."
-    compare_figure(scan, result.cubic, result.sr, folder.file("compare.png"), title=title, caption=caption)
-    progress.advance()
-    files = [*sorted(entry.name for entry in folder.staging.iterdir()), SUMMARY]
-    for name in _earlier_files(folder.path):
-        if name not in files:
-            folder.drop(name)
-    stages = progress.stages()
-    report |= {
-        "files": files,
-        "stages": stages,
-        "seconds": round(sum(stage["seconds"] for stage in stages.values()), 3),
-        "peak_mb": max((stage["peak_mb"] for stage in stages.values()), default=None),
-    }
-    folder.file(SUMMARY).write_text(json.dumps(report, indent=2, ensure_ascii=False) + "\n", encoding="utf-8")
-    return report
-
-
-def _earlier_files(folder: Path) -> list[str]:
-    """Names of the results that an earlier run left in a folder, as far as its result.json lists them."""
-    try:
-        listed = json.loads((folder / SUMMARY).read_text(encoding="utf-8"))["files"]
-        return [name for name in RESULTS if name in listed]
-    except (OSError, ValueError, KeyError, TypeError):
-        return []
-
-
-def _report(scan: Volume, result: Result, spec: JobSpec) -> dict[str, Any]:
-    from CTSuperResolutionLib import machine
-
-    def grid(volume: Volume) -> dict[str, Any]:
-        return {
-            "shape": list(volume.shape),
-            "spacing_mm": list(volume.spacing),
-            "origin_mm": list(volume.origin),
-            "direction": list(volume.direction),
-        }
-
-    # Names, not paths: a result is handed on more often than the folders around it should be.
-    name = Path(os.path.abspath(spec.input)).name  # of "." as well
-    job = spec.to_dict() | {"input": name, "prior": prior_name(spec.prior)}
-    del job["output"]
-    return {
-        "note": NOT_FOR_DIAGNOSIS,
-        "versions": machine.versions(),
-        "platform": platform.platform(),
-        "job": job,
-        "seed": spec.seed,
-        "parameters": asdict(spec.parameters),
-        "input": grid(scan),
-        "output": grid(result.sr),
-        **result.report,
-    }
 
 
 def _start_janitor(staging: Path, created: list[Path]) -> subprocess.Popen | None:

@@ -1,4 +1,4 @@
-"""The way of one job, the same for every command that super-resolves: read, check, work, write, publish."""
+"""Run of a job, the same for every command that super-resolves: read, check, work, write, publish."""
 
 from __future__ import annotations
 
@@ -6,16 +6,17 @@ from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
 from CTSuperResolutionLib.job.events import Reporter
-from CTSuperResolutionLib.job.job import JobSpec
-from CTSuperResolutionLib.output.folder import RESULTS, OutputFolder, write_results
+from CTSuperResolutionLib.job.job import Job
+from CTSuperResolutionLib.output.folder import OutputFolder
+from CTSuperResolutionLib.output.report import RESULTS, write_results
 
 if TYPE_CHECKING:
     from CTSuperResolutionLib.pipeline import Result
     from CTSuperResolutionLib.volume.volume import Volume
 
 
-def super_resolve_into(
-    spec: JobSpec,
+def run_job(
+    job: Job,
     progress: Reporter,
     load: Callable[[OutputFolder], Volume],
     score: Callable[[Result], dict[str, Any]] = lambda result: {},
@@ -23,39 +24,40 @@ def super_resolve_into(
     """Do a job from its scan to the files in its output folder.
 
     Args:
-        spec: the job.
+        job: the job.
         progress: told of every stage.
         load: brings the whole scan; may write files of its own to go with the results.
         score: looks at the result and returns what to add to the report.
 
     Returns:
-        What the final event says: ``files`` by name, ``shape`` and ``spacing_mm`` (z, y, x), and ``report``.
+        The fields of the final event: ``files`` by name, ``shape`` and ``spacing_mm`` (z, y, x), and ``report``.
 
     Raises:
         JobError, Cancelled: and then nothing is left behind.
     """
-    folder = OutputFolder(spec.output)
+    folder = OutputFolder(job.output)
     progress.cancellation.on_kill(folder.discard)
     with folder:
-        folder.require_replaceable(RESULTS, spec.input)
+        folder.require_replaceable(RESULTS, job.input)
         progress.stage("load", 2)
         scan = load(folder)
         progress.advance()
         # Imported here and not above: the command line must watch for cancelling before torch is loaded.
         from CTSuperResolutionLib import pipeline
-        from CTSuperResolutionLib.planning.requirements import job_needs
+        from CTSuperResolutionLib.planning.requirements import requirements_here
 
-        needs = job_needs(spec, scan.shape, scan.spacing)
-        needs.require_memory(spec)
-        folder.require_space(needs.disk)
-        if spec.roi is not None:
-            scan = scan.crop(spec.region(scan.shape))
+        region = job.region(scan.shape)
+        needed = requirements_here(job.method, region, scan.spacing)
+        needed.require_memory(job.method)
+        folder.require_space(needed.disk)
+        if job.roi is not None:
+            scan = scan.crop(region)
         progress.advance()
-        progress.plan({"write": needs.write_seconds})
+        progress.plan({"write": needed.write_seconds})
 
-        result = pipeline.super_resolve(scan, spec, progress=progress)
+        result = pipeline.super_resolve(scan, job.method, progress=progress)
 
-        report = write_results(folder, scan, result, spec, progress, extra=score(result))
+        report = write_results(folder, scan, result, job, progress, extra=score(result))
         progress.cancellation.close()
         files = folder.publish()
     return {

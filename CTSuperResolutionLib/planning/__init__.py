@@ -1,1 +1,1 @@
-"""What a job will need, before any of it is done."""
+"""Planning: cost model and requirements of a job, known before any of it is done."""

@@ -1,4 +1,4 @@
-"""What a job takes, before it is done: memory, and the time of its stages relative to each other."""
+"""Cost model: memory of a job, and seconds of its stages on a plain computer."""
 
 from __future__ import annotations
 
@@ -6,31 +6,30 @@ import math
 from collections.abc import Sequence
 
 from CTSuperResolutionLib.diffusion.sampling_times import function_evaluations
-from CTSuperResolutionLib.job.job import JobSpec
 from CTSuperResolutionLib.job.parameters import Parameters
 from CTSuperResolutionLib.volume.axis_order import AxisOrder
 
 BASE_BYTES = 750_000_000  # Python with torch, diffusers and SimpleITK loaded, a compact prior and its activations
 # float32 volumes of the output's size, and stacks of views, that are alive at once at the two peaks:
-AGREEING = (11, 3)  # while a volume is made to agree with the scan
-FITTING = (4, 8)  # while Gaussians or voxels are fitted to the views
+CONSISTENCY_PEAK = (11, 3)  # data consistency
+RESIDUAL_PEAK = (4, 8)  # residual reconstruction
 SAMPLE_VOLUMES = 5  # more, where several samples are added up
 VOXELS_A_GAUSSIAN = 64  # a small region starts with fewer Gaussians than its preset says: these have enough to do
-GRID_STEPS = 3  # of least squares, where voxels carry the residual
-BYTES_A_GAUSSIAN = 4_000  # windows, gradients and optimizer state of one Gaussian in the torch twin
+BYTES_A_GAUSSIAN = 4_000  # windows, gradients and optimizer state of one Gaussian in the torch reference
 
 
-def estimate_memory(spec: JobSpec, shape: Sequence[int], factors: Sequence[int], spacing: Sequence[float]) -> int:
-    """Bytes of main memory that a job on a scan of that shape and spacing in mm, (z, y, x), takes at its peak."""
-    p = spec.parameters
+def estimate_memory(p: Parameters, shape: Sequence[int], factors: Sequence[int], spacing: Sequence[float]) -> int:
+    """Bytes of main memory at the peak of a job on a scan of that shape and spacing in mm, (z, y, x)."""
     voxels = math.prod(shape) * math.prod(factors)
     pixels = p.views * _detector_pixels(shape, factors, spacing)
-    agreeing, fitting = (4 * (volumes * voxels + stacks * pixels) for volumes, stacks in (AGREEING, FITTING))
+    consistency, residual = (
+        4 * (volumes * voxels + stacks * pixels) for volumes, stacks in (CONSISTENCY_PEAK, RESIDUAL_PEAK)
+    )
     if p.has_uncertainty:
-        agreeing += 4 * SAMPLE_VOLUMES * voxels
-    if p.carrier == "gaussians":
-        fitting += BYTES_A_GAUSSIAN * gaussian_counts(p, voxels)[1]
-    return int(BASE_BYTES + max(agreeing, fitting))
+        consistency += 4 * SAMPLE_VOLUMES * voxels
+    if p.residual == "gaussians":
+        residual += BYTES_A_GAUSSIAN * gaussian_counts(p, voxels)[1]
+    return int(BASE_BYTES + max(consistency, residual))
 
 
 def gaussian_counts(p: Parameters, voxels: int) -> tuple[int, int]:
@@ -40,20 +39,19 @@ def gaussian_counts(p: Parameters, voxels: int) -> tuple[int, int]:
 
 
 def least_squares_steps(p: Parameters) -> int:
-    """Steps of least squares on voxels: all that the other carriers do, and where Gaussians start."""
-    return {"gaussians": int(p.start == "residual"), "grid": GRID_STEPS, "fdk": 1}[p.carrier]
+    """Steps of least squares on voxels: the whole residual on a grid, or where Gaussians start."""
+    return p.grid_steps if p.residual == "grid" else int(p.start == "residual")
 
 
 def stage_seconds(
     p: Parameters, shape: Sequence[int], factors: Sequence[int], spacing: Sequence[float]
 ) -> dict[str, float]:
-    """About how long each stage of the pipeline takes on a plain computer, for the estimate of the time left."""
+    """Seconds of every stage of the pipeline on a plain computer, about, for the estimate of the time left."""
     voxels = math.prod(shape) * math.prod(factors)
     pixels = _detector_pixels(shape, factors, spacing)
-    gaussians = sum(gaussian_counts(p, voxels)) / 2 if p.carrier == "gaussians" else 0
-    a_view = (
-        1.5e-7 * gaussians + 2e-8 * pixels
-    )  # drawn and compared by the CPU library; plain torch takes 20 times that
+    gaussians = sum(gaussian_counts(p, voxels)) / 2 if p.residual == "gaussians" else 0
+    # Rasterized and compared by the CPU library; plain torch takes 20 times that.
+    a_view = 1.5e-7 * gaussians + 2e-8 * pixels
     an_iteration = 0.004 + 1e-7 * gaussians + p.views_per_step * a_view
     return {
         "upsample": 0.5 + 4e-7 * voxels,

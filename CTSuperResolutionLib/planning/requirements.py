@@ -1,4 +1,4 @@
-"""What a job will need, before any of it is done, and what would fit where it needs too much."""
+"""Requirements of a job: size, memory and disk that it takes, known before any of it is done."""
 
 from __future__ import annotations
 
@@ -6,9 +6,10 @@ import math
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
-from CTSuperResolutionLib.errors import JobError
-from CTSuperResolutionLib.job.job import MAX_OUTPUT_VOXELS, JobSpec
+from CTSuperResolutionLib.errors import JobError, LowerPreset, MoreMemory, Ranges, Remedy, SmallerRegion, bytes_text
+from CTSuperResolutionLib.job.method import MAX_OUTPUT_VOXELS, Factors, Method
 from CTSuperResolutionLib.job.parameters import PRESET_NAMES
+from CTSuperResolutionLib.job.region import Slices
 from CTSuperResolutionLib.planning.cost_model import estimate_memory
 from CTSuperResolutionLib.volume.checks import MIN_SIDE, check_shape
 
@@ -16,8 +17,8 @@ PICTURE_BYTES = 20_000_000  # compare.png and result.json are smaller
 
 
 @dataclass(frozen=True)
-class Needs:
-    """What a job makes and takes.
+class Requirements:
+    """Requirements of a method on a region of a scan, and whether they are met.
 
     Attributes:
         start: first voxel of the region to work on, (z, y, x). shape: its voxels.
@@ -31,7 +32,7 @@ class Needs:
 
     start: tuple[int, int, int]
     shape: tuple[int, int, int]
-    factors: tuple[int, int, int]
+    factors: Factors
     output_shape: tuple[int, int, int]
     output_spacing: tuple[float, float, float]
     memory: int
@@ -44,99 +45,107 @@ class Needs:
     @property
     def spacing(self) -> tuple[float, float, float]:
         """mm between the input's voxels, (z, y, x)."""
-        return tuple(d * s for d, s in zip(self.output_spacing, self.factors, strict=True))
+        z, y, x = (d * s for d, s in zip(self.output_spacing, self.factors, strict=True))
+        return z, y, x
 
-    def require_memory(self, spec: JobSpec) -> None:
-        """Check that the job fits.
+    def require_memory(self, method: Method) -> None:
+        """Check that the method fits.
 
         Raises:
-            JobError: it does not; says which lower preset or smaller region would.
+            JobError: it does not; its remedies are the lower preset and the smaller region that would.
         """
         if self.fits:
             return
-        ways = [*_lower_presets(self, spec), *_smaller_region(self, spec)]
-        advice = f"choose {' or '.join(ways)}" if ways else "use a machine with more memory"
+        remedies = [*_lower_preset(self, method), *_smaller_region(self, method)] or [MoreMemory()]
         result = f"The result of {' x '.join(map(str, self.output_shape))} voxels"
         if math.prod(self.output_shape) > MAX_OUTPUT_VOXELS:
-            raise JobError(f"{result} is too large, for {MAX_OUTPUT_VOXELS / 1e9:.1f} billion are the most; {advice}.")
+            raise JobError(f"{result} is too large, for {MAX_OUTPUT_VOXELS / 1e9:.1f} billion are the most", *remedies)
         raise JobError(
-            f"{result} needs about {_gb(self.memory)} of memory and {_gb(self.available)} are free; {advice}."
+            f"{result} needs about {bytes_text(self.memory)} of memory and {bytes_text(self.available)} are free",
+            *remedies,
         )
 
 
-def job_needs(spec: JobSpec, shape: Sequence[int], spacing: Sequence[float]) -> Needs:
-    """What a job needs here whose whole input has that shape and spacing in mm, (z, y, x).
+def requirements_here(method: Method, region: Slices, spacing: Sequence[float]) -> Requirements:
+    """Requirements of a method on this computer.
+
+    Args:
+        method: the method.
+        region: the part of the scan to work on, three slices along (z, y, x).
+        spacing: of the scan, mm, (z, y, x).
 
     Raises:
-        JobError: the scale or the region does not suit the input, or the device cannot be used.
+        JobError: the scale or the region does not suit the scan, or the device cannot be used.
     """
-    from CTSuperResolutionLib import machine  # the panel asks needs_on, in a process that may not load torch
+    from CTSuperResolutionLib import machine  # the panel asks requirements_on, in a process that may not load torch
 
-    device = machine.choose_device(spec.device)
-    return needs_on(str(device), machine.available_memory(device), spec, shape, spacing)
+    device = machine.choose_device(method.device)
+    return requirements_on(str(device), machine.available_memory(device), method, region, spacing)
 
 
-def needs_on(device: str, available: int, spec: JobSpec, shape: Sequence[int], spacing: Sequence[float]) -> Needs:
-    """As :func:`job_needs`, on a device with so many bytes of memory free.
+def requirements_on(
+    device: str, available: int, method: Method, region: Slices, spacing: Sequence[float]
+) -> Requirements:
+    """As :func:`requirements_here`, on a device with so many bytes of memory free.
 
     Raises:
-        JobError: the scale or the region does not suit the input.
+        JobError: the scale or the region does not suit the scan.
     """
-    region = spec.region(shape)
-    inside = tuple(part.stop - part.start for part in region)
-    check_shape("The region of interest" if spec.roi else "The scan", inside)
-    factors = spec.refinement(spacing)
-    output = tuple(n * s for n, s in zip(inside, factors, strict=True))
-    voxels = math.prod(output)
-    return Needs(
-        start=tuple(part.start for part in region),
-        shape=inside,
+    nz, ny, nx = shape = tuple(part.stop - part.start for part in region)
+    check_shape("The region of interest", shape)
+    factors = method.refinement(spacing)
+    dz, dy, dx = (d / s for d, s in zip(spacing, factors, strict=True))
+    z, y, x = region
+    voxels = math.prod(shape) * math.prod(factors)
+    return Requirements(
+        start=(z.start, y.start, x.start),
+        shape=(nz, ny, nx),
         factors=factors,
-        output_shape=output,
-        output_spacing=tuple(d / s for d, s in zip(spacing, factors, strict=True)),
-        memory=estimate_memory(spec, inside, factors, spacing),
-        disk=(8 if spec.parameters.has_uncertainty else 4) * voxels + PICTURE_BYTES,
+        output_shape=(nz * factors[0], ny * factors[1], nx * factors[2]),
+        output_spacing=(dz, dy, dx),
+        memory=estimate_memory(method.parameters, shape, factors, spacing),
+        disk=(8 if method.parameters.has_uncertainty else 4) * voxels + PICTURE_BYTES,
         device=device,
         available=available,
-        fits=_fits(spec, inside, factors, spacing, available),
+        fits=_fits(method, shape, factors, spacing, available),
         write_seconds=1 + 4e-7 * voxels,
     )
 
 
 def _fits(
-    spec: JobSpec, shape: Sequence[int], factors: Sequence[int], spacing: Sequence[float], available: int
+    method: Method, shape: Sequence[int], factors: Sequence[int], spacing: Sequence[float], available: int
 ) -> bool:
     voxels = math.prod(shape) * math.prod(factors)
-    return voxels <= MAX_OUTPUT_VOXELS and estimate_memory(spec, shape, factors, spacing) <= available
+    return voxels <= MAX_OUTPUT_VOXELS and estimate_memory(method.parameters, shape, factors, spacing) <= available
 
 
-def _lower_presets(needs: Needs, spec: JobSpec) -> list[str]:
-    for preset in reversed(PRESET_NAMES[: PRESET_NAMES.index(spec.preset)]):
-        lower = replace(spec, preset=preset)
-        if _fits(lower, needs.shape, needs.factors, needs.spacing, needs.available):
-            return [f"--preset {preset} ({_gb(estimate_memory(lower, needs.shape, needs.factors, needs.spacing))})"]
+def _lower_preset(needed: Requirements, method: Method) -> list[Remedy]:
+    """The highest of the lower presets that fits, if any."""
+    for preset in reversed(PRESET_NAMES[: PRESET_NAMES.index(method.preset)]):
+        try:
+            lower = replace(method, preset=preset)
+        except JobError:  # the settings do not go with it
+            continue
+        if _fits(lower, needed.shape, needed.factors, needed.spacing, needed.available):
+            memory = estimate_memory(lower.parameters, needed.shape, needed.factors, needed.spacing)
+            return [LowerPreset(preset, memory)]
     return []
 
 
-def _smaller_region(needs: Needs, spec: JobSpec) -> list[str]:
-    """The largest region of the same proportions around the middle that fits."""
+def _smaller_region(needed: Requirements, method: Method) -> list[Remedy]:
+    """The largest region of the same proportions around the middle that fits, if any."""
 
     def sides(share: float) -> tuple[int, ...]:
-        return tuple(max(min(MIN_SIDE, n), int(n * share)) for n in needs.shape)
+        return tuple(max(min(MIN_SIDE, n), int(n * share)) for n in needed.shape)
 
     low, high = 0.0, 1.0
-    if not _fits(spec, sides(low), needs.factors, needs.spacing, needs.available):
+    if not _fits(method, sides(low), needed.factors, needed.spacing, needed.available):
         return []
     for _ in range(12):
         middle = (low + high) / 2
-        enough = _fits(spec, sides(middle), needs.factors, needs.spacing, needs.available)
+        enough = _fits(method, sides(middle), needed.factors, needed.spacing, needed.available)
         low, high = (middle, high) if enough else (low, middle)
-    parts = []
-    for first, n, side in zip(needs.start, needs.shape, sides(low), strict=True):
-        start = first + (n - side) // 2
-        parts.append(f"{start}:{start + side}")
-    return [f"a region such as --roi {','.join(parts)}"]
-
-
-def _gb(count: float) -> str:
-    return f"{count / 1e9:.1f} GB" if count >= 1e8 else f"{count / 1e6:.0f} MB"
+    starts = [first + (n - side) // 2 for first, n, side in zip(needed.start, needed.shape, sides(low), strict=True)]
+    z, y, x = ((start, start + side) for start, side in zip(starts, sides(low), strict=True))
+    ranges: Ranges = (z, y, x)
+    return [SmallerRegion(ranges)]

@@ -64,7 +64,7 @@ def reconstruct_residual(
 ) -> VoxelResidual | GaussianResidual:
     """Find the volume that a base lacks to have the restored views.
 
-    "grid" takes ``GRID_STEPS`` of least squares on voxels; "fdk" one, which is filtered backprojection with its scale
+    "grid" takes ``grid_steps`` of least squares on voxels; a single one is filtered backprojection with its scale
     fitted to the views. Gaussians start at that one step, or as the papers have it: those of a residual at the base's
     edges, those of a whole volume where it is not empty (R2-Gaussian).
 
@@ -79,7 +79,7 @@ def reconstruct_residual(
     scene, steps = Scene.around(projector.grid.shape, projector.grid.spacing), least_squares_steps(p)
     if steps:
         missing = projector.reconstruct(views - base.views, steps=steps, progress=progress)
-        if p.carrier != "gaussians":
+        if p.residual == "grid":
             return VoxelResidual(missing)
         strength = energy(missing)
     else:
@@ -117,4 +117,4 @@ def reconstruct_residual(
 
 def residual_steps(p: Parameters) -> int:
     """How often :func:`reconstruct_residual` advances its progress."""
-    return 2 * p.views * least_squares_steps(p) + (p.iterations if p.carrier == "gaussians" else 0)
+    return 2 * p.views * least_squares_steps(p) + (p.iterations if p.residual == "gaussians" else 0)

@@ -137,8 +137,8 @@ class Restorer:
 def interpolate_views(start: ProjectedVolume, degradation: Degradation, p: Parameters) -> Restored:
     """Restoration without the prior: views as they are, or degraded and interpolated for comparison."""
     views = start.views
-    if p.restorer in VIEW_UPSAMPLING:
-        views = VIEW_UPSAMPLING[p.restorer](degradation.A(views), [round(f) for f in degradation.factors])
+    if p.view_restoration in VIEW_UPSAMPLING:
+        views = VIEW_UPSAMPLING[p.view_restoration](degradation.A(views), [round(f) for f in degradation.factors])
     return Restored(views, start)
 
 
@@ -150,7 +150,7 @@ def sampler_settings(
         steps=p.ddim_steps,
         start_step=p.start_step,
         eta=p.eta,
-        sigma_y=p.sigma_y if p.restorer == "ddnm+" else 0.0,
+        sigma_y=p.sigma_y,
         resampling=p.time_travel,
         thresholds=start_thresholds(projector.geometry.angles, p.adaptive_frontal, p.adaptive_lateral),
         batch=batch_size(projector.geometry.detector_shape, device),

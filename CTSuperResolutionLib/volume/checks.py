@@ -8,7 +8,7 @@ from pathlib import Path
 
 import numpy as np
 
-from CTSuperResolutionLib.errors import JobError
+from CTSuperResolutionLib.errors import AcceptUnusual, Advice, JobError
 
 MIN_SIDE = 8
 """Fewest voxels along any axis."""
@@ -34,8 +34,6 @@ reach; it belongs to the scan, and cutting it off would spoil what the scan says
 
 CEILING_HU = 32767.0
 """Metal may exceed 3071 HU in scans with an extended scale; int16 is what the result is written in."""
-
-GO_ON = "pass --allow-unusual to go on all the same"
 
 
 def check_name(path: Path) -> None:
@@ -84,8 +82,9 @@ def check_spacing(name: object, spacing: Sequence[float] | None, *, allow_unusua
     if spacing is None:
         if not allow_unusual:
             raise JobError(
-                f"{name} states no voxel spacing; save it again with its spacing in mm, or pass --allow-unusual to "
-                "take 1 mm."
+                f"{name} states no voxel spacing",
+                Advice("save it again with its spacing in mm"),
+                AcceptUnusual("take 1 mm"),
             )
         return
     text = " x ".join(f"{s:g}" for s in spacing)
@@ -94,8 +93,9 @@ def check_spacing(name: object, spacing: Sequence[float] | None, *, allow_unusua
     low, high = SPACING_RANGE_MM
     if not allow_unusual and not all(low <= s <= high for s in spacing):
         raise JobError(
-            f"{name} has a voxel spacing of {text} mm, which is not that of a CT; save it again with its spacing in "
-            f"mm, or {GO_ON}."
+            f"{name} has a voxel spacing of {text} mm, which is not that of a CT",
+            Advice("save it again with its spacing in mm"),
+            AcceptUnusual(),
         )
 
 
@@ -132,15 +132,14 @@ def check_values(name: object, array: np.ndarray, *, allow_unusual: bool) -> Non
         )
     if allow_unusual:
         return
-    span = f"its values run from {low:g} to {high:g}"
+    problem, span = f"{name} is not CT in Hounsfield units", f"its values run from {low:g} to {high:g}"
     if low < VALUE_RANGE[0] or high > VALUE_RANGE[1]:
-        raise JobError(f"{name} is not CT in Hounsfield units, for {span}; give a CT volume, or {GO_ON}.")
+        raise JobError(f"{problem}, for {span}", Advice("give a CT volume"), AcceptUnusual())
     if high - low < MIN_CONTRAST_HU:
-        raise JobError(
-            f"{name} is not CT in Hounsfield units, for {span} (normalised or empty); give a CT volume, or {GO_ON}."
-        )
+        raise JobError(f"{problem}, for {span} (normalised or empty)", Advice("give a CT volume"), AcceptUnusual())
     if low >= 0:
         raise JobError(
-            f"{name} is not CT in Hounsfield units, for {span} and none is negative; give a CT volume (if it is CT "
-            f"stored with an offset, subtract 1024), or {GO_ON}."
+            f"{problem}, for {span} and none is negative",
+            Advice("give a CT volume (if it is CT stored with an offset, subtract 1024)"),
+            AcceptUnusual(),
         )

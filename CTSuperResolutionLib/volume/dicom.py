@@ -12,7 +12,7 @@ from pathlib import Path
 
 import SimpleITK as sitk
 
-from CTSuperResolutionLib.errors import JobError
+from CTSuperResolutionLib.errors import JobError, OtherOption
 from CTSuperResolutionLib.volume.checks import check_name
 
 CT_CLASSES = ("1.2.840.10008.5.1.4.1.1.2", "1.2.840.10008.5.1.4.1.1.2.1", "1.2.840.10008.5.1.4.1.1.2.2")
@@ -129,17 +129,17 @@ def choose_series(folder: Path, found: list[Series], wanted: str | None) -> Seri
     Raises:
         JobError: no series fits, or there are several to choose from; the message lists them.
     """
-    listing = "; ".join(map(str, found))
+    one_of_them = OtherOption("series", f"one with {{}} N: {'; '.join(map(str, found))}")
     if wanted is None:
         if len(found) > 1:
-            raise JobError(f"{folder} holds {len(found)} series; choose one with --series N: {listing}.")
+            raise JobError(f"{folder} holds {len(found)} series", one_of_them)
         return found[0]
     wanted = str(wanted).strip().lstrip(".…")
     fitting = [s for s in found if wanted in (str(s.number), s.uid)]
     if not fitting and len(wanted) >= UID_TAIL:
         fitting = [s for s in found if s.uid.endswith(wanted)]
     if len(fitting) != 1:
-        raise JobError(f'{folder} holds no series "{wanted}"; choose one with --series N: {listing}.')
+        raise JobError(f'{folder} holds no series "{wanted}"', one_of_them)
     return fitting[0]
 
 

@@ -7,7 +7,7 @@ from pathlib import Path
 import numpy as np
 import SimpleITK as sitk
 
-from CTSuperResolutionLib.errors import JobError
+from CTSuperResolutionLib.errors import AcceptUnusual, Advice, JobError
 from CTSuperResolutionLib.volume import checks, dicom
 from CTSuperResolutionLib.volume.headers import damaged, read_header
 from CTSuperResolutionLib.volume.native_output import captured_stderr
@@ -76,8 +76,9 @@ def _read_dicom(folder: Path, wanted: str | int | None, allow_unusual: bool) -> 
     series = dicom.choose_series(folder, dicom.find_series(folder), None if wanted is None else str(wanted))
     if series.modality not in ("", "CT") and not allow_unusual:
         raise JobError(
-            f"Series {series.number} in {folder} is {series.modality} and not CT; choose a CT series, or "
-            f"{checks.GO_ON}."
+            f"Series {series.number} in {folder} is {series.modality} and not CT",
+            Advice("choose a CT series"),
+            AcceptUnusual(),
         )
     grid = stack(series)
     name = f"Series {series.number} in {folder}"
@@ -111,7 +112,7 @@ def _read_file(path: Path, series: str | int | None, allow_unusual: bool) -> Vol
             f"{path} is not of a type that can be read; give a NRRD, MHA or NIfTI file, or a folder of DICOM slices."
         )
     if series is not None:
-        raise JobError(f"A series can be chosen only in a DICOM folder, and {path} is a file; leave out --series.")
+        raise JobError(f"A series can be chosen only in a DICOM folder, and {path} is a file; leave the series out.")
     format_name, image_io = FORMATS[ending]
     with captured_stderr() as complaints:
         image = _read_image(path, format_name, image_io, allow_unusual)

@@ -54,5 +54,5 @@ def test_without_the_library_the_reference_alone_is_measured_and_it_is_said_why(
 
 
 def test_kernels_that_were_asked_for_have_to_work(nothing_works):
-    with pytest.raises(JobError, match=r"does not work here \(It was not built\); use --backends torch\."):
+    with pytest.raises(JobError, match=r"does not work here \(It was not built\); choose backends torch\."):
         find_backends(("native", "torch"), CPU)

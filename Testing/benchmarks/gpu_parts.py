@@ -230,7 +230,7 @@ def whole_case(device: torch.device, sizes: Sizes, absent: Sequence[str], say: C
     if "scipy" in absent:
         return {"left_out": ["The whole case, which needs scipy (pip install scipy)."]}
     from CTSuperResolutionLib import pipeline
-    from CTSuperResolutionLib.job.job import JobSpec
+    from CTSuperResolutionLib.job.method import Method
     from CTSuperResolutionLib.phantom import thorax
 
     left_out, settings = [], dict(sizes.settings)
@@ -242,7 +242,7 @@ def whole_case(device: torch.device, sizes: Sizes, absent: Sequence[str], say: C
         settings["null_space"] = 0
     side, spacing = sizes.scan
     scan = thorax(shape=(side,) * 3, spacing=spacing)
-    spec = JobSpec("scan", "out", "4", sizes.preset, device=str(device), settings=settings)
+    method = Method("4", sizes.preset, settings, device=str(device))
     stage = ""
 
     def tell(event: dict[str, Any]) -> None:
@@ -255,7 +255,7 @@ def whole_case(device: torch.device, sizes: Sizes, absent: Sequence[str], say: C
         torch.cuda.reset_peak_memory_stats(device)
     reporter = Reporter(tell)
     since = time.perf_counter()
-    result = pipeline.super_resolve(scan, spec, progress=reporter)
+    result = pipeline.super_resolve(scan, method, progress=reporter)
     _wait(device)
     seconds = time.perf_counter() - since
     if not math.isfinite(float(result.sr.array.sum())):
@@ -263,7 +263,7 @@ def whole_case(device: torch.device, sizes: Sizes, absent: Sequence[str], say: C
     return {
         "input": list(scan.shape),
         "output": list(result.sr.shape),
-        "parameters": asdict(spec.parameters),
+        "parameters": asdict(method.parameters),
         "complete": not left_out,
         "seconds": seconds,
         "stages": {name: numbers["seconds"] for name, numbers in reporter.stages().items()},

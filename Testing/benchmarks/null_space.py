@@ -22,7 +22,7 @@ import torch
 from CTSuperResolutionLib import machine
 from CTSuperResolutionLib.diffusion.prior import Prior
 from CTSuperResolutionLib.job.events import Progress
-from CTSuperResolutionLib.job.job import JobSpec, parse_settings
+from CTSuperResolutionLib.job.method import Method, parse_settings
 from CTSuperResolutionLib.job.priors import find_prior
 from CTSuperResolutionLib.projection.geometry import ScanGeometry
 from CTSuperResolutionLib.stages.project_volume import ProjectedVolume, make_projector, make_view_degradation
@@ -66,14 +66,14 @@ def table(sums: np.ndarray) -> dict[str, dict[str, float]]:
 
 
 @torch.no_grad()
-def compare(scan: Volume, truth: Volume, spec: JobSpec) -> dict[str, dict[str, dict[str, float]]]:
+def compare(scan: Volume, truth: Volume, method: Method) -> dict[str, dict[str, dict[str, float]]]:
     """The tables of views restored alone, and of those whose volume had its slices restored."""
-    p, progress, device = spec.parameters, Progress(), machine.choose_device(spec.device)
-    upsampled = upsample_scan(scan, spec.factors(scan.spacing, scan.shape), p, device)
+    p, progress, device = method.parameters, Progress(), machine.choose_device(method.device)
+    upsampled = upsample_scan(scan, method.factors(scan.spacing, scan.shape), p, device)
     projector = make_projector(upsampled, p)
     start = ProjectedVolume.of(upsampled.consistent(), projector, progress)
     degradation = make_view_degradation(upsampled, projector, p)
-    prior = Prior.load(find_prior(spec.prior), device=device)
+    prior = Prior.load(find_prior(method.prior), device=device)
 
     def unseen(views: torch.Tensor) -> torch.Tensor:
         return views - degradation.A_dagger(degradation.A(views))
@@ -83,7 +83,7 @@ def compare(scan: Volume, truth: Volume, spec: JobSpec) -> dict[str, dict[str, d
     ways = {"each view alone": replace(p, slice_gain=0, null_space=1), "slices first": p} if p.slice_gain else {"": p}
     tables = {}
     for name, parameters in ways.items():
-        restorer = Restorer(prior, upsampled, projector, degradation, parameters, spec.seed)
+        restorer = Restorer(prior, upsampled, projector, degradation, parameters, method.seed)
         found = restorer.restore(start, progress)
         tables[name or "each view alone"] = table(
             products(unseen(found.views - start.views), missing, projector.geometry)
@@ -102,9 +102,8 @@ def main() -> None:
     parser.add_argument("--set", action="append", default=[])
     parser.add_argument("--json", type=Path)
     options = parser.parse_args()
-    settings = dict(parse_settings(options.set))
-    spec = JobSpec("scan", "out", options.scale, options.preset, None, "cpu", options.prior, settings=settings)
-    tables = compare(read_volume(options.lr), read_volume(options.hr), spec)
+    method = Method(options.scale, options.preset, parse_settings(options.set), options.prior, device="cpu")
+    tables = compare(read_volume(options.lr), read_volume(options.hr), method)
     for name, rows in tables.items():
         print(f"{name:<24}{'correlation':>12}{'energy':>8}{'share':>8}")
         for row, found in rows.items():

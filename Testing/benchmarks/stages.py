@@ -20,7 +20,7 @@ from CTSuperResolutionLib import machine
 from CTSuperResolutionLib.diffusion.prior import Prior
 from CTSuperResolutionLib.evaluation.metrics import psnr, ssim
 from CTSuperResolutionLib.job.events import Progress
-from CTSuperResolutionLib.job.job import JobSpec, parse_settings
+from CTSuperResolutionLib.job.method import Method, parse_settings
 from CTSuperResolutionLib.job.priors import find_prior
 from CTSuperResolutionLib.pipeline import super_resolve
 from CTSuperResolutionLib.stages.project_volume import ProjectedVolume, make_projector, make_view_degradation
@@ -31,27 +31,27 @@ from CTSuperResolutionLib.volume.volume import Volume
 
 
 @torch.no_grad()
-def stages(scan: Volume, spec: JobSpec) -> dict[str, Volume]:
+def stages(scan: Volume, method: Method) -> dict[str, Volume]:
     """The volume after each stage."""
-    p, device = spec.parameters, machine.choose_device(spec.device)
-    upsampled = upsample_scan(scan, spec.factors(scan.spacing, scan.shape), p, device)
+    p, device = method.parameters, machine.choose_device(method.device)
+    upsampled = upsample_scan(scan, method.factors(scan.spacing, scan.shape), p, device)
     projector = make_projector(upsampled, p)
     start = ProjectedVolume.of(upsampled.consistent(), projector, Progress())
-    prior = Prior.load(find_prior(spec.prior), device=device)
+    prior = Prior.load(find_prior(method.prior), device=device)
     degradation = make_view_degradation(upsampled, projector, p)
-    restored = Restorer(prior, upsampled, projector, degradation, p, spec.seed).restore(start, Progress())
+    restored = Restorer(prior, upsampled, projector, degradation, p, method.seed).restore(start, Progress())
     return {
         "cubic": upsampled.to_volume(upsampled.cubic),
         "+ consistency": upsampled.to_volume(upsampled.consistency.enforce(upsampled.cubic)),
         "+ slices": upsampled.to_volume(upsampled.enforce(restored.start.volume).round_()),
-        "+ NAB-GS": super_resolve(scan, spec).sr,
-        "all, null_space=0": super_resolve(scan, changed(spec, null_space=0)).sr,
+        "+ NAB-GS": super_resolve(scan, method).sr,
+        "all, null_space=0": super_resolve(scan, changed(method, null_space=0)).sr,
     }
 
 
-def changed(spec: JobSpec, **settings: Any) -> JobSpec:
-    """The job with some parameters set otherwise."""
-    return replace(spec, settings={**spec.settings, **settings})
+def changed(method: Method, **settings: Any) -> Method:
+    """The method with some parameters set otherwise."""
+    return replace(method, settings={**method.settings, **settings})
 
 
 def main() -> None:
@@ -66,9 +66,9 @@ def main() -> None:
     parser.add_argument("--json", type=Path)
     options = parser.parse_args()
     scan, truth = read_volume(options.lr), read_volume(options.hr)
-    settings = dict(parse_settings(options.set))
-    spec = JobSpec("scan", "out", options.scale, options.preset, prior=options.prior, settings=settings)
-    rows = stages(scan, spec)
+    settings = parse_settings(options.set)
+    method = Method(options.scale, options.preset, settings, options.prior)
+    rows = stages(scan, method)
     scores = {name: {"psnr_db": psnr(v, truth), "ssim": ssim(v, truth)} for name, v in rows.items()}
     for name, score in scores.items():
         print(f"{name:<20}{score['psnr_db']:8.3f} dB{score['ssim']:8.4f}")

@@ -17,7 +17,7 @@ import torch
 
 from CTSuperResolutionLib.evaluation.metrics import psnr, ssim
 from CTSuperResolutionLib.job.events import Progress
-from CTSuperResolutionLib.job.job import JobSpec, parse_settings
+from CTSuperResolutionLib.job.method import Method, parse_settings
 from CTSuperResolutionLib.stages.project_volume import ProjectedVolume, make_projector, project_base
 from CTSuperResolutionLib.stages.reconstruct_residual import reconstruct_residual
 from CTSuperResolutionLib.stages.restore_views import Restored
@@ -28,17 +28,17 @@ from CTSuperResolutionLib.volume.volume import Volume
 
 
 @torch.no_grad()
-def super_resolve_with(truth: Volume, scan: Volume, spec: JobSpec) -> tuple[Volume, float]:
+def super_resolve_with(truth: Volume, scan: Volume, method: Method) -> tuple[Volume, float]:
     """The pipeline's result with the views of the truth for restored ones, and the seconds of the fit."""
-    p, progress = spec.parameters, Progress()
-    upsampled = upsample_scan(scan, spec.factors(scan.spacing, scan.shape), p, "cpu")
+    p, progress = method.parameters, Progress()
+    upsampled = upsample_scan(scan, method.factors(scan.spacing, scan.shape), p, "cpu")
     projector = make_projector(upsampled, p)
     start = ProjectedVolume.of(upsampled.consistent(), projector, progress)
     base = project_base(start, upsampled, projector, p, progress)
     true_volume = to_unit(torch.from_numpy(upsampled.axis_order.to_scanner_order(truth.array)), upsampled.hu_range)
     restored = Restored(projector.forward(true_volume), start)
     began = time.perf_counter()
-    residual = reconstruct_residual(restored, base, projector, p, seed=spec.seed, progress=progress)
+    residual = reconstruct_residual(restored, base, projector, p, seed=method.seed, progress=progress)
     seconds = time.perf_counter() - began
     return upsampled.to_volume(upsampled.enforce(base.volume + residual.voxels(progress)).round_()), seconds
 
@@ -54,9 +54,9 @@ def main() -> None:
     options = parser.parse_args()
     scan, truth = read_volume(options.lr), read_volume(options.hr)
     for chosen in options.set or [""]:
-        settings = dict(parse_settings(filter(None, chosen.split("+"))))
-        spec = JobSpec("scan", "out", options.scale, options.preset, settings=settings, device="cpu")
-        result, seconds = super_resolve_with(truth, scan, spec)
+        settings = parse_settings(filter(None, chosen.split("+")))
+        method = Method(options.scale, options.preset, settings, device="cpu")
+        result, seconds = super_resolve_with(truth, scan, method)
         scores = f"{psnr(result, truth):8.3f} dB{ssim(result, truth):8.4f}"
         print(f"{chosen or options.preset:<60}{seconds:8.1f} s{scores}", flush=True)
 

@@ -126,9 +126,9 @@ def test_demo_scores_on_the_grid_of_its_result(
 def test_degrade_takes_scans_whose_refinement_would_be_too_large(
     ctsr_here: Ctsr, scan: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    from CTSuperResolutionLib.job import job as spec
+    from CTSuperResolutionLib.job import method
 
-    monkeypatch.setattr(spec, "MAX_OUTPUT_VOXELS", 10 * 12 * 16)
+    monkeypatch.setattr(method, "MAX_OUTPUT_VOXELS", 10 * 12 * 16)
     ended = ctsr_here("degrade", scan, tmp_path / "coarse.nrrd", "--scale", "1,1,2")
     assert ended.code == 0, ended.err
 

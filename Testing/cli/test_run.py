@@ -17,7 +17,8 @@ import psutil
 import pytest
 import SimpleITK as sitk
 
-from CTSuperResolutionLib.job.job import JobSpec
+from CTSuperResolutionLib.job.job import Job
+from CTSuperResolutionLib.job.method import MAX_OUTPUT_VOXELS, Method
 
 RESULTS = {"sr.nrrd", "cubic.nrrd", "compare.png", "result.json"}
 UNCERTAINTY = "uncertainty.nrrd"
@@ -88,8 +89,8 @@ def test_same_seed_same_files(done: tuple, ctsr: Ctsr, scan: Path, prior: Path, 
     """And the job file stands for the options."""
     _, first = done
     settings = {"views": 6, "iterations": 3, "ddim_steps": 1, "gaussians": 500, "max_gaussians": 1000}
-    spec = JobSpec(str(scan), str(tmp_path / "out"), "2", "preview", None, "cpu", str(prior), settings=settings)
-    (tmp_path / "job.json").write_text(spec.to_json(), encoding="utf-8")
+    job = Job(Method("2", "preview", settings, str(prior), device="cpu"), str(scan), str(tmp_path / "out"))
+    (tmp_path / "job.json").write_text(job.to_json(), encoding="utf-8")
     ended = ctsr("run", "--job", tmp_path / "job.json")
     assert ended.code == 0, ended.err
     assert "20 x 24 x 32 voxels of 3 x 3 x 3 mm" in ended.out and str(tmp_path / "out" / "sr.nrrd") in ended.out
@@ -207,7 +208,6 @@ def test_too_large_for_memory_says_what_fits(ctsr_here: Ctsr, tmp_path: Path) ->
 def test_too_many_voxels_says_what_fits(ctsr_here: Ctsr, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """The advice, taken, is enough, though memory would do for more."""
     from CTSuperResolutionLib import machine
-    from CTSuperResolutionLib.job.job import MAX_OUTPUT_VOXELS
 
     monkeypatch.setattr(machine, "available_memory", lambda device=None: 10**12)
     image = sitk.Image(768, 768, 60, sitk.sitkInt16) - 1000

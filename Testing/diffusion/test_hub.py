@@ -217,7 +217,7 @@ def test_a_checkpoint_of_something_else_does_not_stay(fetch, hub, tmp_path, cach
 def test_several_checkpoints_have_to_be_told_apart(fetch, hub, cache):
     hub.files = [FILE, "model.pt"]
     done = fetch(NAME, "--yes")
-    assert done.returncode == 2 and f"name one with --file: {FILE}, model.pt" in done.stderr
+    assert done.returncode == 2 and f"choose one with --file: {FILE}, model.pt" in done.stderr
     done = fetch(NAME, "--yes", "--file", "README.md")
     assert done.returncode == 2 and "has no checkpoint README.md" in done.stderr
     assert left(cache) == []

@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import pytest
 
+from CTSuperResolutionLib.cli.wording import error_sentence
 from CTSuperResolutionLib.evaluation.child import run_task
-from CTSuperResolutionLib.evaluation.task import Task
+from CTSuperResolutionLib.evaluation.task import EvaluationTask
 from CTSuperResolutionLib.job.events import describe_error
-from CTSuperResolutionLib.job.job import JobSpec
+from CTSuperResolutionLib.job.method import Method
 
 
 @pytest.fixture
@@ -18,10 +19,10 @@ def fail(tmp_path, monkeypatch):
 
     def run(statement):
         monkeypatch.setenv("RAISE", statement)
-        task = Task("a-2", "cubic", JobSpec("-", "-"), 1.0, False, "one")
+        task = EvaluationTask("a-2", "cubic", Method(), 1.0, False, "one")
         with (tmp_path / "skimage.py").open("rb") as case, pytest.raises(Exception) as caught:
             run_task(task, case, lambda: None)
-        return describe_error(caught.value), str(caught.value)
+        return describe_error(caught.value, error_sentence), str(caught.value)
 
     return run
 

@@ -18,9 +18,9 @@ from CTSuperResolutionLib.evaluation.figure import case_figure
 from CTSuperResolutionLib.evaluation.priors import look_at_prior, read_priors_map
 from CTSuperResolutionLib.evaluation.store import Store
 from CTSuperResolutionLib.evaluation.table import SCORES
-from CTSuperResolutionLib.evaluation.task import Outcome, Task, task_key
+from CTSuperResolutionLib.evaluation.task import EvaluationOutcome, EvaluationTask, task_key
 from CTSuperResolutionLib.evaluation.view import figure_plane, plane_shape
-from CTSuperResolutionLib.job.job import JobSpec
+from CTSuperResolutionLib.job.method import Method
 
 REPORT = {"scores": {**dict.fromkeys(SCORES, 0.5), "psnr_db": None}, "seconds": 2.0, "peak_mb": 9, "gpu_peak_mb": None}
 
@@ -43,29 +43,29 @@ def test_a_case_keeps_its_volumes(case):
 
 def test_a_key_changes_with_all_that_matters(case, volume, tmp_path):
     saved, fine, coarse = case
-    spec = JobSpec("-", "-", scale="1,2,2")
+    method = Method(scale="1,2,2")
     others = volume(fine.array + 1e-3)
     keys = [
-        task_key(saved, "cubic", spec, noise_hu=0, prior_sha256=None),
-        task_key(saved, "trilinear", spec, noise_hu=0, prior_sha256=None),
-        task_key(saved, "cubic", replace(spec, seed=1), noise_hu=0, prior_sha256=None),
-        task_key(saved, "cubic", replace(spec, settings={"views": 9}), noise_hu=0, prior_sha256=None),
-        task_key(saved, "cubic", spec, noise_hu=5, prior_sha256=None),
-        task_key(saved, "cubic", spec, noise_hu=0, prior_sha256="ab"),
-        task_key(replace(saved, blur=2.0), "cubic", spec, noise_hu=0, prior_sha256=None),
+        task_key(saved, "cubic", method, noise_hu=0, prior_sha256=None),
+        task_key(saved, "trilinear", method, noise_hu=0, prior_sha256=None),
+        task_key(saved, "cubic", replace(method, seed=1), noise_hu=0, prior_sha256=None),
+        task_key(saved, "cubic", replace(method, settings={"views": 9}), noise_hu=0, prior_sha256=None),
+        task_key(saved, "cubic", method, noise_hu=5, prior_sha256=None),
+        task_key(saved, "cubic", method, noise_hu=0, prior_sha256="ab"),
+        task_key(replace(saved, blur=2.0), "cubic", method, noise_hu=0, prior_sha256=None),
     ]
     again = save_case("knee", "1,2,2", others, coarse, blur=1.0, folder=tmp_path)
-    keys.append(task_key(again, "cubic", spec, noise_hu=0, prior_sha256=None))
+    keys.append(task_key(again, "cubic", method, noise_hu=0, prior_sha256=None))
     assert len(set(keys)) == len(keys)
     same = save_case("leg", "1,2,2", fine, coarse, blur=1.0, folder=tmp_path)
-    assert task_key(same, "cubic", spec, noise_hu=0, prior_sha256=None) == keys[0]
+    assert task_key(same, "cubic", method, noise_hu=0, prior_sha256=None) == keys[0]
 
 
 def test_outcomes_are_found_again(case, tmp_path):
     path, array = case[0].path, case[1].array
     store = Store(tmp_path / "cases")
-    task = Task("knee-4", "views-ddnm", JobSpec("-", "-"), 1.0, False, "one")
-    outcome = Outcome(REPORT, np.eye(3, dtype=np.int16))
+    task = EvaluationTask("knee-4", "views-ddnm", Method(), 1.0, False, "one")
+    outcome = EvaluationOutcome(REPORT, np.eye(3, dtype=np.int16))
     assert store.find(task, (3, 3)) is None
     store.put(task, outcome, path)
     found = store.find(task, (3, 3))
@@ -100,8 +100,8 @@ def _without(report, name):
 )
 def test_a_damaged_outcome_counts_as_none(case, tmp_path, ending, damage):
     store = Store(tmp_path / "cases")
-    task = Task("knee-4", "cubic", JobSpec("-", "-"), 1.0, False, "one")
-    store.put(task, Outcome(REPORT, np.eye(3, dtype=np.int16)), case[0].path)
+    task = EvaluationTask("knee-4", "cubic", Method(), 1.0, False, "one")
+    store.put(task, EvaluationOutcome(REPORT, np.eye(3, dtype=np.int16)), case[0].path)
     assert store.find(task, (3, 3)) is not None and store.find(task, (3, 4)) is None
     path = tmp_path / "cases" / "knee-4" / f"cubic.{ending}"
     content = path.read_bytes()
@@ -111,9 +111,11 @@ def test_a_damaged_outcome_counts_as_none(case, tmp_path, ending, damage):
 
 def test_a_store_that_cannot_be_written(tmp_path):
     (tmp_path / "cases").write_text("in the way")
-    task = Task("knee-4", "cubic", JobSpec("-", "-"), 1.0, False, "one")
+    task = EvaluationTask("knee-4", "cubic", Method(), 1.0, False, "one")
     with pytest.raises(JobError, match="cannot be written"):
-        Store(tmp_path / "cases").put(task, Outcome({}, np.zeros((2, 2), dtype=np.int16)), tmp_path / "no.npz")
+        Store(tmp_path / "cases").put(
+            task, EvaluationOutcome({}, np.zeros((2, 2), dtype=np.int16)), tmp_path / "no.npz"
+        )
 
 
 def test_what_is_known_of_a_prior(tmp_path):

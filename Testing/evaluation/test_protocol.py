@@ -73,7 +73,7 @@ def test_factors_that_do_not_divide_cut_the_reference(ct):
 
 def test_a_spacing_that_would_fill_the_memory_is_refused(ct):
     """60 x 63 x 64 mm: 31 µm is 8.1e9 voxels; the crop would be small."""
-    with pytest.raises(JobError, match=r"30 x 90 x 80 voxels .* at --iso 0.031; choose a larger --iso\."):
+    with pytest.raises(JobError, match=r"30 x 90 x 80 voxels .* at 0.031 mm; choose a larger iso\."):
         Recipe(0.031, PAPER.crop, 1.0, 0.0, 0).reference(ct)
 
 

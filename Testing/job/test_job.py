@@ -1,4 +1,4 @@
-"""The job: what it takes, refuses, and keeps through JSON."""
+"""The job and its method: what they take, refuse, and keep through JSON."""
 
 from __future__ import annotations
 
@@ -10,19 +10,23 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from CTSuperResolutionLib.errors import JobError
-from CTSuperResolutionLib.job.job import JobSpec, parse_roi, parse_settings
-from CTSuperResolutionLib.job.parameters import PRESETS
+from CTSuperResolutionLib.job.job import Job
+from CTSuperResolutionLib.job.method import Method, parse_settings
+from CTSuperResolutionLib.job.parameters import PRESET_NAMES, Parameters
 from CTSuperResolutionLib.job.priors import prior_name
+from CTSuperResolutionLib.job.region import parse_roi
 
 
-def spec(**values: object) -> JobSpec:
-    return JobSpec(**{"input": "scan.nrrd", "output": "out", **values})
+def job_of(**values: object) -> Job:
+    """A job of the entries of a job.json."""
+    return Job.from_dict({"input": "scan.nrrd", "output": "out", **values})
 
 
 def test_defaults() -> None:
-    job = spec()
-    assert (job.scale, job.preset, job.device, job.seed) == ("4", "balanced", "auto", 0)
-    assert job.parameters == PRESETS["balanced"]
+    method = job_of().method
+    assert method == Method()
+    assert (method.scale, method.preset, method.device, method.seed) == ("4", "balanced", "auto", 0)
+    assert method.parameters == Parameters.of("balanced")
 
 
 @pytest.mark.parametrize(
@@ -39,7 +43,7 @@ def test_defaults() -> None:
     ],
 )
 def test_factors(scale: str, spacing: tuple, factors: tuple) -> None:
-    assert spec(scale=scale).factors(spacing, (64, 64, 64)) == factors
+    assert Method(scale=scale).factors(spacing, (64, 64, 64)) == factors
 
 
 @pytest.mark.parametrize(
@@ -53,13 +57,13 @@ def test_factors(scale: str, spacing: tuple, factors: tuple) -> None:
 )
 def test_factors_that_cannot_be(scale: str, spacing: tuple, says: str) -> None:
     with pytest.raises(JobError, match=says):
-        spec(scale=scale).factors(spacing, (64, 64, 64))
+        Method(scale=scale).factors(spacing, (64, 64, 64))
 
 
 def test_too_many_voxels() -> None:
-    assert spec(scale="2").factors((1, 1, 1), (512, 512, 512)) == (2, 2, 2)
+    assert Method(scale="2").factors((1, 1, 1), (512, 512, 512)) == (2, 2, 2)
     with pytest.raises(JobError, match=r"8\.6 billion voxels"):
-        spec(scale="4").factors((1, 1, 1), (512, 512, 512))
+        Method(scale="4").factors((1, 1, 1), (512, 512, 512))
 
 
 @pytest.mark.parametrize(
@@ -67,7 +71,7 @@ def test_too_many_voxels() -> None:
 )
 def test_scales_that_are_not_allowed(scale: str) -> None:
     with pytest.raises(JobError) as caught:
-        spec(scale=scale)
+        Method(scale=scale)
     assert str(caught.value).endswith(".")
 
 
@@ -106,23 +110,23 @@ def test_scales_that_are_not_allowed(scale: str) -> None:
 )
 def test_what_is_not_allowed(values: dict, says: str) -> None:
     with pytest.raises(JobError, match=says):
-        spec(**values)
+        job_of(**values)
 
 
 def test_region() -> None:
-    job = spec(roi="2:10,:20,5:")
+    job = job_of(roi="2:10,:20,5:")
     assert job.region((30, 40, 50)) == (slice(2, 10), slice(0, 20), slice(5, 50))
-    assert spec().region((3, 4, 5)) == (slice(0, 3), slice(0, 4), slice(0, 5))
+    assert job_of().region((3, 4, 5)) == (slice(0, 3), slice(0, 4), slice(0, 5))
 
 
 @pytest.mark.parametrize("roi", ["0:31,:,:", ":,-1:5,:", ":,:,7:7", ":,9:3,:"])
 def test_region_outside_the_volume(roi: str) -> None:
     with pytest.raises(JobError, match="not inside the volume"):
-        spec(roi=roi).region((30, 30, 30))
+        job_of(roi=roi).region((30, 30, 30))
 
 
 def test_prior_by_path(tmp_path: Path) -> None:
-    assert spec(prior=str(tmp_path)).prior == str(tmp_path)
+    assert Method(prior=str(tmp_path)).prior == str(tmp_path)
 
 
 def test_settings_entries() -> None:
@@ -133,9 +137,9 @@ def test_settings_entries() -> None:
 
 bounds = st.one_of(st.none(), st.integers(0, 10_000))
 jobs = st.builds(
-    spec,
+    job_of,
     scale=st.sampled_from(["2", "4", "8", "isotropic", "4,1,1", "1,3,3"]),
-    preset=st.sampled_from(sorted(PRESETS)),
+    preset=st.sampled_from(sorted(PRESET_NAMES)),
     roi=st.one_of(st.none(), st.tuples(*[st.tuples(bounds, bounds)] * 3)),
     seed=st.integers(0, 2**32 - 1),
     series=st.one_of(st.none(), st.text(max_size=20)),
@@ -145,9 +149,21 @@ jobs = st.builds(
 
 
 @given(jobs)
-def test_json_keeps_the_job(job: JobSpec) -> None:
-    assert JobSpec.from_json(job.to_json()) == job
-    assert JobSpec.from_json(json.dumps(job.to_dict())).parameters == job.parameters
+def test_json_keeps_the_job(job: Job) -> None:
+    assert Job.from_json(job.to_json()) == job
+    assert Job.from_json(json.dumps(job.to_dict())).method.parameters == job.method.parameters
+
+
+def test_a_job_file_is_flat() -> None:
+    """As it has been from the first version on, the method's entries beside the job's."""
+    text = """{
+  "input": "scan.nrrd", "output": "out", "scale": "4,1,1", "preset": "preview", "roi": [[0, 9], [null, 20], [3, null]],
+  "device": "cpu", "prior": "shipped", "seed": 7, "series": "2", "allow_unusual": true, "settings": {"views": 30}
+}"""
+    job = Job.from_json(text)
+    method = Method("4,1,1", "preview", {"views": 30}, seed=7, device="cpu")
+    assert job == Job(method, "scan.nrrd", "out", ((0, 9), (None, 20), (3, None)), "2", True)
+    assert json.loads(job.to_json()) == json.loads(text) and list(json.loads(job.to_json())) == list(json.loads(text))
 
 
 @given(st.one_of(bounds, st.none()), bounds, bounds)
@@ -170,7 +186,7 @@ def test_roi_text_and_pairs_agree(start: int | None, stop: int | None, other: in
 )
 def test_bad_job_files(text: str, says: str) -> None:
     with pytest.raises(JobError, match=says):
-        JobSpec.from_json(text)
+        Job.from_json(text)
 
 
 def test_name_of_a_prior(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from CTSuperResolutionLib.errors import JobError
-from CTSuperResolutionLib.job.parameters import PARAMETERS, PRESET_NAMES, PRESETS, Parameters, find_parameter
+from CTSuperResolutionLib.job.parameters import PARAMETERS, PRESET_NAMES, Parameters, find_parameter
 
 
 def test_every_default_is_within_its_own_limits() -> None:
@@ -19,24 +19,25 @@ def test_every_default_is_within_its_own_limits() -> None:
 def test_every_parameter_can_be_shown_in_a_panel() -> None:
     for parameter in PARAMETERS.values():
         assert parameter.help.endswith(".") and "\n" not in parameter.help
-        assert parameter.group
+        assert parameter.group and parameter.audience in ("user", "ablation")
         assert parameter.choices or parameter.low < parameter.high
 
 
 def test_presets_are_the_columns_of_the_table() -> None:
-    assert (PRESETS["preview"].views, PRESETS["balanced"].views, PRESETS["paper"].views) == tuple(
+    assert [Parameters.of(preset).views for preset in ("preview", "balanced", "paper")] == list(
         PARAMETERS["views"].defaults.values()
     )
-    # The paper: 100 views, DDIM with 50 steps from pure noise, eta 0.99, 5,000 iterations.
-    paper = PRESETS["paper"]
+    # The paper: 100 views, DDIM with 50 steps from pure noise, eta 0.99, 5,000 iterations, cone beam, block means.
+    paper = Parameters.of("paper")
     assert (paper.views, paper.ddim_steps, paper.start_step, paper.eta, paper.iterations) == (100, 50, 999, 0.99, 5000)
+    assert (paper.geometry, paper.kernel) == ("cone", "mean")
 
 
 def test_settings_override_the_preset_and_take_the_parameter_s_type() -> None:
     numbers = Parameters.of("preview", {"views": "36", "sigma_y": "1", "kernel": "mean", "iterations": "2e2"})
     assert (numbers.views, numbers.sigma_y, numbers.kernel, numbers.iterations) == (36, 1.0, "mean", 200)
     assert [type(v) for v in (numbers.views, numbers.sigma_y, numbers.iterations)] == [int, float, int]
-    assert numbers.gaussians == PRESETS["preview"].gaussians
+    assert numbers.gaussians == Parameters.of("preview").gaussians
 
 
 @pytest.mark.parametrize(

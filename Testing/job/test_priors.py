@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from CTSuperResolutionLib.errors import JobError
-from CTSuperResolutionLib.job.job import JobSpec
+from CTSuperResolutionLib.job.method import Method
 from CTSuperResolutionLib.job.priors import cache_folder, find_prior, hub_folder, known_priors, prior_name
 
 NAME = "hub:Some-one/x-ray.prior"
@@ -52,12 +52,12 @@ def test_folders_and_checkpoints_are_found(tmp_path):
     other.write_text("no weights")
     for absent in (other, tmp_path / "absent.pt"):
         with pytest.raises(JobError, match=r"or give the folder or the checkpoint \(.pt\) of one"):
-            JobSpec(input="scan.nrrd", output="out", prior=str(absent))
+            Method(prior=str(absent))
 
 
 def test_what_was_not_fetched_says_how_to_fetch_it():
     with pytest.raises(JobError, match=f"run 'ctsr fetch-prior {NAME}' once.*2.2 GB.*licence"):
-        JobSpec(input="scan.nrrd", output="out", prior=NAME)
+        Method(prior=NAME)
     assert list(known_priors()) == ["shipped"]
 
 

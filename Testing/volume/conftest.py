@@ -13,6 +13,7 @@ import pytest
 from pydicom.dataset import FileDataset, FileMetaDataset
 from pydicom.uid import CTImageStorage, ExplicitVRLittleEndian, generate_uid
 
+from CTSuperResolutionLib.cli.wording import error_sentence
 from CTSuperResolutionLib.errors import JobError
 
 SHAPE = (9, 12, 10)
@@ -32,7 +33,7 @@ def job_error() -> Callable[..., AbstractContextManager[None]]:
     def expect(*parts: str) -> Iterator[None]:
         with pytest.raises(JobError) as caught:
             yield
-        message = str(caught.value)
+        message = error_sentence(caught.value)  # as the command line words it
         assert "\n" not in message
         assert message.endswith(".") and not re.search(r"[^.]\. [A-Z]", message), message
         for part in parts:

@@ -214,7 +214,7 @@ def test_radiograph(tmp_path, job_error):
 
 def test_series_of_a_file(tmp_path, job_error):
     (tmp_path / "a.nrrd").write_bytes(nrrd_bytes())
-    with job_error("leave out --series"):
+    with job_error("leave the series out"):
         read_volume(tmp_path / "a.nrrd", series="2")
 
 

@@ -7,6 +7,8 @@ from typing import Any
 
 from slicer.i18n import tr as _
 
+from CTSuperResolutionLib import errors
+from CTSuperResolutionLib.errors import JobError, Remedy, read_remedies, sentence
 from CTSuperResolutionPanel.process.process import Ended
 from CTSuperResolutionPanel.scene.result_volumes import WrongResult
 
@@ -25,10 +27,10 @@ def why_it_ended(ended: Ended, error: dict[str, Any] | None) -> str:
         return _("The background process could not be started ({reason}); install what it needs again.").format(
             reason=ended.problem.rstrip(".")
         )
-    if error is not None and error.get("kind") == "memory":
-        return _("The memory ran out; choose a region, a lower preset or a lower scale.")
+    if error is not None and isinstance(error.get("problem"), str):
+        return in_panel_words(JobError(error["problem"], *read_remedies(error.get("remedies", ()))))
     if error is not None and isinstance(error.get("message"), str):
-        return in_panel_words(error["message"])
+        return tidy(error["message"])
     if not ended.normal and ended.code == KILLED:
         return _(
             "The system ended the background process, most likely because the memory ran out; choose a region, a "
@@ -60,17 +62,38 @@ def why_it_was_not_loaded(error: Exception) -> str:
     )
 
 
-def in_panel_words(message: str) -> str:
-    """The library's sentence without the options of the command line."""
+def in_panel_words(error: JobError) -> str:
+    """The library's error with the panel's own ways out of it."""
+    return tidy(sentence(error, _words, choose=_("choose {choices}"), either=_(" or ")))
 
-    def region(found: re.Match) -> str:
-        sides = [str(int(b) - int(a)) for a, b in (part.split(":") for part in found[1].split(","))]
-        return _("a region of at most {size} voxels").format(size=" × ".join(reversed(sides)))
 
-    message = re.sub(r"a region such as --roi ((?:\d+:\d+,?){3})", region, message)
-    message = re.sub(r"a region of interest with --roi", _("a region"), message)
-    message = re.sub(r"pass --allow-unusual( to [^;.]*)?", _("tick “Use it all the same”"), message)
-    message = re.sub(r"run it again with --debug and report what that prints", _("report it with the log"), message)
-    message = re.sub(r"--(preset|device|scale|prior|seed) ", r"\1 ", message)
-    message = re.sub(r"(?<=\d) x (?=\d)", " × ", message.replace(", as in scale 4", ""))
-    return message[:1].upper() + message[1:]
+def tidy(text: str) -> str:
+    """The library's words as the panel writes them: sizes with ×, and a capital letter first."""
+    text = re.sub(r"(?<=\d) x (?=\d)", " × ", text)
+    return text[:1].upper() + text[1:]
+
+
+def _words(remedy: Remedy) -> str:
+    match remedy:
+        case errors.SmallerRegion(ranges=tuple() as ranges):
+            sides = " × ".join(str(stop - start) for start, stop in reversed(ranges))
+            return _("a region of at most {size} voxels").format(size=sides)
+        case errors.SmallerRegion():
+            return _("a region")
+        case errors.LowerPreset(name=str() as name, memory=int() as memory):
+            return _("preset {name} ({memory})").format(name=name, memory=errors.bytes_text(memory))
+        case errors.LowerPreset():
+            return _("a lower preset")
+        case errors.LowerScale():
+            return _("a lower scale")
+        case errors.SmallerPrior():
+            return _("a smaller prior")
+        case errors.OtherDevice(name=name):
+            return _("device {name}").format(name=name)
+        case errors.MoreMemory():
+            return _("use a computer with more memory")
+        case errors.AcceptUnusual():
+            return _("tick “Use it all the same”")
+        case errors.ReportBug():
+            return _("report it with the log")
+    return str(remedy)

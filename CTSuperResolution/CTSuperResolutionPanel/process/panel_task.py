@@ -3,40 +3,15 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from pathlib import Path
-from types import MappingProxyType
-from typing import Any
 
 import numpy as np
 
-from CTSuperResolutionLib.job.job import JobSpec
-from CTSuperResolutionLib.job.priors import DEFAULT_PRIOR
+from CTSuperResolutionLib.job.job import Job
+from CTSuperResolutionLib.job.method import Method
+from CTSuperResolutionLib.job.region import Slices
 from CTSuperResolutionPanel.scene.voxel_geometry import VoxelRanges, refined, triple
-
-
-@dataclass(frozen=True)
-class Method:
-    """How to super-resolve: the part of a job that a user tunes, as a :class:`JobSpec` has it."""
-
-    scale: str
-    preset: str
-    device: str = "auto"
-    prior: str = DEFAULT_PRIOR
-    seed: int = 0
-    allow_unusual: bool = False
-    settings: Mapping[str, Any] = field(default_factory=lambda: MappingProxyType({}))
-
-    def spec(self, input: Path | str = "-", output: Path | str = "-") -> JobSpec:
-        """The job for those files.
-
-        Raises:
-            JobError: it is not allowed.
-        """
-        names = ("scale", "preset", "device", "prior", "seed", "allow_unusual")
-        chosen = {name: getattr(self, name) for name in names}
-        return JobSpec(str(input), str(output), settings=dict(self.settings), **chosen)
 
 
 @dataclass(frozen=True)
@@ -48,6 +23,7 @@ class PanelTask:
         ranges: the part of it to work on.
         method: how.
         preview: a small cube around the crosshair, not a whole run.
+        allow_unusual: go on where the volume does not look like a CT.
     """
 
     volume_id: str
@@ -55,6 +31,17 @@ class PanelTask:
     ranges: VoxelRanges
     method: Method
     preview: bool = False
+    allow_unusual: bool = False
+
+    def job(self, input: Path, output: Path) -> Job:
+        """The job on a file that holds the part to work on."""
+        return Job(self.method, str(input), str(output), allow_unusual=self.allow_unusual)
+
+    @property
+    def region(self) -> Slices:
+        """The part to work on, as three slices."""
+        z, y, x = (slice(*pair) for pair in self.ranges)
+        return z, y, x
 
     @property
     def shape(self) -> tuple[int, int, int]:

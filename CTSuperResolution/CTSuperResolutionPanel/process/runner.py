@@ -113,7 +113,7 @@ class Runner(VTKObservationMixin):
     @property
     def message(self) -> str:
         """How the last job ended, or what the running one wants to be known, in a sentence."""
-        return error_messages.in_panel_words(self._output.note) if self.busy else self._outcome
+        return error_messages.tidy(self._output.note) if self.busy else self._outcome
 
     @property
     def seconds(self) -> float:
@@ -129,11 +129,10 @@ class Runner(VTKObservationMixin):
         """Begin a task. Returns at once, but for what the user may have to install.
 
         Raises:
-            JobError: another job is under way, or the task cannot be started; the message is for the user.
+            JobError: another job is under way; the message is for the user.
         """
         if self.busy:
             raise JobError(_("A job is running already; wait for its end or cancel it."))
-        task.method.spec()
         self.task, self._reason = task, ""
         self._output = ProcessOutput()
         self._started = time.monotonic()
@@ -177,8 +176,7 @@ class Runner(VTKObservationMixin):
         voxels = slicer.util.arrayFromVolume(scan)[tuple(slice(*pair) for pair in task.ranges)]
         try:
             self._folder = folder = JobFolder(python, environment_for(python))
-            spec = task.method.spec(folder.input, folder.output)
-            folder.job.write_text(spec.to_json(), encoding="utf-8")
+            folder.job.write_text(task.job(folder.input, folder.output).to_json(), encoding="utf-8")
         except OSError as error:
             self._not_written(error)
             return
@@ -315,5 +313,5 @@ class Runner(VTKObservationMixin):
 def _read_result(job: _Job, report: dict[str, Any]) -> Generator[float, None, LoadedResult]:
     """Read what a job wrote, by steps."""
     matrix = job.placement.ijk_to_ras
-    factors = job.task.method.spec().refinement(voxel_geometry.spacing(matrix))
+    factors = job.task.method.refinement(voxel_geometry.spacing(matrix))
     return (yield from result_volumes.load(job.folder.output, report, job.task.ranges, factors, matrix))

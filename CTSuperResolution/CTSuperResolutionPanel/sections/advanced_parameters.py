@@ -12,6 +12,9 @@ from slicer.i18n import tr as _
 
 from CTSuperResolutionLib.job.parameters import PARAMETERS, PRESET_NAMES, Parameter, Value
 
+SHOWN = {name: parameter for name, parameter in PARAMETERS.items() if parameter.audience == "user"}
+"""The parameters that have a field; those of ablations are for the command line."""
+
 
 class AdvancedFields:
     """Fields in a form. What differs from the preset is marked, and can be taken back.
@@ -28,7 +31,7 @@ class AdvancedFields:
         self._fields: dict[str, Any] = {}
         self._labels: dict[str, qt.QLabel] = {}
         group = ""
-        for parameter in PARAMETERS.values():
+        for parameter in SHOWN.values():
             if parameter.group != group:
                 group = parameter.group
                 form.addRow(_heading(group))
@@ -49,7 +52,7 @@ class AdvancedFields:
         self._preset = preset
         self._filling = True
         try:
-            for name, parameter in PARAMETERS.items():
+            for name, parameter in SHOWN.items():
                 self._write(parameter, settings.get(name, parameter.defaults[preset]))
         finally:
             self._filling = False
@@ -57,7 +60,7 @@ class AdvancedFields:
 
     def settings(self) -> dict[str, Value]:
         """The parameters that differ from the preset."""
-        values = {name: self._read(parameter) for name, parameter in PARAMETERS.items()}
+        values = {name: self._read(parameter) for name, parameter in SHOWN.items()}
         return {name: v for name, v in values.items() if not _same(v, PARAMETERS[name].defaults[self._preset])}
 
     def _make_field(self, parameter: Parameter) -> Any:
@@ -120,16 +123,17 @@ def label_text(parameter: Parameter) -> str:
 
 def settings_text(settings: dict[str, Value]) -> str:
     """Changed parameters in a few words."""
-    return ", ".join(f"{label_text(PARAMETERS[name]).lower()} {value}" for name, value in settings.items())
+    known = {name: label_text(parameter).lower() for name, parameter in PARAMETERS.items()}
+    return ", ".join(f"{known.get(name, name)} {value}" for name, value in settings.items())
 
 
 def parse_settings(text: str) -> dict[str, Value]:
-    """Settings from their JSON; what another version knew and this one does not is left out."""
+    """Settings from their JSON; what has no field here, as another version may have had, is left out."""
     try:
         found = json.loads(text)
     except ValueError:
         return {}
-    return {name: value for name, value in found.items() if name in PARAMETERS} if isinstance(found, dict) else {}
+    return {name: value for name, value in found.items() if name in SHOWN} if isinstance(found, dict) else {}
 
 
 def _heading(group: str) -> qt.QLabel:
@@ -150,7 +154,7 @@ def _tool_tip(parameter: Parameter) -> str:
             low=parameter.low, high=parameter.high, unit=parameter.unit).strip() + ".")  # fmt: skip
     presets = ", ".join(f"{preset} {value}" for preset, value in parameter.defaults.items())
     lines.append(_("Presets: {presets}.").format(presets=presets))
-    lines.append(_("On the command line: --set {name}=…").format(name=parameter.name))
+    lines.append(_("On the command line: {name}").format(name=parameter.name))
     return "\n".join(lines)
 
 

@@ -7,9 +7,10 @@ import math
 from slicer.i18n import tr as _
 
 from CTSuperResolutionLib.errors import JobError
+from CTSuperResolutionLib.job.method import Method
 from CTSuperResolutionPanel.panel_state import PER_AXIS, PanelState
 from CTSuperResolutionPanel.process.error_messages import in_panel_words
-from CTSuperResolutionPanel.process.panel_task import Method, PanelTask
+from CTSuperResolutionPanel.process.panel_task import PanelTask
 from CTSuperResolutionPanel.scene import region_of_interest, voxel_geometry
 from CTSuperResolutionPanel.scene.suitability import Problem, facts_of, find_problem
 from CTSuperResolutionPanel.scene.voxel_geometry import VoxelRanges
@@ -37,24 +38,24 @@ def insists(state: PanelState) -> bool:
     return state.inputVolume is not None and state.unusualVolume is state.inputVolume
 
 
-def method_of(state: PanelState, *, part: bool) -> Method:
-    """How the user wants it done.
+def method_of(state: PanelState) -> Method:
+    """The method that the user chose.
 
-    Args:
-        state: the panel's choices.
-        part: only a part of the scan is exported, so that the job cannot judge by the values whether it is CT. The
-            panel has seen all of it.
+    Raises:
+        NotReady: it is not allowed.
     """
     axes = f"{state.factorZ},{state.factorY},{state.factorX}"
-    return Method(
-        scale=axes if state.scale == PER_AXIS else state.scale,
-        preset=state.preset,
-        device=state.device,
-        prior=state.prior,
-        seed=state.seed,
-        allow_unusual=part or insists(state),
-        settings=parse_settings(state.settings),
-    )
+    try:
+        return Method(
+            scale=axes if state.scale == PER_AXIS else state.scale,
+            preset=state.preset,
+            settings=parse_settings(state.settings),
+            prior=state.prior,
+            seed=state.seed,
+            device=state.device,
+        )
+    except JobError as error:
+        raise NotReady(in_panel_words(error)) from error
 
 
 def run_task(state: PanelState) -> PanelTask:
@@ -81,9 +82,9 @@ def preview_task(state: PanelState, point: tuple[float, float, float]) -> PanelT
     _require_volume(state)
     spacing = voxel_geometry.spacing(voxel_geometry.ijk_to_ras(state.inputVolume))
     try:
-        factors = method_of(state, part=True).spec().refinement(spacing)
+        factors = method_of(state).refinement(spacing)
     except JobError as error:
-        raise NotReady(in_panel_words(str(error))) from error
+        raise NotReady(in_panel_words(error)) from error
     fine = math.prod(s / f for s, f in zip(spacing, factors, strict=True)) ** (1 / 3)
     ranges = region_of_interest.around(point, state.inputVolume, state.previewVoxels * fine)
     if ranges is None:
@@ -101,5 +102,6 @@ def _require_volume(state: PanelState) -> None:
 
 def _task(state: PanelState, ranges: VoxelRanges, *, preview: bool) -> PanelTask:
     volume = state.inputVolume
-    method = method_of(state, part=ranges != region_of_interest.whole(volume))
-    return PanelTask(volume.GetID(), volume.GetName(), ranges, method, preview)
+    # Where only a part is exported, the job cannot judge by the values whether it is CT; the panel has seen all of it.
+    allow_unusual = ranges != region_of_interest.whole(volume) or insists(state)
+    return PanelTask(volume.GetID(), volume.GetName(), ranges, method_of(state), preview, allow_unusual)

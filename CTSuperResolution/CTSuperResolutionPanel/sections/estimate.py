@@ -9,9 +9,9 @@ from typing import Any
 from slicer.i18n import tr as _
 
 from CTSuperResolutionLib.errors import JobError
-from CTSuperResolutionLib.job.job import JobSpec
+from CTSuperResolutionLib.job.method import Method
 from CTSuperResolutionLib.planning.cost_model import stage_seconds
-from CTSuperResolutionLib.planning.requirements import Needs, needs_on
+from CTSuperResolutionLib.planning.requirements import Requirements, requirements_on
 from CTSuperResolutionPanel.process.error_messages import in_panel_words
 from CTSuperResolutionPanel.process.hardware import Hardware
 from CTSuperResolutionPanel.process.panel_task import PanelTask
@@ -48,18 +48,17 @@ def estimate(task: PanelTask, spacing: tuple[float, float, float], hardware: Har
     device = hardware.device(task.method.device)
     available = hardware.available(device or "cpu")
     try:
-        spec = task.method.spec()
         free = UNKNOWN_FREE if available is None else available
-        needs = needs_on(device or "cpu", free, spec, task.shape, spacing)
+        needed = requirements_on(device or "cpu", free, task.method, task.region, spacing)
     except JobError as error:
-        return Estimate(problem=in_panel_words(str(error)))
-    duration = duration_text(load_calibration(device or "cpu").seconds(_expected(spec, needs)))
+        return Estimate(problem=in_panel_words(error))
+    duration = duration_text(load_calibration(device or "cpu").seconds(_expected(task.method, needed)))
     line = _in_one_line(
         [
             _("{size} voxels of {spacing} mm").format(
-                size=_by(str(n) for n in needs.output_shape), spacing=_by(f"{s:.3g}" for s in needs.output_spacing)
+                size=_by(str(n) for n in needed.output_shape), spacing=_by(f"{s:.3g}" for s in needed.output_spacing)
             ),
-            _memory_text(needs, available),
+            _memory_text(needed, available),
             hardware.name(device) if device else _("CPU or GPU"),
             duration,
         ]
@@ -67,7 +66,7 @@ def estimate(task: PanelTask, spacing: tuple[float, float, float], hardware: Har
     if device and not hardware.has(device):
         problem = _("There is no NVIDIA GPU that can be used; choose another device.")
     else:
-        problem = _obstacle(needs, task, free_disk)
+        problem = _obstacle(needed, task, free_disk)
     return Estimate(line, duration, problem)
 
 
@@ -82,8 +81,8 @@ def calibrate(task: PanelTask, spacing: tuple[float, float, float], report: Mapp
     """
     device, stages = str(report.get("device", "cpu")), report.get("stages")
     if isinstance(stages, Mapping):
-        spec = task.method.spec()
-        expected = _expected(spec, needs_on(device, UNKNOWN_FREE, spec, task.shape, spacing))
+        needed = requirements_on(device, UNKNOWN_FREE, task.method, task.region, spacing)
+        expected = _expected(task.method, needed)
         save_calibration(device, load_calibration(device).updated(expected, stages, total))
 
 
@@ -102,9 +101,11 @@ def gigabytes(count: float) -> str:
     return f"{count / 1e9:.1f} GB" if count >= 1e8 else f"{count / 1e6:.0f} MB"
 
 
-def _expected(spec: JobSpec, needs: Needs) -> dict[str, float]:
+def _expected(method: Method, needed: Requirements) -> dict[str, float]:
     """Seconds that the library expects every stage to take."""
-    return stage_seconds(spec.parameters, needs.shape, needs.factors, needs.spacing) | {"write": needs.write_seconds}
+    return stage_seconds(method.parameters, needed.shape, needed.factors, needed.spacing) | {
+        "write": needed.write_seconds
+    }
 
 
 def _in_one_line(parts: Iterable[str]) -> str:
@@ -112,18 +113,18 @@ def _in_one_line(parts: Iterable[str]) -> str:
     return " · ".join(part.replace(" ", "\N{NO-BREAK SPACE}") for part in parts)
 
 
-def _memory_text(needs: Needs, available: int | None) -> str:
+def _memory_text(needed: Requirements, available: int | None) -> str:
     if available is None:
-        return _("{need} of memory").format(need=gigabytes(needs.memory))
-    return _("{need} of {free} free memory").format(need=gigabytes(needs.memory), free=gigabytes(available))
+        return _("{need} of memory").format(need=gigabytes(needed.memory))
+    return _("{need} of {free} free memory").format(need=gigabytes(needed.memory), free=gigabytes(available))
 
 
-def _obstacle(needs: Needs, task: PanelTask, free_disk: int) -> str:
+def _obstacle(needed: Requirements, task: PanelTask, free_disk: int) -> str:
     try:
-        needs.require_memory(task.method.spec())
+        needed.require_memory(task.method)
     except JobError as error:
-        return in_panel_words(str(error))
-    disk = needs.disk + 8 * task.voxels
+        return in_panel_words(error)
+    disk = needed.disk + 8 * task.voxels
     if free_disk < disk:
         return _("The job needs {need} of temporary disk space and {free} are free; choose a region.").format(
             need=gigabytes(disk), free=gigabytes(free_disk)

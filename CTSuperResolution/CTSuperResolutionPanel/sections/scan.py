@@ -10,7 +10,7 @@ import qt
 import slicer
 from slicer.i18n import tr as _
 
-from CTSuperResolutionLib.job.job import SCALES
+from CTSuperResolutionLib.job.method import SCALES
 from CTSuperResolutionLib.job.parameters import PRESET_NAMES
 from CTSuperResolutionLib.job.priors import known_priors, prior_name
 from CTSuperResolutionPanel import install
@@ -145,7 +145,7 @@ def _preset_title(name: str) -> str:
     return {
         "preview": _("Preview – quickest"),
         "balanced": _("Balanced"),
-        "paper": _("Paper – as published, slow"),
+        "paper": _("Paper – to compare with, slow"),
     }.get(name, name)
 
 

@@ -13,7 +13,7 @@ from CTSuperResolutionLib.diffusion.training.dead_leaves import dead_leaves
 from CTSuperResolutionLib.diffusion.training.degraded_ct import DegradedCt, DegradedVolume, degrade_ct
 from CTSuperResolutionLib.diffusion.training.examples import Mixture, Source
 from CTSuperResolutionLib.diffusion.training.radiographs import Radiographs
-from CTSuperResolutionLib.errors import JobError
+from CTSuperResolutionLib.errors import Advice, JobError, OtherOption
 from CTSuperResolutionLib.job.events import Progress
 from CTSuperResolutionLib.volume.ct_files import find_cts, stem
 from CTSuperResolutionLib.volume.reading import read_volume
@@ -61,8 +61,9 @@ class TrainingImages:
         """
         if not (self.radiographs and self.radiograph_share) and not (self.dead_leaves >= 4 and self.dead_leaves_share):
             raise JobError(
-                "There is too little to train on and to validate on; name folders of radiographs, or raise "
-                "--dead-leaves to 4 or more, with a share above 0."
+                "There is too little to train on and to validate on",
+                Advice("name folders of radiographs"),
+                OtherOption("dead-leaves", "{} of 4 or more with a share above 0"),
             )
         rng = np.random.default_rng(seed)
         cts = self._load_cts(rng, progress)

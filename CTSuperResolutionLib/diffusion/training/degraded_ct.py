@@ -155,7 +155,8 @@ def _degraded(
         geometry = parallel_beam(views=VIEWS, volume_shape=(slices, rows, columns), spacing=coarse)
         geometry = geometry.refined(*factors[:2])
         geometry = replace(geometry, angles=tuple(np.sort(rng.uniform(0, np.pi, VIEWS)).tolist()))
-        projector = Projector(VolumeGrid(truth.shape, (millimetres,) * 3), geometry)
+        depth, height, width = truth.shape
+        projector = Projector(VolumeGrid((depth, height, width), (millimetres,) * 3), geometry)
         of_start, of_truth = projector.forward(start), projector.forward(truth)
         brightest = of_start.max().clamp(min=1e-6)
         of_start, of_truth = of_start / brightest, of_truth / brightest

@@ -173,7 +173,7 @@ def test_folders_of_one_name_are_counted_together(radiographs):
 )
 def test_too_little_to_train_on_or_to_validate_on(given, radiographs, tmp_path):
     places = {name: [tmp_path / place for place in given[name]] for name in ("cts", "radiographs") if name in given}
-    with pytest.raises(JobError, match=r"^There is too little to train on .*--dead-leaves to 4 or more.*\.$"):
+    with pytest.raises(JobError, match=r"^There is too little to train on .*dead-leaves of 4 or more.*\.$"):
         TrainingImages(**given | places).load(0, Progress())
 
 

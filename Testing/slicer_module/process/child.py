@@ -120,11 +120,16 @@ def main() -> None:
         sys.stdout.buffer.flush()
         return
     if MANNER == "runs out of memory":
-        message = "The memory ran out; choose a region of interest with --roi, a lower preset or a lower scale."
-        say({"event": "error", "kind": "memory", "message": message, "exit_code": 2})
+        problem, remedies = "The memory ran out", [{"kind": "region", "ranges": None}, {"kind": "scale"}]
+        remedies.insert(1, {"kind": "preset", "name": None, "memory": None})
+        message = f"{problem}; choose a region of interest with --roi, a lower --preset or a lower --scale."
+        told = {"message": message, "problem": problem, "remedies": remedies}
+        say({"event": "error", "kind": "memory", **told, "exit_code": 2})
         sys.exit(2)
     if MANNER == "refuses the job":
-        say({"event": "error", "kind": "input", "message": "It has NaN voxels; set them to -1024 HU.", "exit_code": 2})
+        problem = "It has NaN voxels; set them to -1024 HU."
+        told = {"message": problem, "problem": problem, "remedies": []}
+        say({"event": "error", "kind": "input", **told, "exit_code": 2})
         sys.exit(2)
     if MANNER == "ends without a result":
         return

@@ -7,8 +7,10 @@ import itertools
 import numpy as np
 import pytest
 import vtk
-from CTSuperResolutionPanel.process.panel_task import Method, PanelTask
+from CTSuperResolutionPanel.process.panel_task import PanelTask
 from CTSuperResolutionPanel.scene import region_of_interest, voxel_geometry
+
+from CTSuperResolutionLib.job.method import Method
 
 # Indices (x, y, z) to RAS of a turned scan with voxels of 0.7 x 0.7 x 5 mm.
 OBLIQUE = np.array([
@@ -72,7 +74,7 @@ def test_landmarks_lie_where_they_are_in_the_scan(panel, make_scan, child, finis
     child("does well")
     scale = ",".join(map(str, factors))
     part = ((1, 10), (2, 12), (3, 14))
-    panel.logic.runner.start(PanelTask(scan.GetID(), "Scan", part, Method(scale, "preview", allow_unusual=True)))
+    panel.logic.runner.start(PanelTask(scan.GetID(), "Scan", part, Method(scale, "preview"), allow_unusual=True))
     finish()
     assert panel.logic.runner.message.startswith("Done in ")
     sr = slicer.util.getNode("Scan SR*")
@@ -101,7 +103,7 @@ def moves_meanwhile(panel, make_scan, child, finish, wait_until, moved, monkeypa
         monkeypatch.setattr(result_volumes, "load", change_and_load)
         child("does well")
         part = ((1, 10), (2, 12), (3, 14))
-        panel.logic.runner.start(PanelTask(scan.GetID(), "Scan", part, Method("2", "preview", allow_unusual=True)))
+        panel.logic.runner.start(PanelTask(scan.GetID(), "Scan", part, Method("2", "preview"), allow_unusual=True))
         finish()
         return scan
 

@@ -195,10 +195,13 @@ def test_a_box_of_the_users_own_stays_as_shown_as_it_was(panel, scan, shown, sta
             assert bool(own.GetDisplayNode().GetVisibility()) == visible
 
 
-def test_every_parameter_of_the_library_is_there_with_its_limits_and_help(panel, state, shown):
+def test_every_parameter_for_users_is_there_with_its_limits_and_help(panel, state, shown):
     shown()
     for name, parameter in PARAMETERS.items():
         field = panel.ui.advancedCollapsibleButton.findChild("QWidget", f"{name}Field")
+        if parameter.audience == "ablation":
+            assert field is None
+            continue
         assert field is not None and parameter.help in field.toolTip
         default = parameter.defaults[state.preset]
         if parameter.choices:
@@ -206,6 +209,13 @@ def test_every_parameter_of_the_library_is_there_with_its_limits_and_help(panel,
         else:
             assert (field.minimum, field.maximum) == (parameter.low, parameter.high)
             assert field.value == pytest.approx(default, rel=1e-9)
+
+
+def test_a_parameter_without_a_field_counts_for_nothing(panel, scan, state, shown):
+    """As a scene of another version may have it."""
+    state.settings = json.dumps({"views": 12, "residual": "grid", "carrier": "grid"})
+    assert shown()[1]
+    assert panel.panel.run._task.method.settings == {"views": 12}
 
 
 def test_changed_parameters_are_kept_and_can_be_taken_back(panel, scan, state, shown):
