@@ -18,19 +18,19 @@ ORIENTATION_TOLERANCE = 1e-3
 SAME_PLACE_MM = 1e-3
 """Slices nearer than this lie at the same place."""
 
-UNEVEN = 0.1
+UNEVEN_TOLERANCE = 0.1
 """Largest distance of a slice from its place on the regular grid, in steps."""
 
 ROUNDING_MM = 0.101
 """Distance allowed besides: some scanners write tenths of a millimetre, for this slice and for the grid's ends."""
 
-NEVER = 0.35
-"""Distance in steps that is too large in any case: one slice missing from 9 or more moves another by 0.375 or more."""
+ROUNDING_LIMIT = 0.35
+"""Steps that no rounding excuses: one slice missing from 9 or more moves another by 0.375 steps or more."""
 
-GAP = 1.5
+GAP_RATIO = 1.5
 """Where slices are not even, a step this many times the usual one means that some are missing."""
 
-SIDEWAYS = 0.5
+SHIFT_TOLERANCE = 0.5
 """Largest shift of a slice out of the stack, in pixels."""
 
 
@@ -120,10 +120,10 @@ def _even_step(name: str, heights: np.ndarray) -> float:
         )
     step = float(heights[-1] - heights[0]) / (len(heights) - 1)
     uneven = np.abs(heights - heights[0] - step * np.arange(len(heights))).max()
-    if uneven <= max(UNEVEN * step, min(ROUNDING_MM, NEVER * step)):
+    if uneven <= max(UNEVEN_TOLERANCE * step, min(ROUNDING_MM, ROUNDING_LIMIT * step)):
         return step
     usual = float(np.median(steps))
-    if gaps := [k for k, s in enumerate(steps) if s > GAP * usual]:
+    if gaps := [k for k, s in enumerate(steps) if s > GAP_RATIO * usual]:
         missing = sum(max(1, round(steps[k] / usual) - 1) for k in gaps)
         raise JobError(
             f"{name} lacks about {missing} slice{'' if missing == 1 else 's'}: after slice {gaps[0] + 1} of "
@@ -137,12 +137,12 @@ def _even_step(name: str, heights: np.ndarray) -> float:
 
 
 def _check_upright(name: str, positions: np.ndarray, normal: np.ndarray, pixel: float) -> None:
-    """The slices (n, 3), mm, lie straight above each other along the normal, to SIDEWAYS pixels of ``pixel`` mm."""
+    """The slices (n, 3), mm, lie straight above each other along the normal, to SHIFT_TOLERANCE of a ``pixel``, mm."""
     offsets = positions - positions[0]
     heights = offsets @ normal
     sideways = np.linalg.norm(offsets - heights[:, None] * normal, axis=1)
     worst = int(sideways.argmax())
-    if sideways[worst] > SIDEWAYS * pixel:
+    if sideways[worst] > SHIFT_TOLERANCE * pixel:
         angle = math.degrees(math.atan2(sideways[worst], heights[worst]))
         raise JobError(
             f"{name} has slices shifted sideways by up to {sideways[worst]:.3g} mm (a gantry tilt of {angle:.1f} "
