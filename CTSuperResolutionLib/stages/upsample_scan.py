@@ -73,10 +73,11 @@ def upsample_scan(
     """
     axis_order = AxisOrder.for_factors(factors)
     scale = axis_order.permute(factors)
-    coarse = torch.from_numpy(axis_order.to_scanner_order(scan.array)).to(device)
+    measured = axis_order.to_scanner_order(scan.array)
+    coarse = torch.from_numpy(measured).to(device)
     cubic = upsample(coarse, scale)
     degradation = make_degradation(cubic.shape, scale, kernel=p.kernel, blur=assumed_blur(p.blur, scale))
-    noise = scan_noise(scan.array)
+    noise = scan_noise(measured)  # in this order, so that how a scan is stored does not change the result's last bits
     damping = noise.damping(p.damping)
     coarse_grid = VolumeGrid(axis_order.permute(scan.shape), axis_order.permute(scan.spacing))
     return UpsampledScan(
