@@ -23,7 +23,7 @@ from injection import trigger
 LAYER = "file"
 NAMES = (
     "chmod", "fdatasync", "fsync", "ftruncate", "link", "mkdir", "remove", "rename", "replace", "rmdir", "symlink",
-    "truncate", "utime",
+    "truncate", "unlink", "utime",
 )  # fmt: skip
 
 
@@ -100,7 +100,6 @@ def install() -> None:
     for name in NAMES:
         if hasattr(os, name):
             setattr(os, name, Call(name, getattr(os, name)))
-    os.unlink = Call("unlink", os.unlink, _not_of_a_probe)
     os.open = Call("open", os.open, _for_writing)
     os.write = Call("write", os.write, _regular)
     io.open = builtins.open = Opening(io.open)
@@ -110,11 +109,6 @@ def install() -> None:
 
 def _for_writing(path: object, flags: int = 0, *_: object) -> bool:
     return bool(flags & (os.O_WRONLY | os.O_RDWR | os.O_CREAT))
-
-
-def _not_of_a_probe(*_: object) -> bool:
-    """Python tries whether it can write temporary files, and cannot help it if it may make one but not remove it."""
-    return sys._getframe(2).f_code.co_name != "_get_default_tempdir"
 
 
 def _regular(descriptor: int, *_: object) -> bool:
