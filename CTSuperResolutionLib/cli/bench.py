@@ -1,4 +1,4 @@
-"""ctsr bench: how fast the Gaussians are drawn here, by every backend.
+"""ctsr bench: measure how fast the Gaussians are rasterized and voxelized here, by every backend.
 
 rasterize draws a field on a detector, voxelize in a volume, step is a whole step of the fit. Times are medians; the
 backends take turns, so that a busy machine is fair to all. forward is drawing, backward the gradients back to the

@@ -28,7 +28,7 @@ DEFAULT_PRESET = "balanced"
 
 Value = int | float | str
 Audience = Literal["user", "ablation"]
-"""Who sets a parameter: whoever super-resolves a scan, or whoever compares parts of the method with others."""
+"""Audience of a parameter: those who super-resolve a scan, or those who compare parts of the method with others."""
 
 
 @dataclass(frozen=True)
