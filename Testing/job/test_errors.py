@@ -59,7 +59,7 @@ WORDS = [
         "choose a larger --crop, or leave it out",
     ),
     ([ReportBug()], "report it", "run it again with --debug and report what that prints"),
-]  # fmt: skip
+]
 
 
 @pytest.mark.parametrize(("remedies", "plain", "on_the_command_line"), WORDS)
