@@ -24,7 +24,9 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     kernel = PARAMETERS["kernel"]
     parser.add_argument("input", metavar="INPUT", help="the scan")
     parser.add_argument("output", metavar="OUTPUT", help="the file to write, ending in .nrrd")
-    parser.add_argument("--scale", default="4", help="2, 4, 8 or three factors z,y,x such as 4,1,1 (default 4)")
+    parser.add_argument(
+        "--scale", default="4", help="a whole factor from 2 to 10, or three z,y,x such as 4,1,1 (default 4)"
+    )
     parser.add_argument(
         "--blur", default=1.0, metavar="SIGMA", help="deviation of the Gaussian blur, in voxels of INPUT (default 1)"
     )

@@ -35,7 +35,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     option = parser.add_argument
     option("folder", metavar="FOLDER", help="the CTs, or one CT")
     option("output", metavar="OUT", help="folder for tables and figures")
-    option("--scale", nargs="+", action="extend", metavar="S", help="2, 4, 8 or z,y,x; several (default 4 8)")
+    option("--scale", nargs="+", action="extend", metavar="S", help="a whole factor or z,y,x; several (default 4 8)")
     option("--iso", type=float, default=1.0, metavar="MM", help="spacing of references; 0 keeps the CT's (default 1)")
     option("--crop", default="128,192,192", metavar="Z,Y,X", help="most voxels of references (default 128,192,192)")
     option("--methods", default=",".join(DEFAULT_METHODS), metavar="LIST", help="of those below (default %(default)s)")

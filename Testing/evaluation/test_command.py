@@ -93,7 +93,7 @@ def test_methods_are_run_scored_and_tabulated(evaluate, cts, prior, tmp_path):
     [
         (["--methods", "cubic,nabgs"], "There is no method 'nabgs'; the nearest is 'nab-gs'"),
         (["--scale", "isotropic"], "whole factors"),
-        (["--scale", "2", "3"], "The scale '3'"),
+        (["--scale", "2", "2.5"], "The scale '2.5'"),
         (["--scale", "1,2,4"], "all different"),
         (["--scale", "4", "--scale", "2"], "The CT chest is too small"),  # the last is not the only one
         (["--scale", "4"], "The CT chest is too small"),
