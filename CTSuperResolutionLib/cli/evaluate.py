@@ -1,9 +1,10 @@
 """ctsr evaluate: degrade CTs, super-resolve them by several methods, and score the results.
 
 FOLDER holds CTs of high resolution (NRRD, MHA, NIfTI; one file will do). Every CT at every scale is a case. The
-reference is the middle of the CT at --iso mm; the scan is the reference blurred by a Gaussian of one voxel and sampled
-by a Lanczos-5 sinc. OUT gets table.md, results.csv, results.json and a figure for every case, and in OUT/cases what
-every method came to: the same command goes on where it was stopped. After the code has changed, delete OUT/cases.
+reference is the middle of the CT at --iso mm, and no CT may be coarser than that; the scan is the reference blurred by
+a Gaussian of one voxel and sampled by a Lanczos-5 sinc. OUT gets table.md, results.csv, results.json and a figure for
+every case, and in OUT/cases what every method came to: the same command goes on where it was stopped. After the code
+has changed, delete OUT/cases.
 Volumes lie in a private temporary folder while they are worked on; a figure shows a part of one slice.
 
 Robustness: --noise adds noise to the scans, and --blur-factor blurs them more or less than the methods assume.

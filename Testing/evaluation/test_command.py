@@ -97,6 +97,11 @@ def test_methods_are_run_scored_and_tabulated(evaluate, cts, prior, tmp_path):
         (["--scale", "1,2,4"], "all different"),
         (["--scale", "4", "--scale", "2"], "The CT chest is too small"),  # the last is not the only one
         (["--scale", "4"], "The CT chest is too small"),
+        (
+            ["--iso", "1"],
+            "6 x 6 x 6 mm (z, y, x), so that a reference at 1 mm would be an upsampled one and no truth; "
+            "choose --iso 6 or --iso 0, which keeps each CT's own voxels, or leave the CT out.",
+        ),
         (["--crop", "8,8"], "The crop '8,8'"),
         (["--noise", "-1"], "--noise is to be from 0"),
         (["--iso", "nan"], "--iso is to be from 0"),
