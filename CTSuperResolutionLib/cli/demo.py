@@ -16,6 +16,7 @@ from CTSuperResolutionLib.errors import JobError
 from CTSuperResolutionLib.job.events import Reporter
 from CTSuperResolutionLib.job.method import Method
 from CTSuperResolutionLib.output.folder import SUMMARY, OutputFolder
+from CTSuperResolutionLib.output.report import header_entries
 from CTSuperResolutionLib.output.run_job import run_job
 
 if TYPE_CHECKING:
@@ -65,8 +66,10 @@ class _Demo:
         self._truth = truth = truth.crop((z, y, x))
         blur = assumed_blur(p.blur, factors)
         scan = degrade(truth, factors, kernel=p.kernel, blur=blur, noise_hu=NOISE_HU, seed=self._method.seed)
-        write_volume(truth, folder.file("truth.nrrd"))
-        write_volume(scan, folder.file("scan.nrrd"))
+        made = {"command": "demo", "seed": self._method.seed}
+        write_volume(truth, folder.file("truth.nrrd"), metadata=header_entries("truth", made))
+        made |= {"scale": self._method.scale, "kernel": p.kernel, "blur": blur, "noise_hu": NOISE_HU}
+        write_volume(scan, folder.file("scan.nrrd"), metadata=header_entries("degraded", made))
         return read_volume(folder.file("scan.nrrd"))
 
     def score(self, result: Result) -> dict[str, Any]:

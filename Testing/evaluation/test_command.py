@@ -72,7 +72,8 @@ def test_methods_are_run_scored_and_tabulated(evaluate, cts, prior, tmp_path):
     truth = np.clip(sitk.GetArrayFromImage(sitk.ReadImage(str(cts / "chest.nrrd"))).astype(float), -512, 3071)
     for method, row in rows.items():
         image = sitk.ReadImage(str(out / "cases" / "chest-2" / f"{method}.nrrd"))
-        assert image.GetSpacing() == (6.0, 6.0, 6.0)
+        assert image.GetSpacing() == (6.0, 6.0, 6.0) and image.GetMetaData("CTSR_volume") == method
+        assert json.loads(image.GetMetaData("CTSR_job"))["case"] == "chest-2"
         result = np.clip(sitk.GetArrayFromImage(image).astype(float), -512, 3071)
         expected = -10 * np.log10(np.mean(((result - truth) / 3583) ** 2))
         assert float(row["psnr_db"]) == pytest.approx(expected, abs=0.01)
