@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 from CTSuperResolutionLib.job.events import Reporter
 from CTSuperResolutionLib.job.job import Job
+from CTSuperResolutionLib.job.region import region_slices
 from CTSuperResolutionLib.output.folder import OutputFolder
 from CTSuperResolutionLib.output.report import RESULTS, write_results
 
@@ -44,6 +45,7 @@ def run_job(
         progress.advance()
         # Imported here and not above: the command line must watch for cancelling before torch is loaded.
         from CTSuperResolutionLib import pipeline
+        from CTSuperResolutionLib.output.written_result import written_result
         from CTSuperResolutionLib.planning.requirements import requirements_here
 
         region = job.region(scan.shape)
@@ -57,6 +59,7 @@ def run_job(
 
         result = pipeline.super_resolve(scan, job.method, progress=progress)
 
+        result = written_result(scan, result, region_slices(None, scan.shape), job.method.parameters)
         report = write_results(folder, scan, result, job, progress, extra=score(result))
         progress.cancellation.close()
         files = folder.publish()
