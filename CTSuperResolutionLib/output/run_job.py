@@ -7,7 +7,6 @@ from typing import TYPE_CHECKING, Any
 
 from CTSuperResolutionLib.job.events import Reporter
 from CTSuperResolutionLib.job.job import Job
-from CTSuperResolutionLib.job.region import region_slices
 from CTSuperResolutionLib.output.folder import OutputFolder
 from CTSuperResolutionLib.output.report import RESULTS, write_results
 
@@ -46,21 +45,25 @@ def run_job(
         # Imported here and not above: the command line must watch for cancelling before torch is loaded.
         from CTSuperResolutionLib import pipeline
         from CTSuperResolutionLib.output.written_result import written_result
+        from CTSuperResolutionLib.planning.margin import margins, with_margin, within
         from CTSuperResolutionLib.planning.requirements import requirements_here
 
         region = job.region(scan.shape)
-        needed = requirements_here(job.method, region, scan.spacing)
+        needed = requirements_here(job.method, region, scan.spacing, scan.shape)
         needed.require_memory(job.method)
         folder.require_space(needed.disk)
+        worked = with_margin(region, needed.factors, scan.shape)
         if job.roi is not None:
-            scan = scan.crop(region)
+            scan = scan.crop(worked)
         progress.advance()
         progress.plan({"write": needed.write_seconds})
 
         result = pipeline.super_resolve(scan, job.method, progress=progress)
 
-        result = written_result(scan, result, region_slices(None, scan.shape), job.method.parameters)
-        report = write_results(folder, scan, result, job, progress, extra=score(result))
+        inner = within(region, worked)
+        result = written_result(scan, result, inner, job.method.parameters)
+        extra = {"margin": margins(region, worked), **score(result)}
+        report = write_results(folder, scan.crop(inner), result, job, progress, extra=extra)
         progress.cancellation.close()
         files = folder.publish()
     return {
