@@ -71,6 +71,13 @@ def test_a_part_is_handed_over_with_its_margin_and_comes_back_without(
     assert np.allclose(sr.GetOrigin(), (voxel_geometry.ijk_to_ras(scan) @ [*first, 1])[:3])
 
 
+def test_a_scale_that_does_not_suit_the_scan_is_said_before_anything_is_written(panel, make_scan, finish, job_folders):
+    task = PanelTask(make_scan().GetID(), "Scan", ((0, 10), (0, 12), (0, 14)), Method("isotropic", "preview"))
+    panel.logic.runner.start(task)
+    assert panel.logic.runner.state is RunnerState.FAILED
+    assert "isotropic already" in panel.logic.runner.message
+
+
 def test_results_stand_in_the_study_of_the_scan(panel, scan, child, finish, slicer):
     hierarchy = slicer.mrmlScene.GetSubjectHierarchyNode()
     study = hierarchy.CreateStudyItem(hierarchy.GetSceneItemID(), "Study")
