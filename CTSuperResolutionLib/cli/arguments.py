@@ -21,7 +21,9 @@ def add_method_options(parser: argparse.ArgumentParser, *, preset: str = DEFAULT
     """Options for the method, and the table of its parameters below the help."""
     group = parser.add_argument_group("method")
     group.add_argument(
-        "--scale", default="4", help="2, 4, 8, three factors z,y,x such as 4,1,1, or isotropic (default 4)"
+        "--scale",
+        default="4",
+        help="a whole factor from 2 to 10, three factors z,y,x such as 4,1,1, or isotropic (default 4)",
     )
     group.add_argument("--preset", default=preset, help=preset_help(preset))
     group.add_argument("--device", default="auto", help="auto, cpu or cuda (default auto)")

@@ -1,7 +1,7 @@
 """ctsr degrade: make a low-resolution volume from a CT, as a scanner with larger voxels would have seen it.
 
 By default the paper's protocol: a Gaussian blur of one voxel and a Lanczos-5 sinc along each axis. HU are clipped to
-[-1024, 3071]; sides are cut to a multiple of the factors.
+[-1024, 3071]; sides are cut to a multiple of the factors. The header of the file says how it was made.
 """
 
 from __future__ import annotations
@@ -17,6 +17,7 @@ from CTSuperResolutionLib.job.job import Job
 from CTSuperResolutionLib.job.method import Method
 from CTSuperResolutionLib.job.parameters import PARAMETERS
 from CTSuperResolutionLib.output.folder import OutputFolder
+from CTSuperResolutionLib.output.report import file_name, header_entries
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -24,7 +25,9 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     kernel = PARAMETERS["kernel"]
     parser.add_argument("input", metavar="INPUT", help="the scan")
     parser.add_argument("output", metavar="OUTPUT", help="the file to write, ending in .nrrd")
-    parser.add_argument("--scale", default="4", help="2, 4, 8 or three factors z,y,x such as 4,1,1 (default 4)")
+    parser.add_argument(
+        "--scale", default="4", help="a whole factor from 2 to 10, or three z,y,x such as 4,1,1 (default 4)"
+    )
     parser.add_argument(
         "--blur", default=1.0, metavar="SIGMA", help="deviation of the Gaussian blur, in voxels of INPUT (default 1)"
     )
@@ -63,7 +66,18 @@ def execute(options: argparse.Namespace, progress: Reporter) -> dict[str, Any]:
             scan, factors, kernel=numbers.kernel, blur=numbers.blur, noise_hu=options.noise, seed=method.seed
         )
         progress.advance()
-        write_volume(coarse, folder.file(output.name))
+        done = {
+            "command": "degrade",
+            "input": file_name(job.input),
+            "scale": method.scale,
+            "kernel": numbers.kernel,
+            "blur": numbers.blur,
+            "noise_hu": options.noise,
+            "seed": method.seed,
+            "series": job.series,
+            "allow_unusual": job.allow_unusual,
+        }
+        write_volume(coarse, folder.file(output.name), metadata=header_entries("degraded", done))
         progress.advance()
         progress.cancellation.close()
         files = folder.publish()

@@ -34,7 +34,7 @@ def execute(options: argparse.Namespace, progress: Reporter) -> dict[str, Any]:
         from CTSuperResolutionLib.volume.reading import read_volume
 
         scan = read_volume(Path(options.input), series=options.series, allow_unusual=options.allow_unusual)
-        needed = requirements_here(method, region_slices(roi, scan.shape), scan.spacing)
+        needed = requirements_here(method, region_slices(roi, scan.shape), scan.spacing, scan.shape)
         found["job"] = {"input_shape": scan.shape, "input_spacing": scan.spacing, **asdict(needed)}
         progress.advance()
     return found

@@ -72,7 +72,11 @@ class DataConsistency:
 
 def measurement_residual(fine: torch.Tensor, measurement: torch.Tensor, degradation: Degradation) -> dict[str, float]:
     """Root mean square and largest |A x − y|, in HU, as ``rms_hu`` and ``max_hu``."""
-    error = degradation.A(fine) - measurement
+    return residual_norms(degradation.A(fine) - measurement)
+
+
+def residual_norms(error: torch.Tensor) -> dict[str, float]:
+    """Root mean square and largest of a measurement residual A x − y, as :func:`measurement_residual` gives them."""
     return {
         "rms_hu": round(float(error.double().square().mean().sqrt()), 3),
         "max_hu": round(float(error.abs().max()), 3),

@@ -229,10 +229,11 @@ class Parameters:
         """The numbers of a preset with some of them set otherwise.
 
         Raises:
-            JobError: unknown preset or parameter (names the nearest), or values that do not go together.
+            JobError: unknown preset or parameter, or values that do not go together.
         """
         if preset not in PRESET_NAMES:
-            raise unknown("preset", preset, PRESET_NAMES)
+            quickest = PRESET_NAMES[0]
+            raise unknown("preset", preset, PRESET_NAMES, more=f", of which {quickest} is {PRESETS[quickest]}")
         chosen: dict[str, Any] = {name: parameter.defaults[preset] for name, parameter in PARAMETERS.items()}
         chosen.update({name: find_parameter(name).parse(value) for name, value in settings.items()})
         numbers = cls(**chosen)
@@ -263,7 +264,7 @@ def find_parameter(name: str) -> Parameter:
     """The parameter of that name.
 
     Raises:
-        JobError: there is none; names the nearest.
+        JobError: there is none; names the nearest, or all.
     """
     if name not in PARAMETERS:
         raise unknown("parameter", name, PARAMETERS)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 import platform
+from collections.abc import Mapping
 from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -51,9 +52,9 @@ def write_results(
         volumes.append((Path(UNCERTAINTY).stem, result.uncertainty, False))
     progress.stage("write", len(volumes) + 1)
     report = _report(scan, result, job) | extra
-    note = {"CTSR_note": NOT_FOR_DIAGNOSIS, "CTSR_job": json.dumps(report["job"])}
     for name, volume, integer in volumes:
-        write_volume(volume, folder.file(f"{name}.nrrd"), integer=integer, metadata={**note, "CTSR_volume": name})
+        metadata = header_entries(name, report["job"])
+        write_volume(volume, folder.file(f"{name}.nrrd"), integer=integer, metadata=metadata)
         progress.advance()
     method = job.method
     title = f"CT super-resolution, {' x '.join(map(str, report['scale']))} (z, y, x), preset {method.preset}"
@@ -75,6 +76,26 @@ def write_results(
     return report
 
 
+def header_entries(volume: str, job: Mapping[str, Any]) -> dict[str, str]:
+    """Entries for the header of a NRRD file that say where a volume comes from.
+
+    Args:
+        volume: what it is, such as "sr".
+        job: what was done, as plain values; names and no paths, see :func:`file_name`.
+    """
+    return {
+        "CTSR_note": NOT_FOR_DIAGNOSIS,
+        "CTSR_version": __version__,
+        "CTSR_job": json.dumps(job),
+        "CTSR_volume": volume,
+    }
+
+
+def file_name(path: str) -> str:
+    """Name of a file or folder, of "." as well: a result is handed on more often than its folders should be."""
+    return Path(os.path.abspath(path)).name
+
+
 def _earlier_files(folder: Path) -> list[str]:
     """Names of the results that an earlier run left in a folder, as far as its result.json lists them."""
     try:
@@ -87,9 +108,7 @@ def _earlier_files(folder: Path) -> list[str]:
 def _report(scan: Volume, result: Result, job: Job) -> dict[str, Any]:
     from CTSuperResolutionLib import machine
 
-    # Names, not paths: a result is handed on more often than the folders around it should be.
-    name = Path(os.path.abspath(job.input)).name  # of "." as well
-    described = job.to_dict() | {"input": name, "prior": prior_name(job.method.prior)}
+    described = job.to_dict() | {"input": file_name(job.input), "prior": prior_name(job.method.prior)}
     del described["output"]
     return {
         "note": NOT_FOR_DIAGNOSIS,

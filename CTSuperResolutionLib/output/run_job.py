@@ -44,20 +44,26 @@ def run_job(
         progress.advance()
         # Imported here and not above: the command line must watch for cancelling before torch is loaded.
         from CTSuperResolutionLib import pipeline
+        from CTSuperResolutionLib.output.written_result import written_result
+        from CTSuperResolutionLib.planning.margin import margins, with_margin, within
         from CTSuperResolutionLib.planning.requirements import requirements_here
 
         region = job.region(scan.shape)
-        needed = requirements_here(job.method, region, scan.spacing)
+        needed = requirements_here(job.method, region, scan.spacing, scan.shape)
         needed.require_memory(job.method)
         folder.require_space(needed.disk)
+        worked = with_margin(region, needed.factors, scan.shape)
         if job.roi is not None:
-            scan = scan.crop(region)
+            scan = scan.crop(worked)
         progress.advance()
         progress.plan({"write": needed.write_seconds})
 
         result = pipeline.super_resolve(scan, job.method, progress=progress)
 
-        report = write_results(folder, scan, result, job, progress, extra=score(result))
+        inner = within(region, worked)
+        result = written_result(scan, result, inner, job.method.parameters)
+        extra = {"margin": margins(region, worked), **score(result)}
+        report = write_results(folder, scan.crop(inner), result, job, progress, extra=extra)
         progress.cancellation.close()
         files = folder.publish()
     return {

@@ -59,13 +59,18 @@ def write_volume(
             part.unlink()
 
 
+def to_int16(values: np.ndarray) -> np.ndarray:
+    """HU as a file of whole numbers holds them: rounded, and beyond int16 its bounds; int16, same shape."""
+    limits = np.iinfo(np.int16)
+    return np.rint(values).clip(limits.min, limits.max).astype(np.int16)
+
+
 def _image(volume: Volume, integer: bool) -> sitk.Image:
     stored = np.empty(volume.shape, dtype=np.int16 if integer else np.float32)
-    limits = np.iinfo(np.int16)
     for target, values in zip(stored, volume.array, strict=True):  # by slice, to hold no second float copy
         if not np.isfinite(values).all():
             raise ValueError("the volume has voxels that are not finite")
-        target[...] = np.rint(values).clip(limits.min, limits.max) if integer else values
+        target[...] = to_int16(values) if integer else values
     image = sitk.GetImageFromArray(stored)
     image.SetSpacing([float(s) for s in volume.spacing[::-1]])
     image.SetOrigin([float(o) for o in volume.origin])

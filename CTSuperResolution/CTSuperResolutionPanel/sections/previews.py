@@ -110,8 +110,9 @@ class PreviewsSection:
             return
         try:
             task = preview_task(self._state, crosshair())
-            spacing = voxel_geometry.spacing(voxel_geometry.ijk_to_ras(self._state.inputVolume))
-            found = estimate(task, spacing, self._hardware, job_folder.free_space())
+            volume = self._state.inputVolume
+            spacing = voxel_geometry.spacing(voxel_geometry.ijk_to_ras(volume))
+            found = estimate(task, voxel_geometry.shape(volume), spacing, self._hardware, job_folder.free_space())
         except NotReady as missing:
             ui.previewButton.enabled = False
             ui.previewHintLabel.text = str(missing)

@@ -7,9 +7,13 @@ import time
 
 import numpy as np
 import pytest
+from CTSuperResolutionPanel.process.panel_task import PanelTask
 from CTSuperResolutionPanel.process.process_tree import is_running
 from CTSuperResolutionPanel.process.runner_state import RunnerState
+from CTSuperResolutionPanel.scene import voxel_geometry
 from CTSuperResolutionPanel.scene.result_volumes import NOTE, REPORT, ROLE
+
+from CTSuperResolutionLib.job.method import Method
 
 CRASHES = {
     "crashes": "crashed",
@@ -42,6 +46,36 @@ def test_both_volumes_appear_beside_the_scan(panel, scan, child, finish, job_fol
         assert json.loads(node.GetAttribute(REPORT))["job"]["scale"] == "2"
     if manner == "speaks in pieces":
         assert "größer – 4×" in "\n".join(panel.logic.runner.log)
+
+
+def test_a_part_is_handed_over_with_its_margin_and_comes_back_without(
+    panel, make_scan, child, finish, slicer, monkeypatch
+):
+    from CTSuperResolutionPanel.process import runner
+
+    written, write = [], runner.nrrd.write
+    monkeypatch.setattr(
+        runner.nrrd, "write", lambda path, voxels, matrix: written.append(voxels.shape) or write(path, voxels, matrix)
+    )
+    child("does well")
+    scan = make_scan(shape=(40, 30, 30))
+    part = ((10, 20), (0, 9), (12, 30))
+    panel.logic.runner.start(PanelTask(scan.GetID(), "Scan", part, Method("2", "preview"), allow_unusual=True))
+    finish()
+    sr = slicer.util.getNode("Scan SR 2×")
+    assert written == [(22, 15, 24)]  # six voxels more on each side, as far as the scan goes
+    assert json.loads(sr.GetAttribute(REPORT))["job"]["roi"] == [[6, 16], [0, 9], [6, 24]]
+    expected = slicer.util.arrayFromVolume(scan)[10:20, :9, 12:].repeat(2, 0).repeat(2, 1).repeat(2, 2)
+    assert np.array_equal(slicer.util.arrayFromVolume(sr), expected)
+    first = np.array([12, 0, 10]) - 0.25
+    assert np.allclose(sr.GetOrigin(), (voxel_geometry.ijk_to_ras(scan) @ [*first, 1])[:3])
+
+
+def test_a_scale_that_does_not_suit_the_scan_is_said_before_anything_is_written(panel, make_scan, finish, job_folders):
+    task = PanelTask(make_scan().GetID(), "Scan", ((0, 10), (0, 12), (0, 14)), Method("isotropic", "preview"))
+    panel.logic.runner.start(task)
+    assert panel.logic.runner.state is RunnerState.FAILED
+    assert "isotropic already" in panel.logic.runner.message
 
 
 def test_results_stand_in_the_study_of_the_scan(panel, scan, child, finish, slicer):
