@@ -29,6 +29,8 @@ def _words(remedy: Remedy) -> str:
             return remedy.words(f"--{name}")
         case errors.AcceptUnusual(effect=effect):
             return f"pass --allow-unusual to {effect}"
+        case errors.Untilt():
+            return "pass --untilt to shift its slices upright"
         case errors.ReportBug():
             return "run it again with --debug and report what that prints"
     return str(remedy)
