@@ -20,6 +20,7 @@ from CTSuperResolutionLib.output.run_job import run_job
 
 if TYPE_CHECKING:
     from CTSuperResolutionLib.pipeline import Result
+    from CTSuperResolutionLib.volume.scan_source import ScanSource
     from CTSuperResolutionLib.volume.volume import Volume
 
 OWN = ("scan.nrrd", "truth.nrrd")  # what a demo writes besides the results
@@ -38,7 +39,7 @@ def execute(options: argparse.Namespace, progress: Reporter) -> dict[str, Any]:
     """Run the command."""
     job = job_of(options, "scan.nrrd", options.output)
     demo = _Demo(job.method, progress)
-    return run_job(job, progress, demo.load, demo.score)
+    return run_job(job, progress, demo.find, demo.score)
 
 
 class _Demo:
@@ -48,13 +49,13 @@ class _Demo:
         self._method, self._progress = method, progress
         self._truth: Volume | None = None
 
-    def load(self, folder: OutputFolder) -> Volume:
+    def find(self, folder: OutputFolder) -> ScanSource:
         """Make the phantom and its scan, and write both."""
         _require_own(folder.path)
         from CTSuperResolutionLib.degradation.operator import assumed_blur
         from CTSuperResolutionLib.degradation.simulation import degrade
         from CTSuperResolutionLib.phantom import thorax
-        from CTSuperResolutionLib.volume.reading import read_volume
+        from CTSuperResolutionLib.volume.reading import open_scan
         from CTSuperResolutionLib.volume.writing import write_volume
 
         truth = thorax(seed=self._method.seed)
@@ -67,7 +68,7 @@ class _Demo:
         scan = degrade(truth, factors, kernel=p.kernel, blur=blur, noise_hu=NOISE_HU, seed=self._method.seed)
         write_volume(truth, folder.file("truth.nrrd"))
         write_volume(scan, folder.file("scan.nrrd"))
-        return read_volume(folder.file("scan.nrrd"))
+        return open_scan(folder.file("scan.nrrd"))
 
     def score(self, result: Result) -> dict[str, Any]:
         """Compare both volumes of the result with the phantom."""

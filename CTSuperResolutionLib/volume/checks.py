@@ -22,6 +22,9 @@ VALUE_RANGE = (-40960.0, 32767.0)
 MIN_CONTRAST_HU = 20.0
 """CT spans more than this anywhere, by its noise alone; [0, 1], [-1, 1] and z-scored images do not."""
 
+TOP_HU = 3071.0
+"""Where the scale of 12-bit CT ends."""
+
 LEAN_HU = -100.0
 """Below is fat, lung or air; the noise of soft tissue hardly comes there."""
 
@@ -171,14 +174,27 @@ def check_values(name: object, array: np.ndarray, outside: np.ndarray) -> None:
         raise JobError(
             f"{problem}, for {span} and none is negative",
             Advice("give a CT volume (if it is CT stored with an offset, subtract 1024)"),
-            AcceptUnusual(OWN_RANGE),
+            AcceptUnusual(),
         )
     if has_offset(array, outside):
         raise JobError(
             f"{problem}, for {span} and lie as those of CT stored with an offset of 1000 or 1024 do",
             Advice("subtract the offset"),
-            AcceptUnusual(OWN_RANGE),
+            AcceptUnusual(),
         )
+
+
+def suits_hu_scale(array: np.ndarray, outside: np.ndarray) -> bool:
+    """Whether values that are not ``outside``, shape (z, y, x), can be worked on as if they were HU.
+
+    Those of MR can, or a crop of CT without a negative value. Counts beyond int16, grey values that mostly lie beyond
+    the scale of CT, and normalised images, which rounding to whole HU would spoil, cannot.
+    """
+    found = value_range(array, outside)
+    if found is None or float(array.min()) < VALUE_RANGE[0] or found[1] > VALUE_RANGE[1]:
+        return False
+    beyond = sum(int(np.count_nonzero(part[~out] > TOP_HU)) for part, out in zip(array, outside, strict=True))
+    return bool(found[1] - found[0] >= MIN_CONTRAST_HU and 2 * beyond <= np.count_nonzero(~outside))
 
 
 def has_offset(array: np.ndarray, outside: np.ndarray) -> bool:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import contextlib
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
@@ -21,7 +20,7 @@ from CTSuperResolutionLib.volume.native_output import captured_stderr
 from CTSuperResolutionLib.volume.nifti import read_nifti
 from CTSuperResolutionLib.volume.nrrd import read_nrrd
 from CTSuperResolutionLib.volume.padding import stated_padding
-from CTSuperResolutionLib.volume.scan_source import Plane, ScanSource
+from CTSuperResolutionLib.volume.scan_source import Plane, ScanSource, sentences
 from CTSuperResolutionLib.volume.stack import stack
 from CTSuperResolutionLib.volume.untilting import Untilting, shifts_of_shear, upright_geometry
 from CTSuperResolutionLib.volume.volume import Volume
@@ -77,9 +76,8 @@ def read_volume(
     Raises:
         JobError: it cannot be read or worked on; the message says what to do.
     """
-    with _told(Path(path)):
-        source = open_scan(path, series=series, allow_unusual=allow_unusual, untilt=untilt)
-        return source.read(region, note)
+    source = open_scan(path, series=series, allow_unusual=allow_unusual, untilt=untilt)
+    return source.read(region, note)
 
 
 def open_scan(
@@ -94,26 +92,12 @@ def open_scan(
         JobError: it cannot be worked on; the message says what to do.
     """
     path = Path(path)
-    with _told(path):
+    with sentences(path):
         checks.check_name(path)
         if path.is_dir():
             with captured_stderr():
                 return _open_series(path, None if series is None else str(series), allow_unusual, untilt)
         return _open_file(path, series, allow_unusual, untilt)
-
-
-@contextlib.contextmanager
-def _told(path: Path) -> Iterator[None]:
-    """Errors of the system as sentences for the user."""
-    try:
-        yield
-    except OSError as error:
-        place = error.filename or path
-        raise JobError(
-            f"{place} cannot be read ({error.strerror or error}); check that it is there and that you may read it."
-        ) from error
-    except MemoryError as error:
-        raise JobError(f"{path} does not fit into memory; crop it, or use a machine with more.") from error
 
 
 def _open_series(folder: Path, wanted: str | None, allow_unusual: bool, untilt: bool) -> ScanSource:

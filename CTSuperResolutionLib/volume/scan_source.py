@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import math
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
@@ -21,8 +22,8 @@ from CTSuperResolutionLib.volume.volume import ValueScale, Volume
 BYTES_A_VOXEL = 4 + 4
 """float32, and the masks that are alive at once while padding is looked for."""
 
-WORKING_RANGE = (-1024.0, 3071.0)
-"""Where the values of what is not in HU are brought: the 12 bits of CT, which the method is made for."""
+WORKING_RANGE = (checks.AIR_HU, checks.TOP_HU)
+"""Where values that do not suit the scale of HU are brought: the 12 bits of CT, which the method is made for."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -86,21 +87,24 @@ class ScanSource:
         """Read the scan, or a region of it, and check that it can be worked on.
 
         What no scanner measured is marked in :attr:`.Volume.valid`; its values below air become air. Whole planes are
-        looked at for that, wherever the region is. Values that are no HU are brought to a working range if they are
-        allowed; :attr:`.Volume.value_scale` brings them back.
+        looked at for that, wherever the region is. Values that do not suit the scale of HU are brought to it, if they
+        are allowed at all; :attr:`.Volume.value_scale` brings them back.
 
         Args:
             region: in voxels along (z, y, x); the whole where that is None.
             note: told sentences that the user should see.
 
         Raises:
-            JobError: it cannot be read or worked on.
-            OSError, MemoryError: as from the system.
+            JobError: it cannot be read or worked on; the message says what to do.
         """
         region = region_slices(None, self.shape) if region is None else region
         self._require_memory(region)
         for message in self.notes:
             note(message)
+        with sentences(self.name):
+            return self._read(region, note)
+
+    def _read(self, region: Slices, note: Callable[[str], None]) -> Volume:
         array, known, evidence = self._gather(region)
         checks.check_finite(self.name, array)
         found, scale = self._judge(array, known, evidence)
@@ -146,7 +150,7 @@ class ScanSource:
     def _judge(
         self, array: np.ndarray, known: np.ndarray, evidence: PaddingEvidence
     ) -> tuple[Padding, ValueScale | None]:
-        """Find the padding and check the values; those that are no HU are brought to the working range in place."""
+        """Find the padding and check the values; what does not suit the scale of HU is brought to it in place."""
         stated = known.copy() if self.allow_unusual else known
         found = find_padding(array, known, evidence)
         try:
@@ -154,6 +158,8 @@ class ScanSource:
         except JobError:
             if not self.allow_unusual:
                 raise
+            if checks.suits_hu_scale(array, found.outside):
+                return found, None
         else:
             return found, None
         found = find_grey_padding(array, stated, evidence)
@@ -190,6 +196,20 @@ class ScanSource:
                 SmallerRegion(),
                 MoreMemory(),
             )
+
+
+@contextlib.contextmanager
+def sentences(place: object) -> Iterator[None]:
+    """Errors of the system while a scan is read, as sentences for the user."""
+    try:
+        yield
+    except OSError as error:
+        raise JobError(
+            f"{error.filename or place} cannot be read ({error.strerror or error}); check that it is there and that "
+            "you may read it."
+        ) from error
+    except MemoryError as error:
+        raise JobError(f"{place} does not fit into memory; crop it, or use a machine with more.") from error
 
 
 def _origin(grid: GridGeometry, region: Slices) -> tuple[float, float, float]:

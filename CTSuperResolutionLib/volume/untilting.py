@@ -69,7 +69,7 @@ class Untilting:
         return np.where(beside, np.float32(AIR_HU), moved), beside
 
     def place_mask(self, index: int, mask: np.ndarray, *, beyond: bool) -> np.ndarray:
-        """Pixels of the canvas that masked pixels (y, x) of a slice have a part in; ``beyond`` is of what is beside it."""
+        """Pixels of the canvas that masked pixels (y, x) of a slice have a part in; beside it ``beyond`` says so."""
         offset = self._offset(index)
         order = 0 if np.array_equal(offset, np.round(offset)) else 1
         values, outer = mask.astype(np.float32), float(beyond)
