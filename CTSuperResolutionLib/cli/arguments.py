@@ -96,5 +96,5 @@ def _table(audience: Audience) -> str:
         values = list(dict.fromkeys(map(str, parameter.defaults.values())))
         limits = "|".join(parameter.choices) or f"{parameter.low:g} to {parameter.high:g} {parameter.unit}".strip()
         shown = values[0] if len(values) == 1 else ", ".join(map(str, parameter.defaults.values()))
-        rows.append(f"  {parameter.name:<16} {shown:<28} {parameter.help} ({limits})")
+        rows.append(f"  {parameter.name:<18} {shown:<28} {parameter.help} ({limits})")
     return "\n".join(rows)

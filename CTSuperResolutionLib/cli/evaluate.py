@@ -64,7 +64,7 @@ def execute(options: argparse.Namespace, progress: Reporter) -> dict[str, Any]:
     from CTSuperResolutionLib.evaluation.engines import ENGINES, find_ray
     from CTSuperResolutionLib.evaluation.evaluate import EvaluationRequest, evaluate
     from CTSuperResolutionLib.evaluation.priors import read_priors_map
-    from CTSuperResolutionLib.evaluation.protocol import Recipe
+    from CTSuperResolutionLib.evaluation.protocol import EvaluationProtocol
     from CTSuperResolutionLib.evaluation.store import Store
     from CTSuperResolutionLib.volume.ct_files import find_cts
 
@@ -77,7 +77,7 @@ def execute(options: argparse.Namespace, progress: Reporter) -> dict[str, Any]:
     crop, blur = values.pop("crop"), BLUR * options.blur_factor
     request = EvaluationRequest(
         cts=cts,
-        recipe=Recipe(options.iso, crop, blur, options.noise, options.seed),
+        protocol=EvaluationProtocol(options.iso, crop, blur, options.noise, options.seed),
         priors=priors,
         engine=options.engine,
         ray_address=options.ray_address,

@@ -17,7 +17,7 @@ MULTIPLE = 8  # sides are cut to it, so that 2, 4 and 8 are compared on the same
 
 
 @dataclass(frozen=True)
-class Recipe:
+class EvaluationProtocol:
     """Simulation of a case from a CT, the same for every method.
 
     Attributes:

@@ -87,7 +87,7 @@ class Method:
         return found
 
     def refinement(self, spacing: Sequence[float]) -> Factors:
-        """How many times finer the result is along (z, y, x).
+        """Factors by which the result is finer along (z, y, x).
 
         Args:
             spacing: mm between voxel centres of the input along (z, y, x); decides what "isotropic" means.

@@ -32,7 +32,7 @@ Rect = tuple[int, int, int, int]  # left, top, width, height in px from the pict
 
 @dataclass(frozen=True)
 class Layout:
-    """Where everything lies in the picture, in px from its top left corner.
+    """Layout of the figure, in px from its top left corner.
 
     size: (width, height); panels: three planes of four Rects; bar: the colour bar.
     """

@@ -39,7 +39,7 @@ def estimate_memory(p: Parameters, shape: Sequence[int], factors: Sequence[int],
 
 
 def gaussian_counts(p: Parameters, voxels: int) -> tuple[int, int]:
-    """How many Gaussians the field of a result of that many voxels starts with, and how many it may grow to."""
+    """Gaussians that the field of a result of that many voxels starts with, and most that it may grow to."""
     start = min(p.gaussians, max(voxels // VOXELS_A_GAUSSIAN, 16))
     return start, round(start * p.max_gaussians / p.gaussians)
 

@@ -21,7 +21,7 @@ from CTSuperResolutionLib.cli import evaluate as evaluate_command
 from CTSuperResolutionLib.cli.main import main, make_parser
 from CTSuperResolutionLib.diffusion.networks.residual_denoiser import ResidualDenoiser
 from CTSuperResolutionLib.diffusion.prior import save_prior
-from CTSuperResolutionLib.evaluation.protocol import Recipe
+from CTSuperResolutionLib.evaluation.protocol import EvaluationProtocol
 from CTSuperResolutionLib.output.folder import PREFIX
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -68,7 +68,7 @@ def test_methods_are_run_scored_and_tabulated(evaluate, cts, prior, tmp_path):
         "cases", "figure-chest-2.png", "results.csv", "results.json", "table.md"
     }  # fmt: skip
     rows = _rows(out)
-    # The scores against the volumes that were kept and the CT itself, which the recipe leaves as it is.
+    # The scores against the volumes that were kept and the CT itself, which the protocol leaves as it is.
     truth = np.clip(sitk.GetArrayFromImage(sitk.ReadImage(str(cts / "chest.nrrd"))).astype(float), -512, 3071)
     for method, row in rows.items():
         image = sitk.ReadImage(str(out / "cases" / "chest-2" / f"{method}.nrrd"))
@@ -132,10 +132,10 @@ def test_a_setting_that_a_method_has_as_well_is_none_to_refuse():
 
 
 def test_without_memory_the_sentence_advises_options_that_there_are(evaluate, cts, tmp_path, monkeypatch):
-    def exhaust(recipe, ct):
+    def exhaust(protocol, ct):
         raise MemoryError
 
-    monkeypatch.setattr(Recipe, "reference", exhaust)
+    monkeypatch.setattr(EvaluationProtocol, "reference", exhaust)
     code, _, err = evaluate(cts, tmp_path / "out", *TINY, "--methods", "cubic")
     assert code == 2 and "ctsr: The memory ran out; choose a larger --iso or a smaller --crop.\n" in err
 
