@@ -132,6 +132,17 @@ class AcceptUnusual(Remedy):
 
 
 @dataclass(frozen=True)
+class Untilt(Remedy):
+    """Shift slices that are displaced sideways, as by a tilted gantry, to a straight grid while reading."""
+
+    kind = "untilt"
+    is_choice = False
+
+    def __str__(self) -> str:
+        return "untilt it"
+
+
+@dataclass(frozen=True)
 class ReportBug(Remedy):
     """Tell the authors."""
 

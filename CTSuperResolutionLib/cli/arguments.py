@@ -15,6 +15,9 @@ def add_input_options(parser: argparse.ArgumentParser) -> None:
     group = parser.add_argument_group("reading")
     group.add_argument("--series", help="number or UID of the series to read, in a DICOM folder with several")
     group.add_argument("--allow-unusual", action="store_true", help="go on where the input does not look like a CT")
+    group.add_argument(
+        "--untilt", action="store_true", help="shift slices that a tilted gantry displaces sideways to a straight grid"
+    )
 
 
 def add_method_options(parser: argparse.ArgumentParser, *, preset: str = DEFAULT_PRESET) -> None:
@@ -82,7 +85,7 @@ def job_of(options: argparse.Namespace, input: str, output: str) -> Job:
     Raises:
         JobError: it is not allowed.
     """
-    names = ("roi", "series", "allow_unusual")
+    names = ("roi", "series", "allow_unusual", "untilt")
     given = {name: getattr(options, name) for name in names if hasattr(options, name)}
     return Job(method_of(options), input, output, **given)
 

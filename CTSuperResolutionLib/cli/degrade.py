@@ -41,7 +41,8 @@ def execute(options: argparse.Namespace, progress: Reporter) -> dict[str, Any]:
     """Run the command."""
     settings = {"blur": options.blur, "kernel": options.kernel}
     method = Method(scale=options.scale, seed=options.seed, settings=settings)
-    job = Job(method, options.input, options.output, series=options.series, allow_unusual=options.allow_unusual)
+    reading = {name: getattr(options, name) for name in ("series", "allow_unusual", "untilt")}
+    job = Job(method, options.input, options.output, **reading)
     output = Path(job.output)
     if method.scale == "isotropic":
         raise JobError("Degrading takes whole factors: give --scale 4 or three factors z,y,x.")
@@ -58,7 +59,9 @@ def execute(options: argparse.Namespace, progress: Reporter) -> dict[str, Any]:
         from CTSuperResolutionLib.volume.reading import read_volume
         from CTSuperResolutionLib.volume.writing import write_volume
 
-        scan = read_volume(Path(job.input), series=job.series, allow_unusual=job.allow_unusual)
+        scan = read_volume(
+            job.input, series=job.series, allow_unusual=job.allow_unusual, untilt=job.untilt, note=progress.note
+        )
         progress.advance()
         factors = method.refinement(scan.spacing)
         numbers = method.parameters

@@ -22,6 +22,7 @@ from CTSuperResolutionLib.output.run_job import run_job
 
 if TYPE_CHECKING:
     from CTSuperResolutionLib.pipeline import Result
+    from CTSuperResolutionLib.volume.scan_source import ScanSource
     from CTSuperResolutionLib.volume.volume import Volume
 
 OWN = ("scan.nrrd", "truth.nrrd")  # what a demo writes besides the results
@@ -40,7 +41,7 @@ def execute(options: argparse.Namespace, progress: Reporter) -> dict[str, Any]:
     """Run the command."""
     job = job_of(options, "scan.nrrd", options.output)
     demo = _Demo(job.method, progress)
-    return run_job(job, progress, demo.load, demo.score)
+    return run_job(job, progress, demo.find, demo.score)
 
 
 class _Demo:
@@ -50,13 +51,13 @@ class _Demo:
         self._method, self._progress = method, progress
         self._truth: Volume | None = None
 
-    def load(self, folder: OutputFolder) -> Volume:
+    def find(self, folder: OutputFolder) -> ScanSource:
         """Generate the thorax and its scan, and write both."""
         _require_own(folder.path)
         from CTSuperResolutionLib.degradation.operator import assumed_blur
         from CTSuperResolutionLib.degradation.simulation import degrade
         from CTSuperResolutionLib.phantom import thorax
-        from CTSuperResolutionLib.volume.reading import read_volume
+        from CTSuperResolutionLib.volume.reading import open_scan
         from CTSuperResolutionLib.volume.writing import write_volume
 
         truth = thorax(seed=self._method.seed)
@@ -71,7 +72,7 @@ class _Demo:
         write_volume(truth, folder.file("truth.nrrd"), metadata=header_entries("truth", made))
         made |= {"scale": self._method.scale, "kernel": p.kernel, "blur": blur, "noise_hu": NOISE_HU}
         write_volume(scan, folder.file("scan.nrrd"), metadata=header_entries("degraded", made))
-        return read_volume(folder.file("scan.nrrd"))
+        return open_scan(folder.file("scan.nrrd"))
 
     def score(self, result: Result) -> dict[str, Any]:
         """Compare both volumes of the result with the generated thorax."""

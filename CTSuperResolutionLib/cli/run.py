@@ -32,12 +32,12 @@ def execute(options: argparse.Namespace, progress: Reporter) -> dict[str, Any]:
     """Run the command."""
     job = _job(options)
 
-    def load(_: object) -> Any:
-        from CTSuperResolutionLib.volume.reading import read_volume
+    def find(_: object) -> Any:
+        from CTSuperResolutionLib.volume.reading import open_scan
 
-        return read_volume(Path(job.input), series=job.series, allow_unusual=job.allow_unusual)
+        return open_scan(Path(job.input), series=job.series, allow_unusual=job.allow_unusual, untilt=job.untilt)
 
-    return run_job(job, progress, load)
+    return run_job(job, progress, find)
 
 
 def describe(found: dict[str, Any]) -> str:

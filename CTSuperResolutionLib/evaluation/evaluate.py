@@ -172,7 +172,7 @@ def _prepare(request: EvaluationRequest, private: Path, progress: Progress) -> l
     cases = []
     for ct, path in request.cts.items():
         volume = read_volume(path)
-        request.recipe.require_resolution(ct, volume)
+        request.protocol.require_resolution(ct, volume)
         progress.check()
         reference = request.protocol.reference(volume)
         del volume

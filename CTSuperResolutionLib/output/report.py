@@ -117,9 +117,19 @@ def _report(scan: Volume, result: Result, job: Job) -> dict[str, Any]:
         "job": described,
         "seed": job.method.seed,
         "parameters": asdict(job.method.parameters),
-        "input": _grid(scan),
+        "input": _grid(scan) | _reading(scan),
         "output": _grid(result.sr),
         **result.report,
+    }
+
+
+def _reading(scan: Volume) -> dict[str, Any]:
+    """What the file says beside its voxels, and how many of these were not measured."""
+    scale = scan.value_scale
+    return {
+        "acquisition": scan.acquisition.stated,
+        "not_measured": 0 if scan.valid is None else int(scan.valid.size - scan.valid.sum()),
+        "value_scale": None if scale is None else {"slope": scale.slope, "intercept": scale.intercept},
     }
 
 

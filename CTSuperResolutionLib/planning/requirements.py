@@ -10,7 +10,7 @@ from CTSuperResolutionLib.errors import JobError, LowerPreset, MoreMemory, Range
 from CTSuperResolutionLib.job.method import MAX_OUTPUT_VOXELS, Factors, Method
 from CTSuperResolutionLib.job.parameters import PRESET_NAMES
 from CTSuperResolutionLib.job.region import Slices
-from CTSuperResolutionLib.planning.cost_model import estimate_memory
+from CTSuperResolutionLib.planning.cost_model import estimate_memory, stage_seconds
 from CTSuperResolutionLib.planning.margin import with_margin
 from CTSuperResolutionLib.volume.checks import MIN_SIDE, check_shape
 
@@ -70,6 +70,23 @@ class Requirements:
             f"{result} needs about {bytes_text(self.memory)} of memory and {bytes_text(self.available)} are free",
             *remedies,
         )
+
+    def seconds(self, method: Method) -> float:
+        """About how long the method takes on a plain computer, reading and writing included."""
+        stages = stage_seconds(method.parameters, self.worked_shape, self.factors, self.spacing)
+        return sum(stages.values()) + 2 * self.write_seconds
+
+    def seconds_with(self, method: Method, remedy: Remedy) -> float | None:
+        """As :meth:`seconds`, with a remedy of :meth:`require_memory`; None where that says nothing of the time."""
+        match remedy:
+            case LowerPreset(name=str() as preset):
+                return self.seconds(replace(method, preset=preset))
+            case SmallerRegion(ranges=tuple() as ranges):
+                z, y, x = (slice(start, stop) for start, stop in ranges)
+                region: Slices = (z, y, x)
+                needed = requirements_on(self.device, self.available, method, region, self.spacing, self.scan_shape)
+                return needed.seconds(method)
+        return None
 
 
 def requirements_here(

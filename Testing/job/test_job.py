@@ -162,7 +162,8 @@ def test_a_job_file_is_flat() -> None:
     """As it has been from the first version on, the method's entries beside the job's."""
     text = """{
   "input": "scan.nrrd", "output": "out", "scale": "4,1,1", "preset": "preview", "roi": [[0, 9], [null, 20], [3, null]],
-  "device": "cpu", "prior": "shipped", "seed": 7, "series": "2", "allow_unusual": true, "settings": {"views": 30}
+  "device": "cpu", "prior": "shipped", "seed": 7, "series": "2", "allow_unusual": true, "untilt": false,
+  "settings": {"views": 30}
 }"""
     job = Job.from_json(text)
     method = Method("4,1,1", "preview", {"views": 30}, seed=7, device="cpu")
