@@ -327,3 +327,23 @@ def test_death_of_the_parent(start: Start, scan: Path, quick: Sequence[str], tmp
     assert list(tmp_path.iterdir()) == []
     last = parent.stdout.read().splitlines()[-1]
     assert json.loads(last)["kind"] == "cancelled"
+
+
+@pytest.mark.skipif(os.name == "nt", reason="a POSIX shell")
+@pytest.mark.parametrize("events", ["text", "json"])
+def test_goes_on_in_the_background_when_the_shell_ends(
+    start: Start, scan: Path, quick: Sequence[str], tmp_path: Path, events: str
+) -> None:
+    """Whose standard input ends, as when its window is closed."""
+    log, out = tmp_path / "log", tmp_path / "out"
+    shell = start(
+        "run", scan, out, *quick, "--events", events, through=["sh", "-c", f'"$@" >{log} 2>&1 & read line', "sh"]
+    )
+    end = time.monotonic() + 120
+    while b"load" not in (log.read_bytes() if log.exists() else b"") and time.monotonic() < end:
+        time.sleep(0.02)
+    shell.communicate(timeout=5)
+    assert not (out / "result.json").exists()
+    while not (out / "result.json").exists() and time.monotonic() < end:
+        time.sleep(0.1)
+    assert {path.name for path in out.iterdir() if not path.name.startswith(".")} == RESULTS, log.read_text()
