@@ -106,7 +106,7 @@ def _main(task: EvaluationTask, parent: int) -> None:
     with os.fdopen(os.dup(1), "wb") as output:
         os.dup2(2, 1)  # what libraries print goes to the log
         cancellation = Cancellation()
-        with cancellation.watching(stdin=False):
+        with cancellation.watching(stdin=False, parent=True):
             if os.name != "nt" and os.getppid() != parent:
                 cancellation.request("the program that started it has ended")  # before anybody watched it
             progress = Reporter(lambda event: None, cancellation=cancellation)

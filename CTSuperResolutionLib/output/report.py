@@ -72,7 +72,8 @@ def write_results(
         "seconds": round(sum(stage["seconds"] for stage in stages.values()), 3),
         "peak_mb": max((stage["peak_mb"] for stage in stages.values()), default=None),
     }
-    folder.file(SUMMARY).write_text(json.dumps(report, indent=2, ensure_ascii=False) + "\n", encoding="utf-8")
+    text = json.dumps(report, indent=2, ensure_ascii=False) + "\n"
+    folder.file(SUMMARY).write_text(text, encoding="utf-8", errors="backslashreplace")  # names need not be UTF-8
     return report
 
 
