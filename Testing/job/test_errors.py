@@ -24,6 +24,7 @@ from CTSuperResolutionLib.errors import (
     ReportBug,
     SmallerPrior,
     SmallerRegion,
+    Untilt,
     read_remedies,
 )
 from CTSuperResolutionLib.job.events import describe_error
@@ -58,6 +59,7 @@ WORDS = [
         "choose a larger crop, or leave it out",
         "choose a larger --crop, or leave it out",
     ),
+    ([Untilt()], "untilt it", "pass --untilt to shift its slices upright"),
     ([ReportBug()], "report it", "run it again with --debug and report what that prints"),
 ]
 

@@ -18,6 +18,7 @@ from CTSuperResolutionLib.errors import (
     ReportBug,
     SmallerPrior,
     SmallerRegion,
+    Untilt,
 )
 
 REGION = SmallerRegion(((3, 9), (0, 40), (12, 52)))
@@ -32,6 +33,7 @@ WORDS = [
     ([MoreMemory()], "use a computer with more memory"),
     ([Advice("give a CT"), AcceptUnusual()], "give a CT, or tick “Use it all the same”"),
     ([OtherOption("file", "one with {}: a, b")], "choose one with file: a, b"),
+    ([Untilt()], "import it with Slicer’s DICOM module, which can straighten it"),
     ([ReportBug()], "report it with the log"),
 ]
 
