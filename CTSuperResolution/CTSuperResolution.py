@@ -46,7 +46,7 @@ class CTSuperResolution(ScriptedLoadableModule):
 
 def registerSampleData() -> None:
     """Offer scans to try the module with, in the Sample Data module."""
-    from CTSuperResolutionPanel.scene import sample_data
+    from CTSuperResolutionPanel import sample_data
 
     sample_data.register()
 

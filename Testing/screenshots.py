@@ -144,13 +144,13 @@ def main() -> int:
 
 def load(studio: Studio) -> None:
     """The scan, and what to do with it."""
-    import SampleData
-    from CTSuperResolutionPanel.scene import sample_data
+    from CTSuperResolutionPanel import sample_data
 
     slicer = studio.slicer
     slicer.app.layoutManager().setLayout(slicer.vtkMRMLLayoutNode.SlicerLayoutFourUpView)
-    sample_data.register()
-    studio.state.inputVolume = SampleData.downloadSample(sample_data.PHANTOM)
+    sample_data.download_phantom()
+    studio.wait(lambda: slicer.mrmlScene.GetFirstNodeByName("Thorax phantom") is not None, "The phantom")
+    studio.state.inputVolume = slicer.util.getNode("Thorax phantom")
     studio.state.scale, studio.state.preset = SCALE, PRESET
     studio.wait(lambda: studio.hardware.machine is not None, "A look at this computer")
     studio.open_only(studio.ui.scanCollapsibleButton)
