@@ -18,17 +18,14 @@ from CTSuperResolutionPanel.compare.difference_row import DifferenceRow
 from CTSuperResolutionPanel.compare.flicker import FlickerKey
 from CTSuperResolutionPanel.compare.layouts import FLICKER, PLANES, SIDE_BY_SIDE, SWIPE, VOLUMES_3D, Arrangement
 from CTSuperResolutionPanel.compare.profile_row import ProfileRow
-from CTSuperResolutionPanel.compare.user_settings import leave_our_layout
+from CTSuperResolutionPanel.compare.user_settings import has_our_layout, leave_our_layout
 from CTSuperResolutionPanel.compare.window_presets import WindowPreset, window_presets
+from CTSuperResolutionPanel.scene.observing import AFTER_SELECTORS, BEFORE_SELECTORS
 
 UI_FILE = Path(__file__).parents[2] / "Resources" / "UI" / "Compare.ui"
 
 ALL_PLANES = "all"
 """The plane of the panel's state that stands for all three."""
-
-
-BEFORE_SELECTORS = 1.0
-"""Observer priority above that of the node selectors."""
 
 
 class CompareSection(VTKObservationMixin):
@@ -68,14 +65,16 @@ class CompareSection(VTKObservationMixin):
             **dict(zip(PLANES, (ui.axialButton, ui.coronalButton, ui.sagittalButton), strict=True)),
             ALL_PLANES: ui.allPlanesButton,
         }
-        self._entered = self._resume = False
+        self._entered = self._resume = self._importing = False
         self._state: Any = None
+        self._line: slicer.vtkMRMLMarkupsLineNode | None = None
         self._notice = ""
         self._connect()
         scene = slicer.mrmlScene
         self.addObserver(scene, scene.NodeAboutToBeRemovedEvent, self._on_node_removed, priority=BEFORE_SELECTORS)
         self.addObserver(scene, scene.StartCloseEvent, self._on_scene_closes)
-        self.addObserver(scene, scene.EndBatchProcessEvent, self._on_scene_loaded)
+        self.addObserver(scene, scene.StartImportEvent, self._on_scene_imports)
+        self.addObserver(scene, scene.EndImportEvent, self._on_scene_imported, priority=AFTER_SELECTORS)
         self.set_state(state)
 
     def show(
@@ -117,14 +116,20 @@ class CompareSection(VTKObservationMixin):
         self.widget.setMRMLScene(None)
 
     def set_state(self, state: Any) -> None:
-        """Take the choices from another parameter node; None where there is none."""
-        self.stop()
+        """Take the choices from another parameter node; None where there is none.
+
+        What is being compared stays: then the choices go into the node.
+        """
+        if state is None:
+            self.stop()
         self._state = None  # nothing is written while it is read
-        if state is not None:
+        if state is not None and not self._comparison.running:
             self._choose([getattr(state, name) for name in self._selectors])
             self._kinds.get(state.compareKind, self._ui.sideButton).checked = True
             self._planes.get(state.comparePlane, self._ui.axialButton).checked = True
         self._state = state
+        if self._comparison.running:
+            self._write_choices()
         self._update_panel()
 
     def _connect(self) -> None:
@@ -159,15 +164,21 @@ class CompareSection(VTKObservationMixin):
     def _choose(self, volumes: list[slicer.vtkMRMLScalarVolumeNode | None]) -> None:
         """Set the selectors, and act once."""
         for selector, volume in zip(self._selectors.values(), volumes, strict=True):
-            was = selector.blockSignals(True)
-            selector.setCurrentNode(volume)
-            selector.blockSignals(was)
+            choose_quietly(selector, volume)
         self._on_volume_chosen()
 
-    def _on_volume_chosen(self, _node: slicer.vtkMRMLNode | None = None) -> None:
-        if self._state is not None and not slicer.mrmlScene.IsBatchProcessing():
+    def _write_choices(self) -> None:
+        """Put what is chosen into the state, where there is one."""
+        if self._state is not None:
             for name, selector in self._selectors.items():
                 setattr(self._state, name, selector.currentNode())
+            self._state.compareKind = self._checked(self._kinds)
+            self._state.comparePlane = self._checked(self._planes)
+
+    def _on_volume_chosen(self, _node: slicer.vtkMRMLNode | None = None) -> None:
+        if self._importing:
+            return
+        self._write_choices()
         if self._comparison.running:
             if find_problem(self._chosen()):
                 self._stop()
@@ -208,9 +219,9 @@ class CompareSection(VTKObservationMixin):
 
     def _update_views(self, *, start: bool = False) -> None:
         """Show what is chosen in the views, if they show a comparison at all."""
-        if self._state is not None:
-            self._state.compareKind = self._checked(self._kinds)
-            self._state.comparePlane = self._checked(self._planes)
+        if self._importing:
+            return
+        self._write_choices()
         if start or self._comparison.running:
             volumes = self._chosen()
             self._comparison.show(volumes, self._arrangement(len(volumes)))
@@ -251,9 +262,23 @@ class CompareSection(VTKObservationMixin):
         self._comparison.forget_place()
         self._profile.forget()
 
-    def _on_scene_loaded(self, _scene: object, _event: str) -> None:
-        """Other choices may be in the state now; until here the selectors could not find their nodes."""
-        if not self._comparison.running:
+    def _on_scene_imports(self, _scene: object, _event: str) -> None:
+        """From here to the end of the import what the selectors say is no choice: they lose their nodes."""
+        self._importing = True
+        self._line = self._ui.lineSelector.currentNode()
+
+    def _on_scene_imported(self, _scene: object, _event: str) -> None:
+        """More is there. A comparison goes on in the views that Slicer emptied, unless the scene brought its own."""
+        running = self._comparison.running and has_our_layout()
+        if running:
+            for selector, volume in zip(self._selectors.values(), [*self._comparison.volumes, None], strict=False):
+                choose_quietly(selector, volume)
+            choose_quietly(self._ui.lineSelector, self._line)
+            self._comparison.refill()
+        self._importing, self._line = False, None
+        if not running:
+            if self._comparison.running:
+                self._stop()
             self.set_state(self._state)
             leave_our_layout()
 
@@ -289,3 +314,10 @@ class CompareSection(VTKObservationMixin):
         """Tell what happened, until the next start."""
         self._notice = notice
         self._update_panel()
+
+
+def choose_quietly(selector: slicer.qMRMLNodeComboBox, node: slicer.vtkMRMLNode | None) -> None:
+    """Set a selector without a word to those who listen."""
+    was = selector.blockSignals(True)
+    selector.setCurrentNode(node)
+    selector.blockSignals(was)
