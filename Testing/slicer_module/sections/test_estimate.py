@@ -75,8 +75,8 @@ def test_the_estimate_learns_how_fast_this_computer_is(scan, panel, finish, show
     finish()
     assert known["cpu"] == RuntimeCalibration(4.0, 1.0)  # this report has no stages
     task, expected = panel.logic.runner.task, RuntimeCalibration(0.0, 1.0)
-    needs = estimate.needs_on("cpu", 1 << 40, task.method.spec(), task.shape, (1.0, 1.0, 1.0))
-    expected_stages = estimate._expected(task.method.spec(), needs)
+    needed = estimate.requirements_on("cpu", 1 << 40, task.method, task.region, (1.0, 1.0, 1.0))
+    expected_stages = estimate._expected(task.method, needed)
     stages = {name: {"seconds": 4 * seconds} for name, seconds in expected_stages.items()}
     total = expected.seconds({name: stage["seconds"] for name, stage in stages.items()}) + 20.0
     for _ in range(8):
