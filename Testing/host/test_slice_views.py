@@ -152,8 +152,14 @@ def test_a_scene_loaded_in_place_of_this_one_comes_with_its_layers(slicer, ct, t
     assert layers(slicer, "Red")[0] == slicer.util.getNode("CT").GetID()
 
 
-def test_three_views_beside_each_other_are_as_wide_as_slicers(slicer, comparing):
-    assert comparing.sliceWidget("Left").minimumSizeHint.width() >= 330
+def test_a_view_is_as_wide_as_the_bar_of_slicers_unless_told_otherwise(slicer, comparing):
+    left, views = comparing.sliceWidget("Left"), comparing.viewport()
+    before = views.minimumSizeHint.width()
+    assert left.minimumSizeHint.width() >= 280
+    left.minimumWidth = 100
+    slicer.app.processEvents()
+    assert views.minimumSizeHint.width() == before - (left.minimumSizeHint.width() - 100)
+    left.minimumWidth = 0
 
 
 def test_an_unknown_layout_is_refused(slicer):

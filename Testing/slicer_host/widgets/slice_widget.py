@@ -19,8 +19,8 @@ from .node_combo_box import qMRMLNodeComboBox
 from .observing import Observations
 from .slice_view import qMRMLSliceView
 
-LEAST_WIDTH = 330
-"""Of a bar, pixels: with three beside each other and the panel open, Slicer's window is wider than 1,440."""
+LEAST_WIDTH = 280
+"""Of a bar, pixels, about: three beside each other and a wide panel make the window wider than a laptop's screen."""
 
 LAYERS = {"Background": "vtkMRMLVolumeNode", "Foreground": "vtkMRMLVolumeNode", "Label": "vtkMRMLLabelMapVolumeNode"}
 """Layers of a slice view and the nodes that each can show."""
