@@ -201,14 +201,14 @@ def show_swipe_view(studio: Studio) -> None:
     """One view with a divider, and the difference beside it."""
     studio.compare.axialButton.click()
     studio.compare.swipeButton.click()
-    studio.compare.differenceCheckBox.click()
+    studio.compare.differenceButton.click()
     studio.wait(lambda: studio.compare.legend.visible, "The difference")
     studio.go_to(PLACE, 110.0)
 
 
 def show_all_planes(studio: Studio) -> None:
     """All three planes of both."""
-    studio.compare.differenceCheckBox.click()
+    studio.compare.differenceButton.click()
     studio.compare.sideButton.click()
     studio.compare.allPlanesButton.click()
     studio.rest(0.5)

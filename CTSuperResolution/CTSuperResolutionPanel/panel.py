@@ -66,6 +66,7 @@ class Panel(VTKObservationMixin):
         """Show and change that state from now on; None while there is no scene."""
         if state is not None and self._state is not None and state.parameterNode is self._state.parameterNode:
             return
+        self.compare.set_state(None)
         self._take(state)
 
     def scene_imports(self) -> None:
@@ -91,7 +92,7 @@ class Panel(VTKObservationMixin):
         self._state = state
         for section in (self.scan, self.run, self.previews, self.result):
             section.set_state(state)
-        self.compare.set_state(state)
+        self.compare.replace_state(state)
         if state is None:
             return
         if state.inputVolume is None:

@@ -27,6 +27,10 @@ from CTSuperResolutionPanel.compare.swipe_view import SwipeView
 from CTSuperResolutionPanel.compare.user_settings import DisplaySettings, UserSettings, crosshair_node, layout_node
 from CTSuperResolutionPanel.compare.view_placement import ViewPlacement
 
+LEAST_WIDTH = 160
+"""Of a slice view, pixels. Slicer takes that of all that is in the view's bar, and with three beside each other the
+window would be wider than a laptop's screen."""
+
 
 class Comparison(VTKObservationMixin):
     """Two or three volumes in linked views.
@@ -185,6 +189,7 @@ class Comparison(VTKObservationMixin):
         self._views = views
         for view in views:
             view.prepare()
+            slicer.app.layoutManager().sliceWidget(view.cell.view).minimumWidth = LEAST_WIDTH
 
     def _fill(self) -> None:
         """Put the volumes into the views, by their places after flickering."""

@@ -16,6 +16,7 @@ from CTSuperResolutionPanel.compare.comparability import find_problem
 from CTSuperResolutionPanel.compare.comparison import Comparison
 from CTSuperResolutionPanel.compare.difference_row import DifferenceRow
 from CTSuperResolutionPanel.compare.flicker import FlickerKey
+from CTSuperResolutionPanel.compare.icons import set_icons
 from CTSuperResolutionPanel.compare.layouts import FLICKER, PLANES, SIDE_BY_SIDE, SWIPE, VOLUMES_3D, Arrangement
 from CTSuperResolutionPanel.compare.profile_row import ProfileRow
 from CTSuperResolutionPanel.compare.user_settings import has_our_layout, leave_our_layout
@@ -26,6 +27,9 @@ UI_FILE = Path(__file__).parents[2] / "Resources" / "UI" / "Compare.ui"
 
 ALL_PLANES = "all"
 """The plane of the panel's state that stands for all three."""
+
+OPENED_MS = 100
+"""By then a section that was opened has its size."""
 
 
 class CompareSection(VTKObservationMixin):
@@ -46,6 +50,7 @@ class CompareSection(VTKObservationMixin):
         parent_layout.addWidget(self.widget)
         ui = self._ui = slicer.util.childWidgetVariables(self.widget)
         self.widget.setMRMLScene(slicer.mrmlScene)
+        set_icons(ui)
         self._comparison = Comparison(self._stop, self._on_divider_moved)
         self._key = FlickerKey(self.widget, self._comparison.flicker)
         self._difference = DifferenceRow(ui, self._on_difference_ready, self._say)
@@ -69,6 +74,10 @@ class CompareSection(VTKObservationMixin):
         self._state: Any = None
         self._line: slicer.vtkMRMLMarkupsLineNode | None = None
         self._notice = ""
+        self._reveal = qt.QTimer()
+        self._reveal.setSingleShot(True)
+        self._reveal.setInterval(OPENED_MS)
+        self._reveal.connect("timeout()", lambda: scroll_to(self.widget))
         self._connect()
         scene = slicer.mrmlScene
         self.addObserver(scene, scene.NodeAboutToBeRemovedEvent, self._on_node_removed, priority=BEFORE_SELECTORS)
@@ -112,16 +121,17 @@ class CompareSection(VTKObservationMixin):
     def cleanup(self) -> None:
         """The panel is destroyed."""
         self.exit()
+        self._reveal.stop()
         self.removeObservers()
         self.widget.setMRMLScene(None)
 
     def set_state(self, state: Any) -> None:
-        """Take the choices from another parameter node; None where there is none.
+        """Take the choices from another parameter node; None where there is none."""
+        self.stop()
+        self.replace_state(state)
 
-        What is being compared stays: then the choices go into the node.
-        """
-        if state is None:
-            self.stop()
+    def replace_state(self, state: Any) -> None:
+        """As :meth:`set_state`, but what is being compared stays, and is written into the node."""
         self._state = None  # nothing is written while it is read
         if state is not None and not self._comparison.running:
             self._choose([getattr(state, name) for name in self._selectors])
@@ -144,12 +154,14 @@ class CompareSection(VTKObservationMixin):
         ui.exchangeButton.connect("clicked()", self._comparison.flicker)
         ui.smoothCheckBox.connect("toggled(bool)", self._comparison.displays.set_interpolation)
         ui.crosshairCheckBox.connect("toggled(bool)", self._comparison.set_crosshair)
-        ui.differenceCheckBox.connect("toggled(bool)", lambda _checked: self._update_views())
+        ui.differenceButton.connect("toggled(bool)", lambda _checked: self._update_views())
         for preset in window_presets():
             ui.windowButtons.layout().addWidget(self._window_button(preset))
 
-    def _window_button(self, preset: WindowPreset) -> qt.QPushButton:
-        button = qt.QPushButton(preset.name)
+    def _window_button(self, preset: WindowPreset) -> qt.QToolButton:
+        button = qt.QToolButton()
+        button.text = preset.name
+        button.setSizePolicy(qt.QSizePolicy.Expanding, qt.QSizePolicy.Fixed)
         button.toolTip = _("Window {window:g} HU wide, centre at {level:g} HU").format(
             window=preset.window, level=preset.level
         )
@@ -208,6 +220,7 @@ class CompareSection(VTKObservationMixin):
             self._update_views(start=True)
             self._comparison.set_crosshair(self._ui.crosshairCheckBox.checked)
             self._key.start()
+            self._reveal.start()
         self._update_panel()
 
     def _stop(self) -> None:
@@ -247,12 +260,13 @@ class CompareSection(VTKObservationMixin):
             profile=self._profile.wanted,
         )
 
-    def _checked(self, buttons: dict[str, qt.QPushButton]) -> str:
+    def _checked(self, buttons: dict[str, qt.QToolButton]) -> str:
         return next(name for name, button in buttons.items() if button.checked)
 
     def _on_difference_ready(self, node: slicer.vtkMRMLScalarVolumeNode) -> None:
         self._comparison.set_difference(node)
         show_legend(node, self._comparison.difference_view_ids())
+        self._reveal.start()
 
     def _on_divider_moved(self, position: float) -> None:
         self._ui.dividerSlider.value = round(1000 * position)
@@ -279,7 +293,7 @@ class CompareSection(VTKObservationMixin):
         if not running:
             if self._comparison.running:
                 self._stop()
-            self.set_state(self._state)
+            self.replace_state(self._state)
             leave_our_layout()
 
     @vtk.calldata_type(vtk.VTK_OBJECT)
@@ -292,7 +306,7 @@ class CompareSection(VTKObservationMixin):
             if selector.currentNode() is node:
                 selector.setCurrentNode(None)
         if node is self._difference.node:
-            self._ui.differenceCheckBox.checked = False
+            self._ui.differenceButton.checked = False
 
     def _update_panel(self) -> None:
         """Enable what can be used, and say why the rest cannot."""
@@ -301,10 +315,11 @@ class CompareSection(VTKObservationMixin):
         ui.compareButton.checked = running
         ui.compareButton.text = _("Back to my views") if running else _("Compare")
         ui.compareButton.enabled = running or not problem
-        ui.controls.enabled = running
+        for widget in (ui.controls, ui.pixelControls, ui.profileControls):
+            widget.enabled = running
         in_3d = ui.renderingButton.checked
         ui.planeButtons.enabled = not in_3d
-        ui.differenceCheckBox.enabled = not in_3d
+        ui.differenceButton.enabled = not in_3d
         for widget in (ui.dividerLabel, ui.dividerSlider):
             widget.visible = ui.swipeButton.checked
         ui.messageLabel.text = self._notice or problem
@@ -314,6 +329,15 @@ class CompareSection(VTKObservationMixin):
         """Tell what happened, until the next start."""
         self._notice = notice
         self._update_panel()
+
+
+def scroll_to(widget: qt.QWidget) -> None:
+    """Bring a part of the module's panel into view, where it is scrolled."""
+    area = widget.parentWidget()
+    while area is not None and not area.inherits("QScrollArea"):
+        area = area.parentWidget()
+    if area is not None:
+        area.ensureWidgetVisible(widget, 0, 0)
 
 
 def choose_quietly(selector: slicer.qMRMLNodeComboBox, node: slicer.vtkMRMLNode | None) -> None:

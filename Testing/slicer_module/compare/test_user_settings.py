@@ -151,14 +151,14 @@ def test_deleting_the_third_volume_goes_on_with_two(section, ui, volumes, ct, sc
 def test_closing_the_scene_ends_it_and_the_next_comparison_works(section, ui, state, volumes, ct, screen, kind):
     section.show(*volumes)
     getattr(ui, kind).click()
-    ui.differenceCheckBox.click()
+    ui.differenceButton.click()
     slicer.mrmlScene.Clear(0)
     slicer.app.processEvents()
     state.compareKind = "side"
     section.set_state(state)
     assert screen.layout() == slicer.vtkMRMLLayoutNode.SlicerLayoutFourUpView
     assert not ui.compareButton.checked and not ui.compareButton.enabled
-    ui.differenceCheckBox.checked = False
+    ui.differenceButton.checked = False
     new = ct("cubic", seed=3), ct("sr", seed=4)
     section.show(*new)
     assert screen.names() == ["CTSRAxial1", "CTSRAxial2"]
@@ -277,7 +277,7 @@ def test_more_that_is_loaded_leaves_the_comparison_as_it_is(section, ui, state, 
 
 def test_more_that_is_loaded_leaves_difference_and_profile(section, ui, volumes, screen, import_more, wait_until):
     section.show(*volumes)
-    ui.differenceCheckBox.click()
+    ui.differenceButton.click()
     wait_until(lambda: screen.layers("CTSRAxial2-1").GetBackgroundVolumeID())
     line = slicer.mrmlScene.AddNewNodeByClass("vtkMRMLMarkupsLineNode", "Line")
     ui.lineSelector.setCurrentNode(line)
@@ -287,7 +287,7 @@ def test_more_that_is_loaded_leaves_difference_and_profile(section, ui, volumes,
     import_more()
     assert screen.names() == views and ui.lineSelector.currentNode() is line
     assert screen.layers("CTSRAxial2-1").GetBackgroundVolumeID() == difference.GetID()
-    assert ui.differenceCheckBox.checked and ui.legend.visible
+    assert ui.differenceButton.checked and ui.legend.visible
 
 
 def test_a_scene_with_a_layout_of_its_own_ends_the_comparison(section, ui, volumes, screen, tmp_path):
