@@ -79,15 +79,45 @@ def test_a_scale_that_does_not_suit_the_scan_is_said_before_anything_is_written(
 
 
 def test_results_stand_in_the_study_of_the_scan(panel, scan, child, finish, slicer):
+    """In a folder of their own there, one for each scan; another run of a scan goes into the same."""
     hierarchy = slicer.mrmlScene.GetSubjectHierarchyNode()
     study = hierarchy.CreateStudyItem(hierarchy.GetSceneItemID(), "Study")
     hierarchy.SetItemParent(hierarchy.GetItemByDataNode(scan), study)
     child("does well")
+    for _each in range(2):
+        panel.ui.applyButton.click()
+        finish()
+    folders = set()
+    for name in ("Scan SR 2×", "Scan cubic 2×", "Scan SR 2×_1", "Scan cubic 2×_1"):
+        item = hierarchy.GetItemByDataNode(slicer.util.getNode(name))
+        assert hierarchy.GetItemAncestorAtLevel(item, "Study") == study
+        folders.add(hierarchy.GetItemParent(item))
+    (folder,) = folders
+    assert hierarchy.GetItemParent(folder) == study and hierarchy.GetItemName(folder) == "Scan, super-resolved"
+
+
+def test_two_scans_have_a_folder_each_and_a_renamed_one_stays_theirs(panel, scan, make_scan, state, child, finish):
+    import slicer
+
+    hierarchy = slicer.mrmlScene.GetSubjectHierarchyNode()
+
+    def folder_of(node) -> int:
+        return hierarchy.GetItemParent(hierarchy.GetItemByDataNode(node))
+
+    child("does well")
     panel.ui.applyButton.click()
     finish()
-    for kind in ("SR", "cubic"):
-        item = hierarchy.GetItemByDataNode(slicer.util.getNode(f"Scan {kind} 2×"))
-        assert hierarchy.GetItemParent(item) == study
+    first = state.srVolume
+    hierarchy.SetItemName(folder_of(first), "My results")
+    other = make_scan()  # of the same name
+    found = {}
+    for each in (other, scan):
+        state.inputVolume = each
+        panel.panel.refresh()
+        panel.ui.applyButton.click()
+        finish()
+        found[each.GetID()] = folder_of(state.srVolume)
+    assert found[scan.GetID()] == folder_of(first) != found[other.GetID()]
 
 
 def test_a_result_that_comes_while_another_module_is_open_is_compared_on_return(panel, scan, child, finish, slicer):
