@@ -15,20 +15,23 @@ from CTSuperResolutionLib.errors import JobError
 from CTSuperResolutionLib.job.events import Reporter
 from CTSuperResolutionLib.job.job import Job
 from CTSuperResolutionLib.job.method import Method
-from CTSuperResolutionLib.job.parameters import PARAMETERS
 from CTSuperResolutionLib.output.folder import OutputFolder
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Arguments of the command."""
-    kernel = PARAMETERS["kernel"]
     parser.add_argument("input", metavar="INPUT", help="the scan")
     parser.add_argument("output", metavar="OUTPUT", help="the file to write, ending in .nrrd")
     parser.add_argument("--scale", default="4", help="2, 4, 8 or three factors z,y,x such as 4,1,1 (default 4)")
     parser.add_argument(
         "--blur", default=1.0, metavar="SIGMA", help="deviation of the Gaussian blur, in voxels of INPUT (default 1)"
     )
-    parser.add_argument("--kernel", default="lanczos", help=f"{', '.join(kernel.choices)}: {kernel.help}")
+    parser.add_argument(
+        "--kernel",
+        default="lanczos",
+        choices=("lanczos", "mean"),
+        help="Lanczos-5 sinc after the blur, or mean over blocks",
+    )
     parser.add_argument("--noise", type=float, default=0.0, metavar="HU", help="standard deviation of noise to add")
     parser.add_argument("--seed", type=int, default=0, help="of the noise (default 0)")
     add_input_options(parser)
@@ -36,7 +39,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def execute(options: argparse.Namespace, progress: Reporter) -> dict[str, Any]:
     """Run the command."""
-    settings = {"blur": options.blur, "kernel": options.kernel}
+    settings = {"blur": options.blur, "psf": options.kernel}
     method = Method(scale=options.scale, seed=options.seed, settings=settings)
     job = Job(method, options.input, options.output, series=options.series, allow_unusual=options.allow_unusual)
     output = Path(job.output)
@@ -59,9 +62,7 @@ def execute(options: argparse.Namespace, progress: Reporter) -> dict[str, Any]:
         progress.advance()
         factors = method.refinement(scan.spacing)
         numbers = method.parameters
-        coarse = degrade(
-            scan, factors, kernel=numbers.kernel, blur=numbers.blur, noise_hu=options.noise, seed=method.seed
-        )
+        coarse = degrade(scan, factors, kernel=numbers.psf, blur=numbers.blur, noise_hu=options.noise, seed=method.seed)
         progress.advance()
         write_volume(coarse, folder.file(output.name))
         progress.advance()
