@@ -22,7 +22,7 @@ MODULE = "CTSuperResolution"
 SIZE = 1440, 960  # of the window, pixels
 SCALE, PRESET = "4", "preview"
 PLACE = -46.0, 2.0, -6.0  # RAS, mm: vessels in the left lung, beside the heart
-OTHER_SETTINGS = {"blur": 0.5}  # of the second preview
+OTHER_SETTINGS = {"pixel_width": 5.0}  # of the second preview
 JOB_SECONDS = 300
 
 

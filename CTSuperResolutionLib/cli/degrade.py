@@ -15,14 +15,12 @@ from CTSuperResolutionLib.errors import JobError
 from CTSuperResolutionLib.job.events import Reporter
 from CTSuperResolutionLib.job.job import Job
 from CTSuperResolutionLib.job.method import Method
-from CTSuperResolutionLib.job.parameters import PARAMETERS
 from CTSuperResolutionLib.output.folder import OutputFolder
 from CTSuperResolutionLib.output.report import file_name, header_entries
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Arguments of the command."""
-    kernel = PARAMETERS["kernel"]
     parser.add_argument("input", metavar="INPUT", help="the scan")
     parser.add_argument("output", metavar="OUTPUT", help="the file to write, ending in .nrrd")
     parser.add_argument(
@@ -31,7 +29,12 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--blur", default=1.0, metavar="SIGMA", help="deviation of the Gaussian blur, in voxels of INPUT (default 1)"
     )
-    parser.add_argument("--kernel", default="lanczos", help=f"{', '.join(kernel.choices)}: {kernel.help}")
+    parser.add_argument(
+        "--kernel",
+        default="lanczos",
+        choices=("lanczos", "mean"),
+        help="Lanczos-5 sinc after the blur, or mean over blocks",
+    )
     parser.add_argument("--noise", type=float, default=0.0, metavar="HU", help="standard deviation of noise to add")
     parser.add_argument("--seed", type=int, default=0, help="of the noise (default 0)")
     add_input_options(parser)
@@ -39,7 +42,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def execute(options: argparse.Namespace, progress: Reporter) -> dict[str, Any]:
     """Run the command."""
-    settings = {"blur": options.blur, "kernel": options.kernel}
+    settings = {"blur": options.blur, "psf": options.kernel}
     method = Method(scale=options.scale, seed=options.seed, settings=settings)
     reading = {name: getattr(options, name) for name in ("series", "allow_unusual", "untilt")}
     job = Job(method, options.input, options.output, **reading)
@@ -65,15 +68,13 @@ def execute(options: argparse.Namespace, progress: Reporter) -> dict[str, Any]:
         progress.advance()
         factors = method.refinement(scan.spacing)
         numbers = method.parameters
-        coarse = degrade(
-            scan, factors, kernel=numbers.kernel, blur=numbers.blur, noise_hu=options.noise, seed=method.seed
-        )
+        coarse = degrade(scan, factors, kernel=numbers.psf, blur=numbers.blur, noise_hu=options.noise, seed=method.seed)
         progress.advance()
         done = {
             "command": "degrade",
             "input": file_name(job.input),
             "scale": method.scale,
-            "kernel": numbers.kernel,
+            "kernel": numbers.psf,
             "blur": numbers.blur,
             "noise_hu": options.noise,
             "seed": method.seed,

@@ -67,10 +67,11 @@ class _Demo:
         z, y, x = (slice(0, n // s * s) for n, s in zip(truth.shape, factors, strict=True))
         self._truth = truth = truth.crop((z, y, x))
         blur = assumed_blur(p.blur, factors)
-        scan = degrade(truth, factors, kernel=p.kernel, blur=blur, noise_hu=NOISE_HU, seed=self._method.seed)
+        kernel = "mean" if p.psf == "mean" else "lanczos"
+        scan = degrade(truth, factors, kernel=kernel, blur=blur, noise_hu=NOISE_HU, seed=self._method.seed)
         made = {"command": "demo", "seed": self._method.seed}
         write_volume(truth, folder.file("truth.nrrd"), metadata=header_entries("truth", made))
-        made |= {"scale": self._method.scale, "kernel": p.kernel, "blur": blur, "noise_hu": NOISE_HU}
+        made |= {"scale": self._method.scale, "kernel": kernel, "blur": blur, "noise_hu": NOISE_HU}
         write_volume(scan, folder.file("scan.nrrd"), metadata=header_entries("degraded", made))
         return open_scan(folder.file("scan.nrrd"))
 

@@ -51,15 +51,16 @@ class DataConsistency:
     def enforce(self, fine: torch.Tensor) -> torch.Tensor:
         """The volume nearest to ``fine`` (HU) that is consistent within the HU that matter can have.
 
-        Projected gradients with Nesterov's momentum (FISTA) on ½‖A†(y − A x)‖², x between air and metal. A†A is an
-        orthogonal projection, so the step is 1 and a plain step is x + A†(y − A x): the first one deblurs what was
-        measured, and the bounds then take back its ringing beside air and metal. What A cannot see changes only there.
-        The bounds have the last word.
+        Projected gradients with Nesterov's momentum (FISTA), x between air and metal. With A⁺ the least rough inverse
+        of A (:meth:`Degradation.A_smooth`) A⁺A is a projection, so the step is 1 and a plain step is x + A⁺(y − A x):
+        the first one deblurs what was measured, and the bounds then take back its ringing beside air and metal. The
+        bounds have the last word.
         """
         highest = max(METAL_HU, float(self.filtered_measurement.max()))
         previous, momentum = fine, 1.0
         for _ in range(self.rounds):
-            current = self.degradation.enforce(fine, self.filtered_measurement).clamp_(AIR_HU, highest)
+            missing = self.filtered_measurement - self.degradation.A(fine)
+            current = (fine + self.degradation.A_smooth(missing)).clamp_(AIR_HU, highest)
             following = (1 + (1 + 4 * momentum**2) ** 0.5) / 2
             fine = current + (momentum - 1) / following * (current - previous)
             previous, momentum = current, following

@@ -66,13 +66,14 @@ class EvaluationRequest:
             JobError: it is not allowed.
         """
         prior = self.priors[ct]
+        told = {} if self.preset == "paper" else {"psf": "lanczos"}  # how the scans were degraded
         return Method(
             scale=scale,
             preset=self.preset,
             device=self.device,
             prior=prior if prior in known_priors() else os.path.abspath(prior),
             seed=self.seed,
-            settings={**self.settings, **(METHODS[name].settings or {})},
+            settings={**told, **self.settings, **(METHODS[name].settings or {})},
         )
 
 

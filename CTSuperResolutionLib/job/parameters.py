@@ -110,15 +110,22 @@ class Parameters:
     hu_high: float = _number(
         "scanner", (3071, 3071, 3071), (500, 32767), unit="HU",
         help="What counts as densest; anything above is left to the cubic upsampling.")
+    psf: str = _choice(
+        "scanner", ("measured", "measured", "mean"), audience="user",
+        choices=("measured", "gaussian", "triangle", "box", "lanczos", "mean"),
+        help="The scan's point-spread function: as its own edges show, of a family, or the paper's protocols.")
+    slice_width: float = _number(
+        "scanner", (0, 0, 0), (0, 50), unit="mm",
+        help="Width of the slice profile at half its height; 0: as measured.")
+    pixel_width: float = _number(
+        "scanner", (0, 0, 0), (0, 50), unit="mm",
+        help="Width of the point-spread function within slices at half its height; 0: as measured.")
     blur: float = _number(
-        "scanner", (1.0, 1.0, 1.0), (0, 10), unit="output voxels",
-        help="Standard deviation of the scanner's Gaussian blur; an axis gets at most a quarter of its factor.")
+        "scanner", (1.0, 1.0, 1.0), (0, 10), unit="output voxels", audience="ablation",
+        help="Deviation of the Gaussian of psf=lanczos; an axis gets at most a quarter of its factor.")
     damping: float = _number(
         "scanner", (0.1, 0.1, 0.1), (0.001, 1),
         help="Least damping of the sharpening, raised where the scan is noisier: it stops at a gain of 1/(2 damping).")
-    kernel: str = _choice(
-        "scanner", ("lanczos", "lanczos", "mean"), choices=("lanczos", "mean"), audience="user",
-        help="How the scan samples the fine grid: a Lanczos-5 sinc after the blur, or the paper's mean over blocks.")
     geometry: str = _choice(
         "views", ("parallel", "parallel", "cone"), choices=("parallel", "cone"),
         help="Beam of the simulated projections; cone is the paper's.")

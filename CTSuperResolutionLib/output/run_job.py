@@ -44,6 +44,7 @@ def run_job(
         progress.advance()
         # Imported here and not above: the command line must watch for cancelling before torch is loaded.
         from CTSuperResolutionLib import pipeline
+        from CTSuperResolutionLib.degradation.acquisition import acquisition_of
         from CTSuperResolutionLib.output.written_result import written_result
         from CTSuperResolutionLib.planning.margin import margins, with_margin, within
         from CTSuperResolutionLib.planning.requirements import requirements_here
@@ -60,10 +61,12 @@ def run_job(
         progress.advance()
         progress.plan({"write": needed.write_seconds})
 
-        result = pipeline.super_resolve(scan, job.method, progress=progress)
+        p, thickness = job.method.parameters, source.acquisition.slice_thickness
+        acquisition = acquisition_of(scan, p, needed.factors, thickness)
+        result = pipeline.super_resolve(scan, job.method, acquisition=acquisition, progress=progress)
 
         inner = within(region, worked)
-        result = written_result(scan, result, inner, job.method.parameters)
+        result = written_result(scan, result, inner)
         extra = {"margin": margins(region, worked), "notes": notes, **score(result)}
         report = write_results(folder, scan.crop(inner), result, job, progress, extra=extra)
         progress.cancellation.close()

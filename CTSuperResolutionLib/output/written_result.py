@@ -8,8 +8,6 @@ import numpy as np
 import torch
 
 from CTSuperResolutionLib.degradation.data_consistency import METAL_HU, residual_norms
-from CTSuperResolutionLib.degradation.operator import assumed_blur, make_degradation
-from CTSuperResolutionLib.job.parameters import Parameters
 from CTSuperResolutionLib.job.region import Slices
 from CTSuperResolutionLib.pipeline import Result
 from CTSuperResolutionLib.volume.checks import AIR_HU
@@ -17,7 +15,7 @@ from CTSuperResolutionLib.volume.volume import Volume
 from CTSuperResolutionLib.volume.writing import to_int16
 
 
-def written_result(scan: Volume, result: Result, region: Slices, p: Parameters) -> Result:
+def written_result(scan: Volume, result: Result, region: Slices) -> Result:
     """A result cut to a region, in the whole HU that its files have, with a report on exactly that.
 
     In the report, ``consistency`` is that of the whole HU over the region's voxels, where A sees the margin as well;
@@ -27,10 +25,10 @@ def written_result(scan: Volume, result: Result, region: Slices, p: Parameters) 
     Args:
         scan: what was worked on, the region with its margin. result: what came of it.
         region: slices along (z, y, x), in voxels of ``scan``.
-        p: the parameters, of which blur and kernel make A.
     """
     factors = tuple(fine // coarse for fine, coarse in zip(result.sr.shape, scan.shape, strict=True))
-    degradation = make_degradation(result.sr.shape, factors, kernel=p.kernel, blur=assumed_blur(p.blur, factors))
+    grids = [list(zip(volume.shape, volume.spacing, strict=True)) for volume in (scan, result.sr)]
+    degradation = result.acquisition.degradation(*grids)
     z, y, x = (slice(s * part.start, s * part.stop) for s, part in zip(factors, region, strict=True))
     measured = scan.array[region]
     volumes, consistency = {}, {}

@@ -134,7 +134,7 @@ def test_prior_by_path(tmp_path: Path) -> None:
 
 
 def test_settings_entries() -> None:
-    assert parse_settings(["views=3", "views= 36", "kernel=mean"]) == {"views": "36", "kernel": "mean"}
+    assert parse_settings(["views=3", "views= 36", "psf=mean"]) == {"views": "36", "psf": "mean"}
     with pytest.raises(JobError, match="'views' is not of the form name=value"):
         parse_settings(["views"])
 

@@ -15,9 +15,10 @@ from CTSuperResolutionLib.job.events import Reporter
 from CTSuperResolutionLib.job.job import Job
 from CTSuperResolutionLib.job.method import Method
 from CTSuperResolutionLib.output.run_job import run_job
-from CTSuperResolutionLib.volume.reading import read_volume
+from CTSuperResolutionLib.volume.reading import open_scan
 
-METHOD = Method("2", "preview", {"views": 12, "iterations": 20, "gaussians": 500, "max_gaussians": 1000}, device="cpu")
+QUICK = {"views": 12, "iterations": 20, "gaussians": 500, "max_gaussians": 1000, "psf": "lanczos"}
+METHOD = Method("2", "preview", QUICK, device="cpu")
 
 
 @pytest.fixture(autouse=True, scope="package")
@@ -41,7 +42,7 @@ def run() -> Callable[..., dict]:
 
     def run(scan: Path, out: Path, roi: str | None = None) -> dict:
         progress = Reporter(lambda event: None, memory=lambda: {"memory_mb": 1.0, "peak_mb": 1.0})
-        return run_job(Job(METHOD, str(scan), str(out), roi=roi), progress, lambda folder: read_volume(scan))
+        return run_job(Job(METHOD, str(scan), str(out), roi=roi), progress, lambda folder: open_scan(scan))
 
     return run
 

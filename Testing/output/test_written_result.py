@@ -8,6 +8,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from CTSuperResolutionLib.degradation.acquisition import acquisition_of
 from CTSuperResolutionLib.degradation.simulation import degrade
 from CTSuperResolutionLib.output.written_result import written_result
 from CTSuperResolutionLib.phantom import thorax
@@ -40,7 +41,8 @@ def test_a_result_beyond_int16_is_judged_as_the_file_has_it(method, residual, no
     fine.array[4, 4, 4:7] = 40_000
     cubic = fine.with_array(fine.array + 0.25)
     all_of_it = (slice(0, 8),) * 3
-    written = written_result(scan, Result(fine, cubic, None, {"seed": 0}), all_of_it, method.parameters)
+    acquisition = acquisition_of(scan, method.parameters, (2, 2, 2))
+    written = written_result(scan, Result(fine, cubic, None, acquisition, {"seed": 0}), all_of_it)
     for name, volume in (("sr", fine), ("cubic", cubic)):
         stored = np.rint(volume.array).clip(-32768, 32767).astype(np.float64)
         assert np.array_equal(getattr(written, name).array, stored)
