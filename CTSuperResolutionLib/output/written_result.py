@@ -33,16 +33,17 @@ def written_result(scan: Volume, result: Result, region: Slices) -> Result:
     measured = scan.array[region]
     volumes, consistency = {}, {}
     for name, volume in (("sr", result.sr), ("cubic", result.cubic)):
-        whole = to_int16(volume.array).astype(np.float32)
+        # What is no HU is written as it is: see Volume.value_scale.
+        whole = to_int16(volume.array).astype(np.float32) if volume.value_scale is None else volume.array
         error = degradation.A(torch.from_numpy(whole))[region] - torch.from_numpy(measured)
         consistency[name] = residual_norms(error)
         volumes[name] = volume.with_array(whole).crop((z, y, x))
     limits = np.iinfo(np.int16)
     sr = result.sr.array[z, y, x]
     counted = {
-        "padding": measured == AIR_HU,
+        "padding": measured == AIR_HU if scan.valid is None else ~scan.valid[region] & (measured < METAL_HU),
         "metal": measured >= METAL_HU,
-        "clipped": (sr < limits.min) | (sr > limits.max),
+        "clipped": ((sr < limits.min) | (sr > limits.max)) & (result.sr.value_scale is None),
     }
     voxels = {what: int(np.count_nonzero(where)) for what, where in counted.items()}
     return replace(
