@@ -7,6 +7,7 @@ from dataclasses import dataclass
 import torch
 
 from CTSuperResolutionLib import machine
+from CTSuperResolutionLib.degradation.acquisition import Acquisition
 from CTSuperResolutionLib.diffusion.prior import Prior
 from CTSuperResolutionLib.job.events import Progress
 from CTSuperResolutionLib.job.method import Method
@@ -32,23 +33,26 @@ class Result:
     Attributes:
         sr: the super-resolved volume. cubic: the cubic upsampling, on the same grid.
         uncertainty: spread of the prior's samples, HU, on the same grid; None for a single sample.
+        acquisition: of the scan, as it was found out or given.
         report: what was done and found, as plain values for result.json.
     """
 
     sr: Volume
     cubic: Volume
     uncertainty: Volume | None
+    acquisition: Acquisition
     report: dict[str, object]
 
 
 @torch.no_grad()
-def super_resolve(scan: Volume, method: Method, *, progress: Progress | None = None) -> Result:
+def super_resolve(
+    scan: Volume, method: Method, *, acquisition: Acquisition | None = None, progress: Progress | None = None
+) -> Result:
     """Super-resolve a scan.
 
     Args:
-        scan: the LR volume, already cut to the region of interest.
-        method: scale, preset, parameters, prior, seed and device.
-        progress: told of every stage; ends the work by raising Cancelled.
+        scan: the LR volume, already cut to the region of interest. method: how.
+        acquisition: of the scan; found out where None. progress: told of every stage; may raise Cancelled.
 
     Raises:
         JobError: a scale, device or prior that cannot be used.
@@ -61,14 +65,14 @@ def super_resolve(scan: Volume, method: Method, *, progress: Progress | None = N
     device = machine.choose_device(method.device)
     # First, so that a damaged one is said at once.
     prior = Prior.load(find_prior(method.prior), device=device) if p.uses_prior else None
-    upsampled = upsample_scan(scan, factors, p, device)
+    upsampled = upsample_scan(scan, factors, p, device, acquisition)
 
     progress.stage("project", projection_steps(p))
     projector = make_projector(upsampled, p)
     start = ProjectedVolume.of(upsampled.consistent(), projector, progress)
     base = project_base(start, upsampled, projector, p, progress)
 
-    view_degradation = make_view_degradation(upsampled, projector, p)
+    view_degradation = make_view_degradation(upsampled, projector)
     if prior:
         restorer = Restorer(prior, upsampled, projector, view_degradation, p, method.seed)
         progress.stage("restore", restorer.steps)
@@ -89,16 +93,13 @@ def super_resolve(scan: Volume, method: Method, *, progress: Progress | None = N
         sr=upsampled.to_volume(fine),
         cubic=upsampled.to_volume(upsampled.cubic),
         uncertainty=_in_hu(restored.uncertainty, upsampled),
+        acquisition=upsampled.acquisition,
         report={
             "scale": list(factors),
             "device": str(device),
             "prior": {"name": prior_name(method.prior), "sha256": prior.sha256} if prior else None,
-            "noise": {"hu": round(upsampled.noise.noise, 1), "damping": round(upsampled.damping, 3)},
             **residual.report,
-            "consistency": {
-                "sr": upsampled.consistency.residual(fine),
-                "cubic": upsampled.consistency.residual(upsampled.cubic),
-            },
+            **upsampled.report(fine),
         },
     )
 

@@ -3,11 +3,16 @@
 from __future__ import annotations
 
 import argparse
+from typing import Any
 
 from CTSuperResolutionLib.job.job import Job
 from CTSuperResolutionLib.job.method import Method, parse_settings
 from CTSuperResolutionLib.job.parameters import DEFAULT_PRESET, PARAMETERS, PRESET_NAMES, PRESETS, Audience
 from CTSuperResolutionLib.job.priors import DEFAULT_PRIOR
+
+# What is not given is None, or here false or empty; a job and its method have the defaults.
+METHOD_OPTIONS = ("scale", "preset", "prior", "seed", "device")
+JOB_OPTIONS = ("roi", "series", "allow_unusual", "untilt")
 
 
 def add_input_options(parser: argparse.ArgumentParser) -> None:
@@ -15,23 +20,25 @@ def add_input_options(parser: argparse.ArgumentParser) -> None:
     group = parser.add_argument_group("reading")
     group.add_argument("--series", help="number or UID of the series to read, in a DICOM folder with several")
     group.add_argument("--allow-unusual", action="store_true", help="go on where the input does not look like a CT")
+    group.add_argument(
+        "--untilt", action="store_true", help="shift slices that a tilted gantry displaces sideways to a straight grid"
+    )
 
 
-def add_method_options(parser: argparse.ArgumentParser, *, preset: str = DEFAULT_PRESET) -> None:
-    """Options for the method, and the table of its parameters below the help."""
+def add_method_options(parser: argparse.ArgumentParser, *, preset: str | None = None) -> None:
+    """Options for the method, with a preset where it is not to be the method's own, and its parameters' table."""
     group = parser.add_argument_group("method")
     group.add_argument(
-        "--scale", default="4", help="2, 4, 8, three factors z,y,x such as 4,1,1, or isotropic (default 4)"
+        "--scale", help="a whole factor from 2 to 10, three factors z,y,x such as 4,1,1, or isotropic (default 4)"
     )
-    group.add_argument("--preset", default=preset, help=preset_help(preset))
-    group.add_argument("--device", default="auto", help="auto, cpu or cuda (default auto)")
+    group.add_argument("--preset", default=preset, help=preset_help(preset or DEFAULT_PRESET))
+    group.add_argument("--device", help="auto, cpu or cuda (default auto)")
     group.add_argument(
         "--prior",
-        default=DEFAULT_PRIOR,
         help="folder of a prior, a guided-diffusion checkpoint (.pt), or a name: "
         f"{DEFAULT_PRIOR}, or hub:OWNER/NAME once 'ctsr fetch-prior' has fetched it (default {DEFAULT_PRIOR})",
     )
-    group.add_argument("--seed", type=int, default=0, help="of all random numbers (default 0)")
+    group.add_argument("--seed", type=int, help="of all random numbers (default 0)")
     group.add_argument(
         "--set",
         action="append",
@@ -58,20 +65,24 @@ def preset_help(default: str) -> str:
     return f"{'; '.join(f'{name}: {purpose}' for name, purpose in PRESETS.items())} (default {default})"
 
 
+def given_entries(options: argparse.Namespace) -> dict[str, Any]:
+    """The entries of a job.json that the options give; those of the scan and the folder are no options.
+
+    Raises:
+        JobError: a setting is not of the form name=value.
+    """
+    values = {name: getattr(options, name, None) for name in (*METHOD_OPTIONS, *JOB_OPTIONS)}
+    given = {name: value for name, value in values.items() if value is not None and value is not False}
+    return given | ({"settings": parse_settings(options.set)} if options.set else {})
+
+
 def method_of(options: argparse.Namespace) -> Method:
     """The method that the options describe.
 
     Raises:
         JobError: it is not allowed.
     """
-    return Method(
-        scale=options.scale,
-        preset=options.preset,
-        settings=parse_settings(options.set),
-        prior=options.prior,
-        seed=options.seed,
-        device=options.device,
-    )
+    return Method(**{name: value for name, value in given_entries(options).items() if name not in JOB_OPTIONS})
 
 
 def job_of(options: argparse.Namespace, input: str, output: str) -> Job:
@@ -80,9 +91,7 @@ def job_of(options: argparse.Namespace, input: str, output: str) -> Job:
     Raises:
         JobError: it is not allowed.
     """
-    names = ("roi", "series", "allow_unusual")
-    given = {name: getattr(options, name) for name in names if hasattr(options, name)}
-    return Job(method_of(options), input, output, **given)
+    return Job.from_dict({"input": input, "output": output, **given_entries(options)})
 
 
 def _table(audience: Audience) -> str:
@@ -93,5 +102,5 @@ def _table(audience: Audience) -> str:
         values = list(dict.fromkeys(map(str, parameter.defaults.values())))
         limits = "|".join(parameter.choices) or f"{parameter.low:g} to {parameter.high:g} {parameter.unit}".strip()
         shown = values[0] if len(values) == 1 else ", ".join(map(str, parameter.defaults.values()))
-        rows.append(f"  {parameter.name:<16} {shown:<28} {parameter.help} ({limits})")
+        rows.append(f"  {parameter.name:<18} {shown:<28} {parameter.help} ({limits})")
     return "\n".join(rows)

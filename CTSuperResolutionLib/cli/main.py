@@ -14,11 +14,12 @@ from typing import Any, NoReturn
 
 from CTSuperResolutionLib import __version__
 from CTSuperResolutionLib.cli import bench, degrade, demo, evaluate, fetch_prior, info, run, train_prior
-from CTSuperResolutionLib.cli.streams import stdout_for_events, wants_json
+from CTSuperResolutionLib.cli.streams import STDIN, stdout_for_events, wants_json
 from CTSuperResolutionLib.cli.wording import error_sentence
 from CTSuperResolutionLib.errors import Cancelled, JobError
 from CTSuperResolutionLib.job.cancellation import Cancellation
 from CTSuperResolutionLib.job.events import JsonLines, Reporter, describe_error
+from CTSuperResolutionLib.job.process import is_pipe
 from CTSuperResolutionLib.job.terminal import TerminalBar
 
 COMMANDS = {
@@ -74,8 +75,10 @@ def main(arguments: Sequence[str] | None = None, *, ended: Callable[[int], None]
     cancellation = Cancellation()
     with contextlib.ExitStack() as stack:
         output = stack.enter_context(stdout_for_events()) if as_json else None
-        # In text mode, stdin belongs to the shell: `while read scan; do ctsr info $scan; done` needs the rest of it.
-        stack.enter_context(cancellation.watching(stdin=as_json, output=output))
+        # In text mode, stdin belongs to the shell: `while read scan; do ctsr info $scan; done` needs the rest, and
+        # `ctsr run … &` goes on when the shell ends. A program that waits for events has the other end of a pipe.
+        awaited = output is not None and (is_pipe(STDIN) or is_pipe(output))
+        stack.enter_context(cancellation.watching(stdin=as_json, parent=awaited, output=output))
         write: Callable[[dict[str, Any]], None]
         if output is not None:
             write = JsonLines(output, on_broken=lambda: cancellation.request("nobody reads the events any more"))

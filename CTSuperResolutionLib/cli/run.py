@@ -3,26 +3,38 @@
 INPUT is a NRRD, MHA or NIfTI file or a DICOM folder. OUT_DIR gets sr.nrrd, cubic.nrrd (the cubic upsampling on the
 same grid), result.json and compare.png, all of them or none; with --set samples=2 or more also uncertainty.nrrd, the
 standard deviation over the prior's samples in HU.
+
+With --job, options take the place of the job file's entries: INPUT and OUT_DIR too, where both are given, and --set of
+the settings that it names. result.json says which.
 """
 
 from __future__ import annotations
 
 import argparse
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from CTSuperResolutionLib.cli.arguments import add_input_options, add_method_options, add_region_option, job_of
+from CTSuperResolutionLib.cli.arguments import (
+    add_input_options,
+    add_method_options,
+    add_region_option,
+    given_entries,
+    job_of,
+)
 from CTSuperResolutionLib.errors import JobError
 from CTSuperResolutionLib.job.events import Reporter
-from CTSuperResolutionLib.job.job import Job
+from CTSuperResolutionLib.job.job import Job, parse_job_file
 from CTSuperResolutionLib.output.run_job import run_job
+
+MAX_JOB_FILE = 1 << 20  # bytes; a job is a thousandth of that
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Arguments of the command."""
     parser.add_argument("input", nargs="?", metavar="INPUT", help="the scan")
     parser.add_argument("output", nargs="?", metavar="OUT_DIR", help="folder for the results")
-    parser.add_argument("--job", metavar="FILE", help="take the whole job from a job.json instead")
+    parser.add_argument("--job", metavar="FILE", help="take the job from a job.json, where no option says otherwise")
     add_method_options(parser)
     add_region_option(parser)
     add_input_options(parser)
@@ -30,14 +42,17 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def execute(options: argparse.Namespace, progress: Reporter) -> dict[str, Any]:
     """Run the command."""
-    job = _job(options)
+    job, more = _job(options)
+    if more and more["job_file"]["replaced"]:
+        names = ", ".join(more["job_file"]["replaced"])
+        progress.note(f"Options take the place of what {more['job_file']['name']} has for: {names}.")
 
-    def load(_: object) -> Any:
-        from CTSuperResolutionLib.volume.reading import read_volume
+    def find(_: object) -> Any:
+        from CTSuperResolutionLib.volume.reading import open_scan
 
-        return read_volume(Path(job.input), series=job.series, allow_unusual=job.allow_unusual)
+        return open_scan(Path(job.input), series=job.series, allow_unusual=job.allow_unusual, untilt=job.untilt)
 
-    return run_job(job, progress, load)
+    return run_job(job, progress, find, lambda result: more)
 
 
 def describe(found: dict[str, Any]) -> str:
@@ -51,15 +66,32 @@ def describe(found: dict[str, Any]) -> str:
     )
 
 
-def _job(options: argparse.Namespace) -> Job:
+def _job(options: argparse.Namespace) -> tuple[Job, dict[str, Any]]:
+    """The job, and what the report is to say of its job file, if there was one."""
+    places = {name: getattr(options, name) for name in ("input", "output") if getattr(options, name) is not None}
     if options.job is None:
-        if options.input is None or options.output is None:
+        if len(places) < 2:
             raise JobError("Name the scan and a folder for the results, as in 'ctsr run scan.nrrd results'.")
-        return job_of(options, options.input, options.output)
-    if options.input is not None:
-        raise JobError("Give either a scan and a folder or --job, not both.")
+        return job_of(options, **places), {}
+    if len(places) == 1:
+        raise JobError("Beside --job, name both a scan and a folder for the results, or neither.")
+    in_file = parse_job_file(_read_job_file(Path(options.job)))
+    given = places | given_entries(options)
+    values = in_file | given
+    if isinstance(in_file.get("settings"), Mapping) and "settings" in given:
+        values["settings"] = in_file["settings"] | given["settings"]
+    replaced = [name for name in given if name != "settings"]
+    replaced += [f"settings.{name}" for name in given.get("settings", ())]
+    return Job.from_dict(values), {"job_file": {"name": Path(options.job).name, "replaced": replaced}}
+
+
+def _read_job_file(path: Path) -> bytes:
     try:
-        text = Path(options.job).read_text(encoding="utf-8")
-    except (OSError, UnicodeDecodeError) as error:
-        raise JobError(f"The job file {options.job} cannot be read ({error}); check its path.") from None
-    return Job.from_json(text)
+        with path.open("rb") as file:
+            content = file.read(MAX_JOB_FILE + 1)
+    except OSError as error:
+        reason = error.strerror or type(error).__name__
+        raise JobError(f"The job file {path} cannot be read ({reason}); check its path.") from None
+    if len(content) > MAX_JOB_FILE:
+        raise JobError(f"The job file {path} is larger than any job; check its path.")
+    return content

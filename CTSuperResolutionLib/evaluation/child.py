@@ -106,7 +106,7 @@ def _main(task: EvaluationTask, parent: int) -> None:
     with os.fdopen(os.dup(1), "wb") as output:
         os.dup2(2, 1)  # what libraries print goes to the log
         cancellation = Cancellation()
-        with cancellation.watching(stdin=False):
+        with cancellation.watching(stdin=False, parent=True):
             if os.name != "nt" and os.getppid() != parent:
                 cancellation.request("the program that started it has ended")  # before anybody watched it
             progress = Reporter(lambda event: None, cancellation=cancellation)
@@ -154,7 +154,7 @@ def _method(task: EvaluationTask, scan: Volume, progress: Progress) -> Callable[
     from CTSuperResolutionLib.pipeline import super_resolve
     from CTSuperResolutionLib.planning.requirements import requirements_here
 
-    needed = requirements_here(task.method, region_slices(None, scan.shape), scan.spacing)
+    needed = requirements_here(task.method, region_slices(None, scan.shape), scan.spacing, scan.shape)
     if not needed.fits:
         raise JobError(
             f"it needs about {bytes_text(needed.memory)} of memory and {bytes_text(needed.available)} are free",

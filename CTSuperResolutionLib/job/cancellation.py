@@ -20,7 +20,7 @@ STDIN = 0
 
 
 class Cancellation:
-    """A request to stop, from a ``cancel`` line on stdin, a signal, or the end of who started this process.
+    """A request to stop, from a ``cancel`` line on stdin, a signal, or the end of the program that waits for this one.
 
     The work asks :attr:`requested` often and ends by itself. Where it does not within ``grace`` seconds (it may be
     loading a large library, or deep in one long operation), the watching thread cleans up, says the last words and
@@ -65,11 +65,13 @@ class Cancellation:
         self._on_kill.append(action)
 
     @contextlib.contextmanager
-    def watching(self, *, stdin: bool, output: int | None = None):  # noqa: ANN201 - a context manager
-        """Watch signals, the parent, and perhaps stdin and who reads the output, until the block ends.
+    def watching(self, *, stdin: bool, parent: bool, output: int | None = None):  # noqa: ANN201 - a context manager
+        """Watch signals, and perhaps stdin, the parent and who reads the output, until the block ends.
 
         Args:
             stdin: look for a ``cancel`` line there. The end of stdin stops nothing: it may be /dev/null.
+            parent: take the end of the process that started this one for a request, as where a program waits for the
+                work. A shell may end before what it started in the background.
             output: descriptor of a pipe; nobody reading it any more is taken as the parent's end.
         """
         bell, ring = socket.socketpair()
@@ -80,7 +82,7 @@ class Cancellation:
         previous_wakeup = signal.set_wakeup_fd(ring.fileno(), warn_on_full_buffer=False)
         previous = {n: signal.signal(n, self._on_signal) for n in SIGNALS if signal.getsignal(n) != signal.SIG_IGN}
         stopped = threading.Event()
-        alive = (lambda: True) if process.outlives_its_parent() else process.parent_watch()
+        alive = process.parent_watch() if parent and not process.outlives_its_parent() else lambda: True
         arguments = (bell, stopped, alive, STDIN if stdin else None, output)
         thread = threading.Thread(target=self._watch, args=arguments, name="cancellation", daemon=True)
         thread.start()

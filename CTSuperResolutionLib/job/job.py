@@ -12,9 +12,15 @@ from CTSuperResolutionLib.job.method import Method, require_path, shown
 from CTSuperResolutionLib.job.region import Roi, Slices, parse_roi, region_slices
 
 ENTRIES = (
-    "input", "output", "scale", "preset", "roi", "device", "prior", "seed", "series", "allow_unusual", "settings"
+    "input", "output", "scale", "preset", "roi", "device", "prior", "seed", "series", "allow_unusual", "untilt",
+    "settings",
 )  # fmt: skip
 """Names in a job.json, in their order: those of a job and of its method, side by side."""
+
+VERSION = 1
+"""Of the format of job.json; a file that does not say is of the first one."""
+
+DEEPEST = 2  # levels of lists and objects inside a job's entries: the region has two
 
 
 @dataclass(frozen=True)
@@ -29,6 +35,7 @@ class Job:
             accepted as text, "z0:z1,y0:y1,x0:x1".
         series: number or UID of the series to read from a DICOM folder with several.
         allow_unusual: go on where the input does not look like a CT.
+        untilt: shift slices that a tilted gantry displaces sideways to a straight grid.
 
     Raises:
         JobError: something is not allowed.
@@ -40,6 +47,7 @@ class Job:
     roi: Roi | None = None
     series: str | None = None
     allow_unusual: bool = False
+    untilt: bool = False
 
     def __post_init__(self) -> None:
         # Of any type: a job file may hold anything.
@@ -51,8 +59,9 @@ class Job:
             object.__setattr__(self, "roi", parse_roi(self.roi))  # the dataclass is frozen
         if not isinstance(self.series, str | None):
             raise JobError(f"The series of the job is text or nothing, not {shown(self.series)}.")
-        if not isinstance(self.allow_unusual, bool):
-            raise JobError(f"The entry allow_unusual of the job is true or false, not {shown(self.allow_unusual)}.")
+        for name in ("allow_unusual", "untilt"):
+            if not isinstance(getattr(self, name), bool):
+                raise JobError(f"The entry {name} of the job is true or false, not {shown(getattr(self, name))}.")
 
     def region(self, shape: Sequence[int]) -> Slices:
         """The part of an input volume of that shape, (z, y, x), to work on, as three slices.
@@ -65,7 +74,7 @@ class Job:
     def to_dict(self) -> dict[str, Any]:
         """The job and its method as plain values, as they stand in a job.json."""
         values = {**vars(self), **vars(self.method)}
-        return {name: values[name] for name in ENTRIES}
+        return {"version": VERSION, **{name: values[name] for name in ENTRIES}}
 
     def to_json(self) -> str:
         """The text of a job.json."""
@@ -78,6 +87,8 @@ class Job:
         Raises:
             JobError: it is not allowed; names the nearest entry where one is unknown.
         """
+        values = dict(values)
+        _check_version(values.pop("version", VERSION))
         for name in values:
             if name not in ENTRIES:
                 raise unknown("job entry", name, ENTRIES)
@@ -87,16 +98,50 @@ class Job:
         return cls(method, **{"input": "", "output": "", **rest})
 
     @classmethod
-    def from_json(cls, text: str) -> Job:
+    def from_json(cls, text: str | bytes) -> Job:
         """The job in a job.json.
 
         Raises:
             JobError: not a job, or one that is not allowed.
         """
-        try:
-            values = json.loads(text)
-        except ValueError as error:
-            raise JobError(f"The job file is not JSON ({error}); write it anew.") from None
-        if not isinstance(values, dict):
-            raise JobError("The job file does not hold a JSON object; write it anew.")
-        return cls.from_dict(values)
+        return cls.from_dict(parse_job_file(text))
+
+
+def parse_job_file(text: str | bytes) -> dict[str, Any]:
+    """The entries of a job.json, not yet checked. Bytes are UTF-8, or with a byte order mark UTF-16 or UTF-32.
+
+    Raises:
+        JobError: not a JSON object, or nested more deeply than any job.
+    """
+    try:
+        values = json.loads(text.removeprefix("\ufeff") if isinstance(text, str) else text)
+    except RecursionError:
+        raise _too_deep() from None
+    except ValueError as error:
+        raise JobError(f"The job file is not JSON ({error}); write it anew.") from None
+    if not isinstance(values, dict):
+        raise JobError("The job file does not hold a JSON object; write it anew.")
+    if any(_is_deeper(value, DEEPEST) for value in values.values()):
+        raise _too_deep()
+    return values
+
+
+def _is_deeper(value: Any, levels: int) -> bool:
+    if not isinstance(value, dict | list):
+        return False
+    inner = value.values() if isinstance(value, dict) else value
+    return levels == 0 or any(_is_deeper(one, levels - 1) for one in inner)
+
+
+def _too_deep() -> JobError:
+    return JobError("The job file has lists or objects nested more deeply than those of a job; write it anew.")
+
+
+def _check_version(version: object) -> None:
+    if isinstance(version, bool) or not isinstance(version, int) or version < 1:
+        raise JobError(f"The version of a job file is a whole number from 1 up, not {shown(version)}.")
+    if version > VERSION:
+        raise JobError(
+            f"The job file is of version {shown(version)}, and {VERSION} is the latest that is known here; "
+            "update CTSuperResolution."
+        )

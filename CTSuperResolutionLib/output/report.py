@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 import platform
+from collections.abc import Mapping
 from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -51,9 +52,9 @@ def write_results(
         volumes.append((Path(UNCERTAINTY).stem, result.uncertainty, False))
     progress.stage("write", len(volumes) + 1)
     report = _report(scan, result, job) | extra
-    note = {"CTSR_note": NOT_FOR_DIAGNOSIS, "CTSR_job": json.dumps(report["job"])}
     for name, volume, integer in volumes:
-        write_volume(volume, folder.file(f"{name}.nrrd"), integer=integer, metadata={**note, "CTSR_volume": name})
+        metadata = header_entries(name, report["job"])
+        write_volume(volume, folder.file(f"{name}.nrrd"), integer=integer, metadata=metadata)
         progress.advance()
     method = job.method
     title = f"CT super-resolution, {' x '.join(map(str, report['scale']))} (z, y, x), preset {method.preset}"
@@ -71,8 +72,29 @@ def write_results(
         "seconds": round(sum(stage["seconds"] for stage in stages.values()), 3),
         "peak_mb": max((stage["peak_mb"] for stage in stages.values()), default=None),
     }
-    folder.file(SUMMARY).write_text(json.dumps(report, indent=2, ensure_ascii=False) + "\n", encoding="utf-8")
+    text = json.dumps(report, indent=2, ensure_ascii=False) + "\n"
+    folder.file(SUMMARY).write_text(text, encoding="utf-8", errors="backslashreplace")  # names need not be UTF-8
     return report
+
+
+def header_entries(volume: str, job: Mapping[str, Any]) -> dict[str, str]:
+    """Entries for the header of a NRRD file that say where a volume comes from.
+
+    Args:
+        volume: what it is, such as "sr".
+        job: what was done, as plain values; names and no paths, see :func:`file_name`.
+    """
+    return {
+        "CTSR_note": NOT_FOR_DIAGNOSIS,
+        "CTSR_version": __version__,
+        "CTSR_job": json.dumps(job),
+        "CTSR_volume": volume,
+    }
+
+
+def file_name(path: str) -> str:
+    """Name of a file or folder, of "." as well: a result is handed on more often than its folders should be."""
+    return Path(os.path.abspath(path)).name
 
 
 def _earlier_files(folder: Path) -> list[str]:
@@ -87,9 +109,7 @@ def _earlier_files(folder: Path) -> list[str]:
 def _report(scan: Volume, result: Result, job: Job) -> dict[str, Any]:
     from CTSuperResolutionLib import machine
 
-    # Names, not paths: a result is handed on more often than the folders around it should be.
-    name = Path(os.path.abspath(job.input)).name  # of "." as well
-    described = job.to_dict() | {"input": name, "prior": prior_name(job.method.prior)}
+    described = job.to_dict() | {"input": file_name(job.input), "prior": prior_name(job.method.prior)}
     del described["output"]
     return {
         "note": NOT_FOR_DIAGNOSIS,
@@ -98,9 +118,19 @@ def _report(scan: Volume, result: Result, job: Job) -> dict[str, Any]:
         "job": described,
         "seed": job.method.seed,
         "parameters": asdict(job.method.parameters),
-        "input": _grid(scan),
+        "input": _grid(scan) | _reading(scan),
         "output": _grid(result.sr),
         **result.report,
+    }
+
+
+def _reading(scan: Volume) -> dict[str, Any]:
+    """What the file says beside its voxels, and how many of these were not measured."""
+    scale = scan.value_scale
+    return {
+        "acquisition": scan.acquisition.stated,
+        "not_measured": 0 if scan.valid is None else int(scan.valid.size - scan.valid.sum()),
+        "value_scale": None if scale is None else {"slope": scale.slope, "intercept": scale.intercept},
     }
 
 

@@ -29,7 +29,8 @@ def write_volume(
     Args:
         volume: what to write; its geometry is kept in full double precision.
         path: where to, ending in ``.nrrd``.
-        integer: round to int16 (values beyond it take its bounds), else keep float32.
+        integer: round to int16 (values beyond it take its bounds), else keep float32. What is not in HU is written
+            as float32 in the values of the file that it came from.
         metadata: NRRD key/value pairs. Keys are of letters, digits, ``_``, ``.`` and ``-``; values are any text
             without carriage returns.
 
@@ -59,13 +60,23 @@ def write_volume(
             part.unlink()
 
 
-def _image(volume: Volume, integer: bool) -> sitk.Image:
-    stored = np.empty(volume.shape, dtype=np.int16 if integer else np.float32)
+def to_int16(values: np.ndarray) -> np.ndarray:
+    """HU as a file of whole numbers holds them: rounded, and beyond int16 its bounds; int16, same shape."""
     limits = np.iinfo(np.int16)
+    return np.rint(values).clip(limits.min, limits.max).astype(np.int16)
+
+
+def _image(volume: Volume, integer: bool) -> sitk.Image:
+    scale = volume.value_scale
+    integer = integer and scale is None
+    stored = np.empty(volume.shape, dtype=np.int16 if integer else np.float32)
     for target, values in zip(stored, volume.array, strict=True):  # by slice, to hold no second float copy
         if not np.isfinite(values).all():
             raise ValueError("the volume has voxels that are not finite")
-        target[...] = np.rint(values).clip(limits.min, limits.max) if integer else values
+        if integer:
+            target[...] = to_int16(values)
+        else:
+            target[...] = values if scale is None else scale.values(values)
     image = sitk.GetImageFromArray(stored)
     image.SetSpacing([float(s) for s in volume.spacing[::-1]])
     image.SetOrigin([float(o) for o in volume.origin])

@@ -99,6 +99,36 @@ def test_same_seed_same_files(done: tuple, ctsr: Ctsr, scan: Path, prior: Path, 
         assert (first / name).read_bytes() == (tmp_path / "out" / name).read_bytes(), name
 
 
+def test_options_take_the_place_of_the_job_file_s_entries(
+    ctsr_here: Ctsr, scan: Path, prior: Path, tmp_path: Path
+) -> None:
+    """Whatever the file has there, such as a prior of another computer; and the report says which."""
+    settings = {"views": 6, "iterations": 3, "gaussians": 500, "max_gaussians": 1000}
+    job = {"input": str(scan), "output": str(tmp_path / "out"), "scale": "4", "seed": 7, "prior": "elsewhere"}
+    job |= {"preset": "preview", "device": "cpu", "settings": settings, "roi": [[0, 9], [None, 12], [None, None]]}
+    (tmp_path / "größe.json").write_text(json.dumps(job), encoding="utf-8-sig")
+    options = ["--seed", "0", "--scale", "1,1,2", "--prior", prior, "--set", "views=5", "--set", "grid_steps=2"]
+    ended = ctsr_here("run", "--job", tmp_path / "größe.json", *options, "--events", "json")
+    assert ended.code == 0, ended.err
+    report = json.loads((tmp_path / "out" / "result.json").read_text(encoding="utf-8"))
+    replaced = ["scale", "prior", "seed", "settings.views", "settings.grid_steps"]
+    assert report["job_file"] == {"name": "größe.json", "replaced": replaced}
+    notes = [event["message"] for event in ended.events if event["event"] == "note"]
+    (told,) = (note for note in notes if "take the place" in note)
+    assert all(name in told for name in replaced)
+    done = report["job"]
+    assert (done["scale"], done["seed"], done["prior"], done["preset"]) == ("1,1,2", 0, prior.name, "preview")
+    assert done["settings"] == settings | {"views": 5, "grid_steps": 2}
+    assert report["input"]["shape"] == [9, 12, 16] and report["output"]["shape"] == [9, 12, 32]
+
+    places = (scan, tmp_path / "other")
+    ended = ctsr_here("run", *places, "--job", tmp_path / "größe.json", *options, "--roi", "0:8,:,:")
+    assert ended.code == 0, ended.err
+    report = json.loads((tmp_path / "other" / "result.json").read_text(encoding="utf-8"))
+    assert report["job_file"]["replaced"] == ["input", "output", *replaced[:3], "roi", *replaced[3:]]
+    assert report["input"]["shape"] == [8, 12, 16]
+
+
 def test_several_samples_come_with_their_spread_and_a_later_run_takes_it_away(
     ctsr: Ctsr, ctsr_here: Ctsr, scan: Path, quick: Sequence[str], tmp_path: Path
 ) -> None:
@@ -142,7 +172,9 @@ BAD = {
     "unknown preset": (["run", "{scan}", "{tmp}/out", "--preset", "balance"], "the nearest is 'balanced'"),
     "unknown parameter": (["run", "{scan}", "{tmp}/out", "--set", "vews=3"], "the nearest is 'views'"),
     "unknown prior": (["run", "{scan}", "{tmp}/out", "--prior", "shippd"], "the nearest is 'shipped'"),
-    "scale": (["run", "{scan}", "{tmp}/out", "--scale", "3"], "'3' is not 2, 4, 8"),
+    "scale": (["run", "{scan}", "{tmp}/out", "--scale", "2.5"], "'2.5' is not a whole factor from 2 to 10"),
+    "far scale": (["run", "{scan}", "{tmp}/out", "--scale", "11"], "11 is not from 2 to 10"),
+    "far preset": (["run", "{scan}", "{tmp}/out", "--preset", "fast"], "choose preview, balanced or paper, of which"),
     "seed": (["run", "{scan}", "{tmp}/out", "--seed", "x"], "'x'"),
     "option": (["run", "{scan}", "{tmp}/out", "--sede", "1"], "--sede"),
     "command": (["rnu"], "'rnu'"),
@@ -150,7 +182,10 @@ BAD = {
     "roi too small": (["run", "{scan}", "{tmp}/out", "--roi", "0:3,:,:"], "at least 8"),
     "output is a file": (["run", "{scan}", "{tmp}/broken.nrrd"], "cannot be written"),
     "corrupt prior": (["run", "{scan}", "{tmp}/out", "--prior", "{tmp}/prior", "--set", "views=4"], "damaged"),
-    "no job": (["run", "--job", "{tmp}/none.json"], "cannot be read"),
+    "no job": (["run", "--job", "{tmp}/none.json"], "cannot be read (No such file or directory)"),
+    "deep job": (["run", "--job", "{tmp}/deep.json"], "nested more deeply"),
+    "job and half a place": (["run", "--job", "{tmp}/deep.json", "{tmp}/out"], "name both a scan and a folder"),
+    "endless job": (["run", "--job", "/dev/zero"], "/dev/zero is larger than any job"),
     "degrade": (["degrade", "{scan}", "{tmp}/low.nrrd", "--scale", "4"], "would have 2 x 3 x 4 voxels"),
     "train": (["train-prior", "{tmp}/nowhere", "--out", "{tmp}/out"], "There is no folder"),
     "train plan": (["train-prior", "{tmp}", "--out", "{tmp}/out", "--steps", "-1"], "--steps"),
@@ -169,6 +204,7 @@ def test_bad_input_gets_one_sentence_and_leaves_nothing(
         (tmp_path / folder).mkdir(parents=True)
     for copy in ("sr.nrrd", "mine/scan.nrrd"):
         shutil.copy(scan, tmp_path / copy)
+    (tmp_path / "deep.json").write_text('{"input": "a", "output": "b", "scale": ' + "[" * 10**5, encoding="utf-8")
     (tmp_path / "mine" / "result.json").write_text('{"note": "of a run, not a demo"}', encoding="utf-8")
     before = {path: path.read_bytes() if path.is_file() else None for path in tmp_path.rglob("*")}
     arguments, says = BAD[case]
@@ -293,3 +329,23 @@ def test_death_of_the_parent(start: Start, scan: Path, quick: Sequence[str], tmp
     assert list(tmp_path.iterdir()) == []
     last = parent.stdout.read().splitlines()[-1]
     assert json.loads(last)["kind"] == "cancelled"
+
+
+@pytest.mark.skipif(os.name == "nt", reason="a POSIX shell")
+@pytest.mark.parametrize("events", ["text", "json"])
+def test_goes_on_in_the_background_when_the_shell_ends(
+    start: Start, scan: Path, quick: Sequence[str], tmp_path: Path, events: str
+) -> None:
+    """Whose standard input ends, as when its window is closed."""
+    log, out = tmp_path / "log", tmp_path / "out"
+    shell = start(
+        "run", scan, out, *quick, "--events", events, through=["sh", "-c", f'"$@" >{log} 2>&1 & read line', "sh"]
+    )
+    end = time.monotonic() + 120
+    while b"load" not in (log.read_bytes() if log.exists() else b"") and time.monotonic() < end:
+        time.sleep(0.02)
+    shell.communicate(timeout=5)
+    assert not (out / "result.json").exists()
+    while not (out / "result.json").exists() and time.monotonic() < end:
+        time.sleep(0.1)
+    assert {path.name for path in out.iterdir() if not path.name.startswith(".")} == RESULTS, log.read_text()

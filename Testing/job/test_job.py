@@ -34,6 +34,8 @@ def test_defaults() -> None:
     [
         ("2", (1, 1, 1), (2, 2, 2)),
         ("8", (5, 0.7, 0.7), (8, 8, 8)),
+        ("3", (1, 1, 1), (3, 3, 3)),
+        ("10", (1, 1, 1), (10, 10, 10)),
         ("4,1,1", (4, 1, 1), (4, 1, 1)),
         ("1, 2, 2", (1, 1, 1), (1, 2, 2)),
         ("2,3,2", (1, 1, 1), (2, 3, 2)),
@@ -67,7 +69,7 @@ def test_too_many_voxels() -> None:
 
 
 @pytest.mark.parametrize(
-    "scale", ["3", "1", "0", "-4", "4.0", "4,4", "1,1,1", "4,0,1", "11,1,1", "x", "", "4,1,1,1", "²"]
+    "scale", ["2.5", "11", "1", "0", "-4", "4.0", "4,4", "1,1,1", "4,0,1", "11,1,1", "x", "", "4,1,1,1", "²"]
 )
 def test_scales_that_are_not_allowed(scale: str) -> None:
     with pytest.raises(JobError) as caught:
@@ -80,7 +82,9 @@ def test_scales_that_are_not_allowed(scale: str) -> None:
     [
         ({"preset": "papper"}, "the nearest is 'paper'"),
         ({"prior": "ship"}, "no prior 'ship'; the nearest is 'shipped'"),
-        ({"device": "gpu"}, "no device 'gpu'"),
+        ({"device": "gpu"}, "no device 'gpu'; choose auto, cpu or cuda"),
+        ({"preset": "fast"}, "no preset 'fast'; choose preview, balanced or paper, of which preview is the quickest"),
+        ({"settings": {"quality": 1}}, "no parameter 'quality'; choose hu_low, .* or consistency_rounds"),
         ({"device": "cuda:x"}, "the nearest is 'cuda'"),
         ({"seed": -1}, "from 0 to"),
         ({"seed": 1.5}, "whole number"),
@@ -104,7 +108,7 @@ def test_scales_that_are_not_allowed(scale: str) -> None:
         ({"seed": 10**400}, "whole number"),
         ({"settings": [1]}, "object of names"),
         ({"settings": {"views": 10**400}}, "views is a whole number"),
-        ({"scale": "9" * 5000 + ",1,1"}, "is not 2, 4, 8"),
+        ({"scale": "9" * 5000 + ",1,1"}, "is not a whole factor"),
         ({"preset": ["paper"]}, "no preset"),
     ],
 )
@@ -130,7 +134,7 @@ def test_prior_by_path(tmp_path: Path) -> None:
 
 
 def test_settings_entries() -> None:
-    assert parse_settings(["views=3", "views= 36", "kernel=mean"]) == {"views": "36", "kernel": "mean"}
+    assert parse_settings(["views=3", "views= 36", "psf=mean"]) == {"views": "36", "psf": "mean"}
     with pytest.raises(JobError, match="'views' is not of the form name=value"):
         parse_settings(["views"])
 
@@ -157,13 +161,16 @@ def test_json_keeps_the_job(job: Job) -> None:
 def test_a_job_file_is_flat() -> None:
     """As it has been from the first version on, the method's entries beside the job's."""
     text = """{
+  "version": 1,
   "input": "scan.nrrd", "output": "out", "scale": "4,1,1", "preset": "preview", "roi": [[0, 9], [null, 20], [3, null]],
-  "device": "cpu", "prior": "shipped", "seed": 7, "series": "2", "allow_unusual": true, "settings": {"views": 30}
+  "device": "cpu", "prior": "shipped", "seed": 7, "series": "2", "allow_unusual": true, "untilt": false,
+  "settings": {"views": 30}
 }"""
     job = Job.from_json(text)
     method = Method("4,1,1", "preview", {"views": 30}, seed=7, device="cpu")
     assert job == Job(method, "scan.nrrd", "out", ((0, 9), (None, 20), (3, None)), "2", True)
     assert json.loads(job.to_json()) == json.loads(text) and list(json.loads(job.to_json())) == list(json.loads(text))
+    assert Job.from_json(text.replace('"version": 1,', "")) == job  # as the first files were
 
 
 @given(st.one_of(bounds, st.none()), bounds, bounds)
@@ -182,11 +189,38 @@ def test_roi_text_and_pairs_agree(start: int | None, stop: int | None, other: in
         ('{"input": "a"}', "no output"),
         ('{"input": "a", "output": "b", "settings": [1]}', "object of names"),
         ('{"input": "a", "output": "b", "roi": [[0, 1.5], [0, 2], [0, 2]]}', "z0:z1"),
+        ('{"version": 2, "new": 1}', r"is of version 2, and 1 is the latest .* update"),
+        ('{"version": 0}', "version of a job file is a whole number from 1 up, not 0"),
+        ('{"version": "1"}', 'not "1"'),
+        ('{"version": true}', "not true"),
+        (b"\xff", "not JSON"),
     ],
 )
-def test_bad_job_files(text: str, says: str) -> None:
-    with pytest.raises(JobError, match=says):
+def test_bad_job_files(text: str | bytes, says: str) -> None:
+    with pytest.raises(JobError, match=says) as caught:
         Job.from_json(text)
+    assert str(caught.value).endswith(".")
+
+
+@pytest.mark.parametrize("depth", [4, 300, 500, 700, 900, 990, 1_000, 100_000])
+@pytest.mark.parametrize("entry", ["scale", "preset", "seed", "roi", "settings", "input", "series", "unheard of"])
+def test_deeply_nested_job_files(entry: str, depth: int) -> None:
+    """Around Python's own limit, what fits when it is read need not fit when it is shown."""
+    for opened, closed in (("[", "]"), ('{"a":', "}")):
+        text = f'{{"input": "a", "output": "b", "{entry}": {opened * depth}0{closed * depth}}}'
+        with pytest.raises(JobError, match="nested more deeply") as caught:
+            Job.from_json(text)
+        assert str(caught.value).endswith(".")
+    with pytest.raises(JobError, match="nested more deeply"):
+        Job.from_json("[" * 100_000)
+
+
+@pytest.mark.parametrize("encoding", ["utf-8", "utf-8-sig", "utf-16", "utf-32"])
+def test_job_files_as_editors_write_them(encoding: str) -> None:
+    """Windows' tools put a byte order mark first."""
+    job = job_of(input="größe.nrrd", seed=3)
+    assert Job.from_json(job.to_json().encode(encoding)) == job
+    assert Job.from_json("\ufeff" + job.to_json()) == job
 
 
 def test_name_of_a_prior(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -45,7 +45,7 @@ def main() -> int:
     manner, path = sys.argv[1:]
     cancellation = Cancellation()
     output = os.dup(1)
-    with cancellation.watching(stdin=process.is_pipe(STDIN), output=output):
+    with cancellation.watching(stdin=process.is_pipe(STDIN), parent=True, output=output):
         write = JsonLines(output, on_broken=lambda: cancellation.request("nobody reads the events any more"))
         progress = Reporter(write, cancellation=cancellation)
         cancellation.on_kill(lambda: progress.error(Cancelled(cancellation.message)))

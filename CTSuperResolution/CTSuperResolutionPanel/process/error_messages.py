@@ -94,6 +94,8 @@ def _words(remedy: Remedy) -> str:
             return _("use a computer with more memory")
         case errors.AcceptUnusual():
             return _("tick “Use it all the same”")
+        case errors.Untilt():
+            return _("import it with Slicer’s DICOM module, which can straighten it")
         case errors.ReportBug():
             return _("report it with the log")
     return str(remedy)
