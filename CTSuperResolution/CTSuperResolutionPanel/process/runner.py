@@ -276,7 +276,7 @@ class Runner(VTKObservationMixin):
             report = result.get("report")
             self._load(job, report if isinstance(report, dict) else {})
         else:
-            if ended.problem or (error or {}).get("kind") == "install":
+            if ended.problem or (error or {}).get("kind") == "install" or error_messages.lacks_kernels(error):
                 self._forget_python()
             self._finish(RunnerState.FAILED, error_messages.why_it_ended(ended, error))
 

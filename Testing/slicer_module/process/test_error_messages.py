@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import pytest
-from CTSuperResolutionPanel.process.error_messages import in_panel_words
+from CTSuperResolutionPanel.process.error_messages import in_panel_words, why_it_ended
+from CTSuperResolutionPanel.process.process import Ended
 
 from CTSuperResolutionLib.errors import (
     KINDS,
@@ -47,3 +48,15 @@ def test_ways_out_are_those_of_the_panel(remedies, words):
 
 def test_every_kind_of_remedy_was_tried():
     assert {type(remedy) for remedies, _ in WORDS for remedy in remedies} == set(KINDS.values())
+
+
+def test_a_torch_that_was_not_built_for_the_gpu_is_told_as_that():
+    """And not as an error inside, which is to be reported."""
+    from CTSuperResolutionLib.job.events import describe_error
+
+    fault = RuntimeError("CUDA error: no kernel image is available for execution on the device\nCompile with …")
+    sentence = why_it_ended(Ended(normal=True, code=1), describe_error(fault))
+    assert sentence.startswith("torch was not built for this GPU; choose the device CPU, or ")
+    assert "install another torch" in sentence and sentence.count(".") == 1
+    other = why_it_ended(Ended(normal=True, code=1), describe_error(RuntimeError("CUDA error: unspecified")))
+    assert "report it with the log" in other
