@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import contextlib
 import errno
+import json
 import os
 import shutil
 import subprocess
 import sys
 import tempfile
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 from types import TracebackType
 
@@ -17,13 +18,26 @@ from CTSuperResolutionLib.errors import JobError
 
 SUMMARY = "result.json"  # put in place last: where it is, the rest is
 PREFIX = ".ctsr-"
+JOURNAL = "publishing.json"  # in the staging folder, while files are put in place: what a crash leaves to undo
 
 # Waits for the end of the process that writes to its stdin. One that ended well says so; after a crash or kill, the
 # scan it was working on must not stay behind.
 _JANITOR = """
-import os, shutil, sys
+import json, os, shutil, sys
 staging, *created = sys.argv[1:]
 if sys.stdin.buffer.read() != b"done":
+    try:  # it died while it put files in place: the older ones come back
+        with open(os.path.join(staging, "publishing.json")) as journal:
+            folder, older, obsolete, names = json.load(journal)
+        for name in obsolete + names:
+            new, kept = os.path.join(staging, name), os.path.join(older, name)
+            placed = os.path.join(folder, name)
+            if name in names and not os.path.lexists(new) and os.path.lexists(placed):
+                os.replace(placed, new)
+            if os.path.lexists(kept):
+                os.replace(kept, placed)
+    except (OSError, ValueError):
+        pass
     shutil.rmtree(staging, ignore_errors=True)
     for folder in created:
         try:
@@ -124,6 +138,10 @@ class OutputFolder:
         older = Path(tempfile.mkdtemp(prefix="older-", dir=self.staging))
         done: list[str] = []
         try:
+            places = [str(self.path.resolve()), str(older.resolve())]
+            journal = json.dumps([*places, self._obsolete, names])
+            (older / JOURNAL).write_text(journal)
+            os.replace(older / JOURNAL, self.staging / JOURNAL)
             for name in (*self._obsolete, *names):
                 if (self.path / name).is_dir():  # made since the work began; all in it would go
                     raise IsADirectoryError(errno.EISDIR, os.strerror(errno.EISDIR))
@@ -137,8 +155,27 @@ class OutputFolder:
             raise JobError(
                 f"{self.path / name} cannot be replaced ({error.strerror}); close it where it is open."
             ) from None
+        (self.staging / JOURNAL).unlink(missing_ok=True)  # from here on the new ones stay
         self._created.clear()
         return {name: self.path / name for name in names}
+
+    @contextlib.contextmanager
+    def writing(self) -> Iterator[None]:
+        """What goes wrong while results are written, said of the folder that the user knows and not of the staging one.
+
+        Raises:
+            JobError: a file could not be written.
+        """
+        try:
+            yield
+        except JobError as error:
+            hidden = f"{self.staging}{os.sep}"
+            raise JobError(error.problem.replace(hidden, f"{self.path}{os.sep}"), *error.remedies) from None
+        except OSError as error:
+            reason = error.strerror or type(error).__name__
+            raise JobError(
+                f"The results could not be written to {self.path} ({reason}); free some space or choose another folder."
+            ) from None
 
     def discard(self) -> None:
         """Remove the staging folder, and the output folder if it was made for this. Safe to call from any thread."""

@@ -68,7 +68,8 @@ def run_job(
         inner = within(region, worked)
         result = written_result(scan, result, inner)
         extra = {"margin": margins(region, worked), "notes": notes, **score(result)}
-        report = write_results(folder, scan.crop(inner), result, job, progress, extra=extra)
+        with folder.writing():
+            report = write_results(folder, scan.crop(inner), result, job, progress, extra=extra)
         progress.cancellation.close()
         files = folder.publish()
     return {

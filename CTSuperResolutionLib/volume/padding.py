@@ -139,6 +139,10 @@ class _Candidate:
         self.contrast = [np.zeros(s, dtype=np.float32) for s in shapes]
 
     def look(self, plane: np.ndarray, index: int) -> None:
+        with np.errstate(over="ignore", invalid="ignore"):  # a damaged file's values; they are refused later
+            self._compare(plane, index)
+
+    def _compare(self, plane: np.ndarray, index: int) -> None:
         differs = np.abs(plane - self.value)
         same = differs == 0
         self.constant[0] &= same

@@ -169,7 +169,7 @@ def test_training_that_runs_away_ends_and_leaves_the_last_checkpoint(tmp_path):
 def test_stopped_training_can_go_on(tmp_path, reason):
     def stop(step: int, steps: int, loss: float) -> None:
         if step == 3:
-            raise reason
+            raise reason("stop")
 
     with pytest.raises(reason):
         train(tmp_path, 100, ct=("seen",), on_step=stop)

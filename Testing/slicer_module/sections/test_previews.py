@@ -95,7 +95,7 @@ def test_a_preview_that_ends_in_another_module_leaves_the_views_alone(panel, lar
 def test_the_list_tells_the_previews_apart_and_flips_between_them(panel, large_scan, preview_once, slicer):
     preview_once(preset="preview")
     preview_once(settings=json.dumps({"pixel_width": 0.6}), seed=3)
-    assert titles(panel) == ["Cubic", "1  2× · preview", "2  2× · preview · seed 3 · blur 0.6"]
+    assert titles(panel) == ["Cubic", "1  2× · preview", "2  2× · preview · seed 3 · pixel width 0.6"]
     first, second = previews.find_previews()
     for row, node in ((1, first.sr), (2, second.sr), (0, second.cubic), (1, first.sr), (0, first.cubic)):
         panel.ui.previewsList.currentRow = row
