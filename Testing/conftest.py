@@ -16,3 +16,12 @@ def shared_data() -> Path:
     if not folder.is_dir():
         pytest.skip(f"development data not found at {folder}; set CTSR_DATA to its folder")
     return folder
+
+
+@pytest.fixture(scope="session")
+def reading_cases(shared_data: Path) -> Path:
+    """Folder of the small inputs that are hard to read, beside that of the data; skips where it is absent."""
+    folder = shared_data.parent / "cases" / "reading"
+    if not folder.is_dir():
+        pytest.skip(f"cases for reading not found at {folder}")
+    return folder

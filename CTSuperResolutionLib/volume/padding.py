@@ -31,7 +31,7 @@ SPIKE_SHARE = 1e-4
 """Least share of a volume's voxels that are flat, of one value, to be a spike."""
 
 FLAT_SHARE = 0.8
-"""Least share of a mask's voxels whose neighbours have its value as well; of noise, hardly any have."""
+"""Least share of the voxels of a mask's value that lie in flat parts; of noise, hardly any do."""
 
 MIXED = 0.15
 """A voxel this share of the way from air to padding, beside padding, is a mixture that resampling made."""
@@ -241,10 +241,9 @@ def find_padding(array: np.ndarray, known: np.ndarray, evidence: PaddingEvidence
         _add_mixtures(array, known, min(below))
     for value in spikes:
         if evidence.is_mask(value):
-            same = array == value
-            flat = same[:, 1:, 1:] & same[:, :-1, 1:] & same[:, 1:, :-1]
-            if np.count_nonzero(flat) > FLAT_SHARE * np.count_nonzero(same):
-                known |= same
+            flat = _flat_parts(array == value)
+            if np.count_nonzero(flat) > FLAT_SHARE * np.count_nonzero(array == value):
+                known |= flat
     highest = float(array.max())
     if highest >= SATURATED_HU and evidence.flat_count(highest) >= SATURATED_VOXELS:
         return Padding(known, (array == highest) & ~known)
@@ -264,6 +263,16 @@ def find_grey_padding(array: np.ndarray, known: np.ndarray, evidence: PaddingEvi
     return Padding(known, np.zeros_like(known))
 
 
+def _flat_parts(same: np.ndarray) -> np.ndarray:
+    """The voxels (z, y, x) that are part of a square of 2 x 2 in their plane; noise has a value alone."""
+    squares = same[:, :-1, :-1] & same[:, 1:, :-1] & same[:, :-1, 1:] & same[:, 1:, 1:]
+    flat = np.zeros_like(same)
+    for y in (slice(None, -1), slice(1, None)):
+        for x in (slice(None, -1), slice(1, None)):
+            flat[:, y, x] |= squares
+    return flat
+
+
 def _add_mixtures(array: np.ndarray, outside: np.ndarray, padding: float) -> None:
     """Add what resampling made of padding and tissue to padding in place, if the volume was resampled.
 
@@ -279,5 +288,6 @@ def _add_mixtures(array: np.ndarray, outside: np.ndarray, padding: float) -> Non
         return
     layers = 2 if any(bool((part < padding).any()) for part in array) else 1
     neighbours = ndi.generate_binary_structure(3, 3)
-    outside |= ndi.binary_propagation(outside, neighbours, mask=outside | (array < AIR_HU))
+    lean = array < AIR_HU + MIXED / 3 * (padding - AIR_HU)  # noise of air does not come there
+    outside |= ndi.binary_propagation(outside, neighbours, mask=outside | lean)
     outside |= ndi.binary_dilation(outside, neighbours, iterations=layers)
