@@ -43,7 +43,10 @@ AIR_RANGE_HU = -950.0
 """Flat spikes from BELOW_AIR_HU to here may be air that was clipped to one value."""
 
 NOISY_SHARE = 1e-3
-"""Most flat voxels, as a share of all, of a volume that is noisy."""
+"""Most flat voxels of a noisy volume, as a share of those that are not masked."""
+
+LEAST_REST = 0.05
+"""Least share of voxels beside a mask from which noise can be told."""
 
 GREY_GAP = 0.05
 """Least distance of padding from the lowest other value, as a share of the range of those, where there are no HU."""
@@ -118,10 +121,15 @@ class PaddingEvidence:
                     found.append((axis, outside))
         return found
 
-    def is_mask(self, value: float) -> bool:
-        """Whether a spike stands alone in a volume that is otherwise noisy, neither at its top nor where air is."""
+    def is_mask(self, value: float, rest: float) -> bool:
+        """Whether a spike stands alone in a volume that is otherwise noisy, neither at its top nor where air is.
+
+        Args:
+            value: of the spike. rest: share of the voxels that are neither of it nor padding.
+        """
         others = sum(count for other, count in self._flat.items() if other > AIR_RANGE_HU and other != value)
-        return AIR_RANGE_HU < value < self._highest and others <= NOISY_SHARE * self._voxels
+        noisy = rest >= LEAST_REST and others <= NOISY_SHARE * rest * self._voxels
+        return noisy and AIR_RANGE_HU < value < self._highest
 
     def flat_count(self, value: float) -> int:
         """How many voxels have that value as two of their neighbours do."""
@@ -236,9 +244,12 @@ def find_padding(array: np.ndarray, known: np.ndarray, evidence: PaddingEvidence
     if below:
         _add_mixtures(array, known, min(below))
     for value in spikes:
-        if evidence.is_mask(value):
-            flat = _flat_parts(array == value)
-            if np.count_nonzero(flat) > FLAT_SHARE * np.count_nonzero(array == value):
+        if value <= AIR_RANGE_HU:
+            continue
+        same = array == value
+        if evidence.is_mask(value, 1 - float((known | same).mean())):
+            flat = _flat_parts(same)
+            if np.count_nonzero(flat) > FLAT_SHARE * np.count_nonzero(same):
                 known |= flat
     highest = float(array.max())
     if highest >= SATURATED_HU and evidence.flat_count(highest) >= SATURATED_VOXELS:
