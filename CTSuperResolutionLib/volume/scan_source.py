@@ -15,7 +15,8 @@ from CTSuperResolutionLib.job.region import Slices, region_slices
 from CTSuperResolutionLib.volume import checks
 from CTSuperResolutionLib.volume.acquisition_tags import AcquisitionTags
 from CTSuperResolutionLib.volume.geometry import GridGeometry
-from CTSuperResolutionLib.volume.padding import Padding, PaddingEvidence, find_grey_padding, find_padding
+from CTSuperResolutionLib.volume.padding import Padding, find_grey_padding, find_padding
+from CTSuperResolutionLib.volume.padding_evidence import PaddingEvidence
 from CTSuperResolutionLib.volume.untilting import Untilting
 from CTSuperResolutionLib.volume.volume import ValueScale, Volume
 

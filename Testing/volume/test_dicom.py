@@ -9,7 +9,7 @@ from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
 from pydicom.uid import JPEG2000Lossless, RLELossless
 
-from CTSuperResolutionLib.volume.reading import read_volume
+from CTSuperResolutionLib.volume.reading import open_scan, read_volume
 
 AXIAL = [1, 0, 0, 0, 1, 0]
 
@@ -319,3 +319,197 @@ def test_slice_with_damaged_pixels(tmp_path, hu, save_series, save_slice, job_er
     with job_error(str(paths[4]), "truncated or damaged"):
         read_volume(tmp_path)
     assert capfd.readouterr() == ("", "")
+
+
+# Files that are no slices, and damaged ones of other series.
+
+
+def test_captures_and_localizers_are_left_out(tmp_path, hu, save_series, save_slice):
+    save_series(tmp_path, hu)
+    save_slice(tmp_path / "SC", 0, hu[0], SOPClassUID="1.2.840.10008.5.1.4.1.1.7", ImagePositionPatient=None)
+    save_slice(tmp_path / "SC2", 0, hu[0], SOPClassUID="1.2.840.10008.5.1.4.1.1.7.2")
+    save_slice(tmp_path / "scout", 0, hu[0].T.copy(), ImageType=["ORIGINAL", "PRIMARY", "LOCALIZER"])
+    notes = []
+    assert np.array_equal(read_volume(tmp_path, note=notes.append).array, hu)
+    assert notes == ["3 files, such as SC, are secondary captures or localizers, and were left out."]
+
+
+def test_a_series_of_captures(tmp_path, hu, save_series, job_error):
+    save_series(tmp_path, hu, SOPClassUID="1.2.840.10008.5.1.4.1.1.7")
+    with job_error("holds secondary captures", "choose another one"):
+        read_volume(tmp_path)
+
+
+@pytest.mark.parametrize("keep", [400, 700, -100])
+@pytest.mark.parametrize("folder", ["a", "b"])
+def test_a_damaged_slice_of_another_series(tmp_path, hu, save_series, keep, folder, job_error):
+    """It blocks its own series, as far as it says which that is, and no other."""
+    save_series(tmp_path / "a", hu, "1.2.826.11111111", SeriesNumber=1)
+    for path in save_series(tmp_path / "b", hu, "1.2.826.22222222", SeriesNumber=2):
+        path = path.rename(tmp_path / folder / f"of_b_{path.name}")
+    path.write_bytes(path.read_bytes()[:keep])
+    notes = []
+    assert np.array_equal(read_volume(tmp_path, series=1, note=notes.append).array, hu)
+    said_which = b"1.2.826.22222222" in path.read_bytes()
+    assert notes == [] if said_which else "does not say of which series it is" in notes[0]
+    if said_which:
+        with job_error(str(path), "truncated or damaged"):
+            read_volume(tmp_path, series=2)
+
+
+def test_an_empty_file_among_several_series(tmp_path, hu, save_series):
+    save_series(tmp_path / "a", hu, "1.2.826.11111111", SeriesNumber=1)
+    save_series(tmp_path / "b", hu + 1, "1.2.826.22222222", SeriesNumber=2)
+    (tmp_path / "b" / "lost.dcm").write_bytes(b"")
+    notes = []
+    assert np.array_equal(read_volume(tmp_path, series=1, note=notes.append).array, hu)
+    assert notes == ["lost.dcm is damaged and does not say of which series it is, and was left out."]
+
+
+def test_a_damaged_file_and_nothing_else(tmp_path, job_error):
+    (tmp_path / "lost.dcm").write_bytes(b"")
+    with job_error("lost.dcm is truncated or damaged"):
+        read_volume(tmp_path)
+
+
+# What the values mean.
+
+
+@pytest.mark.parametrize("lost", [["RescaleSlope"], ["RescaleIntercept"], ["RescaleSlope", "RescaleIntercept"]])
+def test_rescale_that_only_some_slices_state(tmp_path, hu, save_series, save_slice, lost, job_error):
+    paths = save_series(tmp_path, hu)
+    for k in (2, 5):
+        save_slice(paths[k], k, hu[k], **dict.fromkeys(lost))
+    with job_error("has 2 of 9 slices, such as IM", "do not say what their values mean", "export the series again"):
+        read_volume(tmp_path)
+
+
+@pytest.mark.parametrize("kind", ["HU", "hu", "US", None])
+def test_values_of_the_usual_type(tmp_path, hu, save_series, kind):
+    save_series(tmp_path, hu, RescaleType=kind)
+    assert np.array_equal(read_volume(tmp_path).array, hu)
+
+
+@pytest.mark.parametrize("kind", ["OD", "Z_EFF", "HU_MOD", "MGML"])
+def test_values_of_another_type(tmp_path, hu, save_series, kind, job_error):
+    save_series(tmp_path, hu, RescaleType=kind)
+    with job_error(f"does not hold Hounsfield units but values of type {kind}", "--allow-unusual"):
+        read_volume(tmp_path)
+    assert np.array_equal(read_volume(tmp_path, allow_unusual=True).array, hu)
+
+
+def test_a_slope_of_zero(tmp_path, hu, save_series, job_error):
+    save_series(tmp_path, hu, RescaleSlope=0)
+    with job_error("rescale slope of 0"):
+        read_volume(tmp_path)
+
+
+# What the header says of the acquisition.
+
+
+@pytest.mark.parametrize(
+    ("tags", "expected"),
+    [
+        ({}, (None, None, None)),
+        ({"SliceThickness": 1.25, "ConvolutionKernel": "Br40"}, (1.25, None, "Br40")),
+        ({"SliceThickness": 2.5, "SpacingBetweenSlices": 1.25}, (2.5, 1.25, None)),  # overlapping
+        ({"SliceThickness": 0}, (None, None, None)),
+        ({"SliceThickness": -1}, (None, None, None)),
+        ({"SliceThickness": 3.74}, (3.74, None, None)),
+        ({"SliceThickness": 3.76}, (None, None, None)),  # of more than three spacings
+        ({"SpacingBetweenSlices": -1.25}, (None, None, None)),
+        ({"SpacingBetweenSlices": 5}, (None, None, None)),  # not theirs
+        ({"SpacingBetweenSlices": "1.3"}, (None, 1.3, None)),
+        ({"ConvolutionKernel": ["Br40d", "3"]}, (None, None, "Br40d\\3")),
+        ({"SliceThickness": None, "ConvolutionKernel": ""}, (None, None, None)),
+    ],
+)
+def test_acquisition_tags(tmp_path, hu, save_series, tags, expected):
+    save_series(tmp_path, hu, **tags)
+    volume = read_volume(tmp_path)
+    found = volume.acquisition
+    assert (found.slice_thickness, found.spacing_between_slices, found.convolution_kernel) == expected
+    assert volume.crop((slice(1, 9), slice(None), slice(None))).acquisition == found
+    assert open_scan(tmp_path).acquisition == found
+
+
+def test_slices_that_do_not_agree_on_their_acquisition_say_nothing(tmp_path, hu, save_series, save_slice):
+    paths = save_series(tmp_path, hu, SliceThickness=1.25, ConvolutionKernel="B")
+    save_slice(paths[4], 4, hu[4], SliceThickness=2.5, ConvolutionKernel="L")
+    assert read_volume(tmp_path).acquisition.stated == {}
+
+
+# Spacing: jitter, blocks, and what is missing.
+
+
+@pytest.mark.parametrize("step", [1.25, 2.0, 5.0])
+def test_jittered_slices_lack_none(tmp_path, hu, save_series, step, job_error):
+    rng = np.random.default_rng(3)
+    positions = line(9, step=(0, 0, step))
+    positions[:, 2] += rng.uniform(-0.6, 0.6, 9)
+    save_series(tmp_path, hu, positions=positions)
+    with job_error("unevenly spaced slices"):
+        read_volume(tmp_path)
+
+
+def two_blocks(first, second, junction, count=9):
+    """Heights of two blocks of slices."""
+    one = np.arange(count) * first
+    return np.concatenate([one, one[-1] + junction + np.arange(count) * second])
+
+
+@pytest.mark.parametrize(("first", "second", "junction"), [(4, 7, 5.5), (4, 7, 1.08), (5, 10, 10), (10, 5, 7.5)])
+def test_two_blocks(tmp_path, hu, save_slice, first, second, junction, job_error):
+    heights = two_blocks(first, second, junction)
+    pixels = np.concatenate([hu, hu[::-1]])
+    for k, height in enumerate(heights):
+        thickness = first if k < 9 else second
+        save_slice(tmp_path / f"{k}", k, pixels[k], ImagePositionPatient=[0, 0, height], SliceThickness=thickness)
+    with job_error(
+        f"slices 1 to 9 are {first} mm apart and {first} mm thick",
+        f"slices 10 to 18 are {second} mm apart and {second} mm thick",
+        "none is missing by their numbers",
+        "choose a block with --series 3.1 or 3.2.",
+    ):
+        read_volume(tmp_path)
+    for block, (step, values) in enumerate([(first, hu), (second, hu[::-1])], start=1):
+        volume = read_volume(tmp_path, series=f"3.{block}")
+        assert volume.spacing[0] == pytest.approx(step) and np.array_equal(volume.array, values)
+        assert volume.acquisition.slice_thickness == step
+        assert volume.origin[2] == pytest.approx(heights[9 * (block - 1)])
+    with job_error("has 2 blocks of slices, so there is no 3"):
+        read_volume(tmp_path, series="3.3")
+
+
+def test_a_block_of_a_series_without_blocks(tmp_path, hu, save_series, job_error):
+    save_series(tmp_path, hu)
+    with job_error("has no blocks of slices, so there is no 1"):
+        read_volume(tmp_path, series="3.1")
+
+
+def test_a_whole_end_that_is_thinned_out_is_a_block_and_single_gaps_are_not(tmp_path, hu, save_series, job_error):
+    kept = [0, 1, 2, 3, 5, 6, 8]  # every second one of two places
+    save_series(tmp_path, hu[kept], positions=line(9)[kept])
+    with job_error("lacks about 2 slices: after slice 4 of 7"):
+        read_volume(tmp_path)
+
+
+# Tilt, by the rule that holds for every format.
+
+
+@pytest.mark.parametrize(
+    ("shift", "accepted"), [(0.0, True), (0.1, True), (0.25, True), (0.4, False), (1.5, False), (8.0, False)]
+)
+def test_a_little_tilt_is_the_nearest_rotation(tmp_path, hu, save_series, shift, accepted, job_error):
+    """``shift`` is how far the last slice of nine is off, in mm: 0.8 mm pixels, ten of them."""
+    positions = line(9)
+    positions[:, 0] += np.linspace(0, shift, 9)
+    save_series(tmp_path, hu, positions=positions)
+    if not accepted:
+        with job_error("gantry tilt of", "--untilt"):
+            read_volume(tmp_path)
+        return
+    volume = read_volume(tmp_path)
+    for k, y, x in ((0, 0, 0), (8, 11, 9), (4, 6, 5)):
+        stated = positions[k] + [0.8 * x, 0.7 * y, 0]
+        assert np.abs((np.array(volume.point((k, y, x))) - stated) / [0.8, 0.7, 1.25]).max() <= 0.13

@@ -197,7 +197,8 @@ def series(scan, padding, save_slice, folder, *, slope=1, intercept=-1024, signe
 
 
 @pytest.mark.parametrize(
-    ("slope", "intercept", "value", "signed"), [(1, 0, -1500, True), (1, -1024, 63536 - 65536, True), (2, -3000, 7, False)]
+    ("slope", "intercept", "value", "signed"),
+    [(1, 0, -1500, True), (1, -1024, 63536 - 65536, True), (2, -3000, 7, False)],
 )
 def test_stated_padding_is_of_stored_numbers(scan, save_slice, tmp_path, slope, intercept, value, signed):
     corner = np.zeros(SHAPE, dtype=bool)

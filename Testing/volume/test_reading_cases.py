@@ -154,7 +154,11 @@ def test_a_shear_of_rounding_is_the_nearest_rotation(reading_cases, read, name):
 
 @pytest.mark.parametrize(
     ("name", "shape"),
-    [("dicom_sc_in_series", (16, 64, 64)), ("padding_interpolated.nrrd", (16, 58, 58)), ("mu_per_mm.mha", (28, 64, 64))],
+    [
+        ("dicom_sc_in_series", (16, 64, 64)),
+        ("padding_interpolated.nrrd", (16, 58, 58)),
+        ("mu_per_mm.mha", (28, 64, 64)),
+    ],
 )
 def test_the_header_says_the_grid_before_anything_is_read(reading_cases, read, name, shape):
     source = open_scan(reading_cases / name, allow_unusual=True)
