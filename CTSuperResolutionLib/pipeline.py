@@ -57,15 +57,17 @@ def super_resolve(scan: Volume, method: Method, *, progress: Progress | None = N
     p, factors = method.parameters, method.factors(scan.spacing, scan.shape)
     progress.plan(stage_seconds(p, scan.shape, factors, scan.spacing))
 
-    progress.stage("upsample")
+    progress.stage("upsample", 2 + p.consistency_rounds)
     device = machine.choose_device(method.device)
     # First, so that a damaged one is said at once.
     prior = Prior.load(find_prior(method.prior), device=device) if p.uses_prior else None
-    upsampled = upsample_scan(scan, factors, p, device)
+    progress.advance()
+    upsampled = upsample_scan(scan, factors, p, device, progress)
+    consistent = upsampled.consistent(progress)
 
     progress.stage("project", projection_steps(p))
     projector = make_projector(upsampled, p)
-    start = ProjectedVolume.of(upsampled.consistent(), projector, progress)
+    start = ProjectedVolume.of(consistent, projector, progress)
     base = project_base(start, upsampled, projector, p, progress)
 
     view_degradation = make_view_degradation(upsampled, projector, p)
@@ -77,13 +79,14 @@ def super_resolve(scan: Volume, method: Method, *, progress: Progress | None = N
         restored = interpolate_views(start, view_degradation, p)
     if p.base == "restored":
         base = restored.start
-    del start  # volumes: memory is what limits the size of a job
+    del consistent, start  # volumes: memory is what limits the size of a job
 
     progress.stage("fit", residual_steps(p))
     residual = reconstruct_residual(restored, base, projector, p, seed=method.seed, progress=progress)
 
-    progress.stage("assemble", upsampled.grid.shape[0])
-    fine = upsampled.enforce(base.volume + residual.voxels(progress)).round_()
+    progress.stage("assemble", p.consistency_rounds + 3)
+    slices = progress.in_parts(upsampled.grid.shape[0])
+    fine = upsampled.enforce(base.volume + residual.voxels(slices), progress).round_()
 
     return Result(
         sr=upsampled.to_volume(fine),
@@ -95,12 +98,18 @@ def super_resolve(scan: Volume, method: Method, *, progress: Progress | None = N
             "prior": {"name": prior_name(method.prior), "sha256": prior.sha256} if prior else None,
             "noise": {"hu": round(upsampled.noise.noise, 1), "damping": round(upsampled.damping, 3)},
             **residual.report,
-            "consistency": {
-                "sr": upsampled.consistency.residual(fine),
-                "cubic": upsampled.consistency.residual(upsampled.cubic),
-            },
+            "consistency": _residuals(fine, upsampled, progress),
         },
     )
+
+
+def _residuals(fine: torch.Tensor, upsampled: UpsampledScan, progress: Progress) -> dict[str, dict[str, float]]:
+    """How far the result and the cubic upsampling are from the scan. Advances by one for each."""
+    found = {}
+    for name, volume in (("sr", fine), ("cubic", upsampled.cubic)):
+        found[name] = upsampled.consistency.residual(volume)
+        progress.advance()
+    return found
 
 
 def _in_hu(uncertainty: torch.Tensor | None, upsampled: UpsampledScan) -> Volume | None:

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 import torch
 
 from CTSuperResolutionLib.degradation.operator import Degradation
+from CTSuperResolutionLib.job.events import Progress
 from CTSuperResolutionLib.volume.checks import AIR_HU
 
 METAL_HU = 3071.0  # the 12-bit ceiling of a CT; a scan that goes beyond raises it for its own result
@@ -48,18 +49,18 @@ class DataConsistency:
         filtered = degradation.filtered_measurement(measurement, upsampled, damping)
         return cls(degradation, measurement, filtered, rounds)
 
-    def enforce(self, fine: torch.Tensor) -> torch.Tensor:
+    def enforce(self, fine: torch.Tensor, progress: Progress | None = None) -> torch.Tensor:
         """The volume nearest to ``fine`` (HU) that is consistent within the HU that matter can have.
 
         Projected gradients with Nesterov's momentum (FISTA) on ½‖A†(y − A x)‖², x between air and metal. A†A is an
         orthogonal projection, so the step is 1 and a plain step is x + A†(y − A x): the first one deblurs what was
         measured, and the bounds then take back its ringing beside air and metal. What A cannot see changes only there.
-        The bounds have the last word.
+        The bounds have the last word. ``progress`` advances by one a round.
         """
         highest = max(METAL_HU, float(self.filtered_measurement.max()))
         previous, momentum = fine, 1.0
         for _ in range(self.rounds):
-            current = self.degradation.enforce(fine, self.filtered_measurement).clamp_(AIR_HU, highest)
+            current = self.degradation.enforce(fine, self.filtered_measurement, progress).clamp_(AIR_HU, highest)
             following = (1 + (1 + 4 * momentum**2) ** 0.5) / 2
             fine = current + (momentum - 1) / following * (current - previous)
             previous, momentum = current, following

@@ -53,8 +53,9 @@ def write_results(
     report = _report(scan, result, job) | extra
     note = {"CTSR_note": NOT_FOR_DIAGNOSIS, "CTSR_job": json.dumps(report["job"])}
     for name, volume, integer in volumes:
-        write_volume(volume, folder.file(f"{name}.nrrd"), integer=integer, metadata={**note, "CTSR_volume": name})
-        progress.advance()
+        metadata = {**note, "CTSR_volume": name}
+        slices = progress.in_parts(volume.shape[0])
+        write_volume(volume, folder.file(f"{name}.nrrd"), integer=integer, metadata=metadata, progress=slices)
     method = job.method
     title = f"CT super-resolution, {' x '.join(map(str, report['scale']))} (z, y, x), preset {method.preset}"
     caption = f"Prior {report['job']['prior']}, seed {method.seed}, CTSuperResolution {__version__}."

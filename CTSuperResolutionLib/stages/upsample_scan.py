@@ -10,6 +10,7 @@ from CTSuperResolutionLib.degradation.data_consistency import DataConsistency
 from CTSuperResolutionLib.degradation.noise_estimation import ScanNoise, scan_noise
 from CTSuperResolutionLib.degradation.operator import assumed_blur, make_degradation
 from CTSuperResolutionLib.degradation.upsampling import upsample
+from CTSuperResolutionLib.job.events import Progress
 from CTSuperResolutionLib.job.parameters import Parameters
 from CTSuperResolutionLib.projection.grid import VolumeGrid
 from CTSuperResolutionLib.volume.axis_order import AxisOrder
@@ -43,18 +44,21 @@ class UpsampledScan:
     consistency: DataConsistency
     hu_range: tuple[float, float]
 
-    def consistent(self) -> torch.Tensor:
-        """The cubic upsampling made consistent with the scan, in [0, 1]."""
-        return to_unit(self.consistency.enforce(self.cubic), self.hu_range)
+    def consistent(self, progress: Progress | None = None) -> torch.Tensor:
+        """The cubic upsampling made consistent with the scan, in [0, 1]. Advances by one a round."""
+        return to_unit(self.consistency.enforce(self.cubic, progress), self.hu_range)
 
-    def enforce(self, unit: torch.Tensor) -> torch.Tensor:
-        """A volume of the [0, 1] scale in HU, what the scale clips taken from cubic, and consistent with the scan."""
+    def enforce(self, unit: torch.Tensor, progress: Progress | None = None) -> torch.Tensor:
+        """A volume of the [0, 1] scale in HU, what the scale clips taken from cubic, and consistent with the scan.
+
+        Advances by one a round.
+        """
         hu = restore_clipped(to_hu(unit.clamp(min=0), self.hu_range), self.cubic, self.hu_range)
-        return self.consistency.enforce(hu)
+        return self.consistency.enforce(hu, progress)
 
-    def enforce_unit(self, unit: torch.Tensor) -> torch.Tensor:
+    def enforce_unit(self, unit: torch.Tensor, progress: Progress | None = None) -> torch.Tensor:
         """As :meth:`enforce`, back on the [0, 1] scale."""
-        return to_unit(self.enforce(unit), self.hu_range)
+        return to_unit(self.enforce(unit, progress), self.hu_range)
 
     def to_volume(self, fine: torch.Tensor) -> Volume:
         """An array on the result's grid as a volume in the patient's space, its axes in the scan's order."""
@@ -62,7 +66,11 @@ class UpsampledScan:
 
 
 def upsample_scan(
-    scan: Volume, factors: tuple[int, int, int], p: Parameters, device: torch.device | str
+    scan: Volume,
+    factors: tuple[int, int, int],
+    p: Parameters,
+    device: torch.device | str,
+    progress: Progress | None = None,
 ) -> UpsampledScan:
     """Upsample a scan and find out what it demands: its blur assumed, its noise estimated.
 
@@ -70,15 +78,20 @@ def upsample_scan(
         scan: HU. factors: how many times finer the result is, (z, y, x).
         p: blur, kernel, damping, rounds of consistency and range of HU.
         device: where the volumes are to be.
+        progress: advanced by one in all.
     """
     axis_order = AxisOrder.for_factors(factors)
     scale = axis_order.permute(factors)
     measured = axis_order.to_scanner_order(scan.array)
     coarse = torch.from_numpy(measured).to(device)
-    cubic = upsample(coarse, scale)
+    parts = (progress or Progress()).in_parts(sum(s > 1 for s in scale) + 2)
+    cubic = upsample(coarse, scale, parts)
     degradation = make_degradation(cubic.shape, scale, kernel=p.kernel, blur=assumed_blur(p.blur, scale))
     noise = scan_noise(measured)  # in this order, so that how a scan is stored does not change the result's last bits
     damping = noise.damping(p.damping)
+    parts.advance()
+    consistency = DataConsistency.damped(degradation, coarse, cubic, damping=damping, rounds=p.consistency_rounds)
+    parts.advance()
     coarse_grid = VolumeGrid(axis_order.permute(scan.shape), axis_order.permute(scan.spacing))
     return UpsampledScan(
         scan,
@@ -90,6 +103,6 @@ def upsample_scan(
         cubic,
         noise,
         damping,
-        DataConsistency.damped(degradation, coarse, cubic, damping=damping, rounds=p.consistency_rounds),
+        consistency,
         (p.hu_low, p.hu_high),
     )
