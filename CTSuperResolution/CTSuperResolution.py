@@ -46,7 +46,7 @@ class CTSuperResolution(ScriptedLoadableModule):
 
 def registerSampleData() -> None:
     """Offer scans to try the module with, in the Sample Data module."""
-    from CTSuperResolutionPanel.scene import sample_data
+    from CTSuperResolutionPanel import sample_data
 
     sample_data.register()
 
@@ -63,6 +63,7 @@ class CTSuperResolutionWidget(ScriptedLoadableModuleWidget, VTKObservationMixin)
         """Called when the module is first opened."""
         ScriptedLoadableModuleWidget.setup(self)
         from CTSuperResolutionPanel.panel import Panel
+        from CTSuperResolutionPanel.scene.observing import AFTER_SELECTORS
 
         self.logic = CTSuperResolutionLogic()
         ui_widget = slicer.util.loadUI(self.resourcePath("UI/CTSuperResolution.ui"))
@@ -70,9 +71,11 @@ class CTSuperResolutionWidget(ScriptedLoadableModuleWidget, VTKObservationMixin)
         ui_widget.setMRMLScene(slicer.mrmlScene)
         self.ui = slicer.util.childWidgetVariables(ui_widget)
         self.panel = Panel(self.ui, self.logic.runner, self.logic.hardware)
-        self.addObserver(slicer.mrmlScene, slicer.mrmlScene.StartCloseEvent, self.onSceneStartClose)
-        self.addObserver(slicer.mrmlScene, slicer.mrmlScene.EndCloseEvent, self.onSceneEndClose)
-        self.addObserver(slicer.mrmlScene, slicer.mrmlScene.EndImportEvent, self.onSceneEndImport)
+        scene = slicer.mrmlScene
+        self.addObserver(scene, scene.StartCloseEvent, self.onSceneStartClose)
+        self.addObserver(scene, scene.EndCloseEvent, self.onSceneEndClose)
+        self.addObserver(scene, scene.StartImportEvent, self.onSceneStartImport)
+        self.addObserver(scene, scene.EndImportEvent, self.onSceneEndImport, priority=AFTER_SELECTORS)
         slicer.app.connect("aboutToQuit()", self.cleanup)
         self.panel.set_state(self.logic.getParameterNode())
         if self.parent.isEntered:  # reloaded while it is shown: nobody calls enter()
@@ -117,6 +120,11 @@ class CTSuperResolutionWidget(ScriptedLoadableModuleWidget, VTKObservationMixin)
             self.panel.set_state(None)
             if self.panel.entered:
                 self.panel.set_state(self.logic.getParameterNode())
+
+    def onSceneStartImport(self, caller: object, event: object) -> None:
+        """The state's node may be written over, without a word."""
+        if self.panel is not None:
+            self.panel.scene_imports()
 
     def onSceneEndImport(self, caller: object, event: object) -> None:
         """More is in the scene now, perhaps a state."""

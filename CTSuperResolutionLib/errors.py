@@ -7,10 +7,12 @@ its options, the panel with its own fields. ``str(error)`` is for Python and nam
 from __future__ import annotations
 
 import difflib
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import asdict, dataclass
 from itertools import groupby
 from typing import Any, ClassVar
+
+NEAR = 0.7  # difflib's ratio from which a name is taken for a slip of another: 'gpu' is none of 'cpu'
 
 Ranges = tuple[tuple[int, int], tuple[int, int], tuple[int, int]]
 
@@ -130,6 +132,17 @@ class AcceptUnusual(Remedy):
 
 
 @dataclass(frozen=True)
+class Untilt(Remedy):
+    """Shift slices that are displaced sideways, as by a tilted gantry, to a straight grid while reading."""
+
+    kind = "untilt"
+    is_choice = False
+
+    def __str__(self) -> str:
+        return "untilt it"
+
+
+@dataclass(frozen=True)
 class ReportBug(Remedy):
     """Tell the authors."""
 
@@ -199,8 +212,7 @@ def sentence(
     ways = []
     for is_choice, group in groupby(error.remedies, key=lambda remedy: remedy.is_choice):
         texts = [words(remedy) for remedy in group]
-        *others, last = texts
-        choices = f"{', '.join(others)}{either}{last}" if others else last
+        choices = _alternatives(texts, either)
         ways += [choose.replace("{choices}", choices)] if is_choice else texts
     return f"{error.problem}; {f',{either}'.join(ways)}." if ways else error.problem
 
@@ -219,11 +231,18 @@ def read_remedies(values: Iterable[dict[str, Any]]) -> list[Remedy]:
 
 
 def unknown(kind: str, name: object, known: Iterable[str], *, more: str = "") -> JobError:
-    """The error for a name that is not among the known ones: it names the nearest."""
+    """The error for a name that is not among the known ones: it names the one it is near to, or else all of them."""
     known = list(known)
-    nearest = difflib.get_close_matches(str(name).lower(), known, n=1, cutoff=0.0)[0]
-    others = f" (known: {', '.join(known)})" if 1 < len(known) <= 6 else ""
-    return JobError(f"There is no {kind} '{name}'; the nearest is '{nearest}'{others}{more}.")
+    nearest = difflib.get_close_matches(str(name).lower(), known, n=1, cutoff=NEAR)
+    if nearest:
+        others = f" (known: {', '.join(known)})" if 1 < len(known) <= 6 else ""
+        return JobError(f"There is no {kind} '{name}'; the nearest is '{nearest[0]}'{others}{more}.")
+    return JobError(f"There is no {kind} '{name}'; choose {_alternatives(known)}{more}.")
+
+
+def _alternatives(texts: Sequence[str], either: str = " or ") -> str:
+    *others, last = texts
+    return f"{', '.join(others)}{either}{last}" if others else last
 
 
 def region_text(ranges: Ranges) -> str:

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 import torch
 
 from CTSuperResolutionLib import machine
+from CTSuperResolutionLib.degradation.acquisition import Acquisition
 from CTSuperResolutionLib.diffusion.prior import Prior
 from CTSuperResolutionLib.job.events import Progress
 from CTSuperResolutionLib.job.method import Method
@@ -32,23 +33,26 @@ class Result:
     Attributes:
         sr: the super-resolved volume. cubic: the cubic upsampling, on the same grid.
         uncertainty: spread of the prior's samples, HU, on the same grid; None for a single sample.
+        acquisition: of the scan, as it was found out or given.
         report: what was done and found, as plain values for result.json.
     """
 
     sr: Volume
     cubic: Volume
     uncertainty: Volume | None
+    acquisition: Acquisition
     report: dict[str, object]
 
 
 @torch.no_grad()
-def super_resolve(scan: Volume, method: Method, *, progress: Progress | None = None) -> Result:
+def super_resolve(
+    scan: Volume, method: Method, *, acquisition: Acquisition | None = None, progress: Progress | None = None
+) -> Result:
     """Super-resolve a scan.
 
     Args:
-        scan: the LR volume, already cut to the region of interest.
-        method: scale, preset, parameters, prior, seed and device.
-        progress: told of every stage; ends the work by raising Cancelled.
+        scan: the LR volume, already cut to the region of interest. method: how.
+        acquisition: of the scan; found out where None. progress: told of every stage; may raise Cancelled.
 
     Raises:
         JobError: a scale, device or prior that cannot be used.
@@ -62,7 +66,7 @@ def super_resolve(scan: Volume, method: Method, *, progress: Progress | None = N
     # First, so that a damaged one is said at once.
     prior = Prior.load(find_prior(method.prior), device=device) if p.uses_prior else None
     progress.advance()
-    upsampled = upsample_scan(scan, factors, p, device, progress)
+    upsampled = upsample_scan(scan, factors, p, device, acquisition, progress)
     consistent = upsampled.consistent(progress)
 
     progress.stage("project", projection_steps(p))
@@ -70,7 +74,7 @@ def super_resolve(scan: Volume, method: Method, *, progress: Progress | None = N
     start = ProjectedVolume.of(consistent, projector, progress)
     base = project_base(start, upsampled, projector, p, progress)
 
-    view_degradation = make_view_degradation(upsampled, projector, p)
+    view_degradation = make_view_degradation(upsampled, projector)
     if prior:
         restorer = Restorer(prior, upsampled, projector, view_degradation, p, method.seed)
         progress.stage("restore", restorer.steps)
@@ -92,24 +96,15 @@ def super_resolve(scan: Volume, method: Method, *, progress: Progress | None = N
         sr=upsampled.to_volume(fine),
         cubic=upsampled.to_volume(upsampled.cubic),
         uncertainty=_in_hu(restored.uncertainty, upsampled),
+        acquisition=upsampled.acquisition,
         report={
             "scale": list(factors),
             "device": str(device),
             "prior": {"name": prior_name(method.prior), "sha256": prior.sha256} if prior else None,
-            "noise": {"hu": round(upsampled.noise.noise, 1), "damping": round(upsampled.damping, 3)},
             **residual.report,
-            "consistency": _residuals(fine, upsampled, progress),
+            **upsampled.report(fine, progress),
         },
     )
-
-
-def _residuals(fine: torch.Tensor, upsampled: UpsampledScan, progress: Progress) -> dict[str, dict[str, float]]:
-    """How far the result and the cubic upsampling are from the scan. Advances by one for each."""
-    found = {}
-    for name, volume in (("sr", fine), ("cubic", upsampled.cubic)):
-        found[name] = upsampled.consistency.residual(volume)
-        progress.advance()
-    return found
 
 
 def _in_hu(uncertainty: torch.Tensor | None, upsampled: UpsampledScan) -> Volume | None:

@@ -22,7 +22,7 @@ MODULE = "CTSuperResolution"
 SIZE = 1440, 960  # of the window, pixels
 SCALE, PRESET = "4", "preview"
 PLACE = -46.0, 2.0, -6.0  # RAS, mm: vessels in the left lung, beside the heart
-OTHER_SETTINGS = {"blur": 0.5}  # of the second preview
+OTHER_SETTINGS = {"pixel_width": 5.0}  # of the second preview
 JOB_SECONDS = 300
 
 
@@ -144,13 +144,13 @@ def main() -> int:
 
 def load(studio: Studio) -> None:
     """The scan, and what to do with it."""
-    import SampleData
-    from CTSuperResolutionPanel.scene import sample_data
+    from CTSuperResolutionPanel import sample_data
 
     slicer = studio.slicer
     slicer.app.layoutManager().setLayout(slicer.vtkMRMLLayoutNode.SlicerLayoutFourUpView)
-    sample_data.register()
-    studio.state.inputVolume = SampleData.downloadSample(sample_data.PHANTOM)
+    sample_data.download_phantom()
+    studio.wait(lambda: slicer.mrmlScene.GetFirstNodeByName("Thorax phantom") is not None, "The phantom")
+    studio.state.inputVolume = slicer.util.getNode("Thorax phantom")
     studio.state.scale, studio.state.preset = SCALE, PRESET
     studio.wait(lambda: studio.hardware.machine is not None, "A look at this computer")
     studio.open_only(studio.ui.scanCollapsibleButton)
@@ -201,14 +201,14 @@ def show_swipe_view(studio: Studio) -> None:
     """One view with a divider, and the difference beside it."""
     studio.compare.axialButton.click()
     studio.compare.swipeButton.click()
-    studio.compare.differenceCheckBox.click()
+    studio.compare.differenceButton.click()
     studio.wait(lambda: studio.compare.legend.visible, "The difference")
     studio.go_to(PLACE, 110.0)
 
 
 def show_all_planes(studio: Studio) -> None:
     """All three planes of both."""
-    studio.compare.differenceCheckBox.click()
+    studio.compare.differenceButton.click()
     studio.compare.sideButton.click()
     studio.compare.allPlanesButton.click()
     studio.rest(0.5)

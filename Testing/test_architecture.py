@@ -39,7 +39,18 @@ ROOMS = {
         "cli",
         "__main__",
     ),
-    PANEL: ("library", "scene", "process", "install", "compare", "panel_state", "sections", "panel", "self_test"),
+    PANEL: (
+        "library",
+        "scene",
+        "process",
+        "install",
+        "sample_data",
+        "compare",
+        "panel_state",
+        "sections",
+        "panel",
+        "self_test",
+    ),
 }
 FACADE = ("__version__",)  # all that may be taken from the package itself: its other names stand for higher rooms
 

@@ -22,7 +22,7 @@ from CTSuperResolutionLib.planning.cost_model import estimate_memory, stage_seco
 from CTSuperResolutionLib.volume.volume import Volume
 
 OBLIQUE = (0.8, -0.36, 0.48, 0.6, 0.48, -0.64, 0.0, 0.8, 0.6)
-QUICK = {"views": 8, "iterations": 20, "gaussians": 1500, "max_gaussians": 2000, "densify_every": 5}
+QUICK = {"views": 8, "iterations": 20, "gaussians": 1500, "max_gaussians": 2000, "densify_every": 5, "psf": "lanczos"}
 
 
 @pytest.fixture(scope="module")

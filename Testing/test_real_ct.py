@@ -40,7 +40,8 @@ def test_preview_beats_cubic(protocol, shared_data, tmp_path, name, scale, crop,
     scan = protocol.degrade(reference, scale, 1.0)
     protocol.write(scan, spacing * scale, spacing * (scale - 1) / 2, tmp_path / "lr.nrrd")
 
-    method = Method(scale=",".join(map(str, scale)), preset="preview", device="cpu")
+    told = {"psf": "lanczos"}  # the protocol's own degradation
+    method = Method(scale=",".join(map(str, scale)), preset="preview", settings=told, device="cpu")
     result = super_resolve(read_volume(tmp_path / "lr.nrrd"), method)
 
     assert result.sr.shape == reference.shape and result.sr.direction == IDENTITY

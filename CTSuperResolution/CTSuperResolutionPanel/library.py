@@ -8,6 +8,11 @@ from pathlib import Path
 _MODULE = Path(__file__).resolve().parents[1]  # the folder that CTSuperResolution.py is in
 
 
+def module_folder() -> Path:
+    """The folder that this package and the module's file are in."""
+    return _MODULE
+
+
 def library_folder() -> Path:
     """The folder that holds the package CTSuperResolutionLib.
 

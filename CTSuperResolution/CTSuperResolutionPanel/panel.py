@@ -46,7 +46,7 @@ class Panel(VTKObservationMixin):
         self._runner = runner
         self._hardware = hardware
         self._state: PanelState | None = None
-        self._connection: int | None = None
+        self._importing = False
         self.entered = False
         self._refresh = qt.QTimer()
         self._refresh.setSingleShot(True)
@@ -66,24 +66,17 @@ class Panel(VTKObservationMixin):
         """Show and change that state from now on; None while there is no scene."""
         if state is not None and self._state is not None and state.parameterNode is self._state.parameterNode:
             return
-        if self._state is not None:
-            self._state.disconnectGui(self._connection)
-        self.removeObservers()
-        self._refresh.stop()
-        self._state = state
-        for section in (self.scan, self.run, self.previews, self.result):
-            section.set_state(state)
-        self.compare.set_state(state)
-        if state is None:
-            return
-        if state.inputVolume is None:
-            state.inputVolume = _first_scan()
-        self._connection = state.connectGui(self._ui)
-        self.addObserver(state, vtk.vtkCommand.ModifiedEvent, self._state_changed)
-        self.refresh()
+        self.compare.set_state(None)
+        self._take(state)
+
+    def scene_imports(self) -> None:
+        """More comes into the scene. Until it is there, the selectors lose their nodes, and that is no choice."""
+        self._importing = True
+        self._let_go()
 
     def scene_imported(self, find_state: Callable[[], PanelState]) -> None:
         """More came into the scene, perhaps with other choices for the same node. What is shown in the views stays."""
+        self._importing = False
         if self._state is None:
             if self.entered:
                 self.set_state(find_state())
@@ -91,12 +84,29 @@ class Panel(VTKObservationMixin):
         state = find_state()
         if state.parameterNode is not self._state.parameterNode:
             self.set_state(None)
-            self.set_state(state)
-            return
-        self._state.disconnectGui(self._connection)  # until now the selectors could not find their nodes
-        self._connection = self._state.connectGui(self._ui)
+        self._take(state)
         self.previews.scene_imported()
+
+    def _take(self, state: PanelState | None) -> None:
+        self._let_go()
+        self._state = state
+        for section in (self.scan, self.run, self.previews, self.result):
+            section.set_state(state)
+        self.compare.replace_state(state)
+        if state is None:
+            return
+        if state.inputVolume is None:
+            state.inputVolume = _first_scan()
+        state.connect_widgets(self._ui)
+        self.addObserver(state, vtk.vtkCommand.ModifiedEvent, self._state_changed)
         self.refresh()
+
+    def _let_go(self) -> None:
+        """Neither the state nor what it depends on is followed any more."""
+        self._refresh.stop()
+        self.removeObservers()
+        if self._state is not None:
+            self._state.release()
 
     def enter(self) -> None:
         """The module is shown."""
@@ -127,7 +137,7 @@ class Panel(VTKObservationMixin):
 
     def refresh(self) -> None:
         """Show what the state, the scene and the runner say."""
-        if self._state is None:
+        if self._state is None or self._importing:
             return
         self.scan.refresh()
         self._observe_nodes(self._state)

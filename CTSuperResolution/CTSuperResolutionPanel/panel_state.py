@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable, Mapping
 from typing import TYPE_CHECKING, Annotated, Any
 
 from slicer import vtkMRMLMarkupsROINode, vtkMRMLScalarVolumeNode
@@ -15,12 +16,15 @@ from CTSuperResolutionPanel.compare.layouts import PLANES, SIDE_BY_SIDE
 PER_AXIS = "axes"
 """The scale for which the three factors count; the others are as a job has them."""
 
+NAME_PROPERTY = "SlicerParameterName"
+"""The property by which a widget says which choice it is for."""
+
 Factor = Annotated[int, WithinRange(1, MAX_FACTOR)]
 
 
 @parameterNodeWrapper
-class PanelState:
-    """The panel's choices.
+class Choices:
+    """The panel's choices, kept in a parameter node.
 
     Attributes:
         inputVolume: the scan.
@@ -61,7 +65,47 @@ class PanelState:
         parameterNode: Any
 
         def __init__(self, parameterNode: Any) -> None: ...
-        def connectGui(self, widgets: Any) -> int: ...
-        def disconnectGui(self, connection: int | None) -> None: ...
+        def connectParametersToGui(self, mapping: Mapping[str, Any]) -> int: ...
+        def disconnectGui(self, connection: int) -> None: ...
         def StartModify(self) -> int: ...
         def EndModify(self, was: int) -> None: ...
+        def AddObserver(self, event: int, callback: Callable[..., None], priority: float = 0.0) -> int: ...
+        def RemoveObserver(self, tag: int) -> None: ...
+
+
+class PanelState(Choices):
+    """The choices in a parameter node, and what connects them to the panel's widgets.
+
+    Slicer keeps the values in this object and reads them again only when the node says that it was modified, which it
+    does not when a scene is imported over it: a state lives from one import to the next. Up to Slicer 5.8, nothing
+    but this class undoes a connection: ``connectGui`` loses its tag, and the node keeps the observer.
+    """
+
+    def __init__(self, parameterNode: Any) -> None:
+        self._connections: list[int] = []
+        self._observations: list[int] = []
+        super().__init__(parameterNode)
+
+    def AddObserver(self, event: int, callback: Callable[..., None], priority: float = 0.0) -> int:
+        """Watch the node until the state is released."""
+        tag = super().AddObserver(event, callback, priority)
+        self._observations.append(tag)
+        return tag
+
+    def connect_widgets(self, ui: Any) -> None:
+        """Connect the widgets that name a choice, both ways.
+
+        Args:
+            ui: widgets by name, as ``childWidgetVariables`` gives them.
+        """
+        named = {widget.property(NAME_PROPERTY): widget for widget in vars(ui).values()}
+        mapping = {name: widget for name, widget in named.items() if name}
+        self._connections.append(self.connectParametersToGui(mapping))
+
+    def release(self) -> None:
+        """Let go of the widgets and of the node."""
+        for connection in self._connections:
+            self.disconnectGui(connection)
+        for tag in self._observations:
+            self.RemoveObserver(tag)
+        self._connections, self._observations = [], []

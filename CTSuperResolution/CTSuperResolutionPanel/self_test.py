@@ -12,8 +12,8 @@ from CTSuperResolutionPanel import install
 from CTSuperResolutionPanel.process.panel_task import PanelTask
 from CTSuperResolutionPanel.process.runner import Runner
 from CTSuperResolutionPanel.scene import region_of_interest, voxel_geometry
+from CTSuperResolutionPanel.scene.phantom import load_phantom
 from CTSuperResolutionPanel.scene.result_volumes import CUBIC, SCAN_REFERENCE, SR, role_of
-from CTSuperResolutionPanel.scene.sample_data import load_phantom
 
 QUICK = {"views": 6, "iterations": 3, "gaussians": 500, "max_gaussians": 1000}
 TIMEOUT_S = 300

@@ -12,7 +12,7 @@ from CTSuperResolutionLib.job.priors import DEFAULT_PRIOR
 
 # What is not given is None, or here false or empty; a job and its method have the defaults.
 METHOD_OPTIONS = ("scale", "preset", "prior", "seed", "device")
-JOB_OPTIONS = ("roi", "series", "allow_unusual")
+JOB_OPTIONS = ("roi", "series", "allow_unusual", "untilt")
 
 
 def add_input_options(parser: argparse.ArgumentParser) -> None:
@@ -20,12 +20,17 @@ def add_input_options(parser: argparse.ArgumentParser) -> None:
     group = parser.add_argument_group("reading")
     group.add_argument("--series", help="number or UID of the series to read, in a DICOM folder with several")
     group.add_argument("--allow-unusual", action="store_true", help="go on where the input does not look like a CT")
+    group.add_argument(
+        "--untilt", action="store_true", help="shift slices that a tilted gantry displaces sideways to a straight grid"
+    )
 
 
 def add_method_options(parser: argparse.ArgumentParser, *, preset: str | None = None) -> None:
     """Options for the method, with a preset where it is not to be the method's own, and its parameters' table."""
     group = parser.add_argument_group("method")
-    group.add_argument("--scale", help="2, 4, 8, three factors z,y,x such as 4,1,1, or isotropic (default 4)")
+    group.add_argument(
+        "--scale", help="a whole factor from 2 to 10, three factors z,y,x such as 4,1,1, or isotropic (default 4)"
+    )
     group.add_argument("--preset", default=preset, help=preset_help(preset or DEFAULT_PRESET))
     group.add_argument("--device", help="auto, cpu or cuda (default auto)")
     group.add_argument(
@@ -97,5 +102,5 @@ def _table(audience: Audience) -> str:
         values = list(dict.fromkeys(map(str, parameter.defaults.values())))
         limits = "|".join(parameter.choices) or f"{parameter.low:g} to {parameter.high:g} {parameter.unit}".strip()
         shown = values[0] if len(values) == 1 else ", ".join(map(str, parameter.defaults.values()))
-        rows.append(f"  {parameter.name:<16} {shown:<28} {parameter.help} ({limits})")
+        rows.append(f"  {parameter.name:<18} {shown:<28} {parameter.help} ({limits})")
     return "\n".join(rows)

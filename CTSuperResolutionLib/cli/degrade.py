@@ -1,7 +1,7 @@
 """ctsr degrade: make a low-resolution volume from a CT, as a scanner with larger voxels would have seen it.
 
 By default the paper's protocol: a Gaussian blur of one voxel and a Lanczos-5 sinc along each axis. HU are clipped to
-[-1024, 3071]; sides are cut to a multiple of the factors.
+[-1024, 3071]; sides are cut to a multiple of the factors. The header of the file says how it was made.
 """
 
 from __future__ import annotations
@@ -15,20 +15,26 @@ from CTSuperResolutionLib.errors import JobError
 from CTSuperResolutionLib.job.events import Reporter
 from CTSuperResolutionLib.job.job import Job
 from CTSuperResolutionLib.job.method import Method
-from CTSuperResolutionLib.job.parameters import PARAMETERS
 from CTSuperResolutionLib.output.folder import OutputFolder
+from CTSuperResolutionLib.output.report import file_name, header_entries
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Arguments of the command."""
-    kernel = PARAMETERS["kernel"]
     parser.add_argument("input", metavar="INPUT", help="the scan")
     parser.add_argument("output", metavar="OUTPUT", help="the file to write, ending in .nrrd")
-    parser.add_argument("--scale", default="4", help="2, 4, 8 or three factors z,y,x such as 4,1,1 (default 4)")
+    parser.add_argument(
+        "--scale", default="4", help="a whole factor from 2 to 10, or three z,y,x such as 4,1,1 (default 4)"
+    )
     parser.add_argument(
         "--blur", default=1.0, metavar="SIGMA", help="deviation of the Gaussian blur, in voxels of INPUT (default 1)"
     )
-    parser.add_argument("--kernel", default="lanczos", help=f"{', '.join(kernel.choices)}: {kernel.help}")
+    parser.add_argument(
+        "--kernel",
+        default="lanczos",
+        choices=("lanczos", "mean"),
+        help="Lanczos-5 sinc after the blur, or mean over blocks",
+    )
     parser.add_argument("--noise", type=float, default=0.0, metavar="HU", help="standard deviation of noise to add")
     parser.add_argument("--seed", type=int, default=0, help="of the noise (default 0)")
     add_input_options(parser)
@@ -36,9 +42,10 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def execute(options: argparse.Namespace, progress: Reporter) -> dict[str, Any]:
     """Run the command."""
-    settings = {"blur": options.blur, "kernel": options.kernel}
+    settings = {"blur": options.blur, "psf": options.kernel}
     method = Method(scale=options.scale, seed=options.seed, settings=settings)
-    job = Job(method, options.input, options.output, series=options.series, allow_unusual=options.allow_unusual)
+    reading = {name: getattr(options, name) for name in ("series", "allow_unusual", "untilt")}
+    job = Job(method, options.input, options.output, **reading)
     output = Path(job.output)
     if method.scale == "isotropic":
         raise JobError("Degrading takes whole factors: give --scale 4 or three factors z,y,x.")
@@ -55,15 +62,26 @@ def execute(options: argparse.Namespace, progress: Reporter) -> dict[str, Any]:
         from CTSuperResolutionLib.volume.reading import read_volume
         from CTSuperResolutionLib.volume.writing import write_volume
 
-        scan = read_volume(Path(job.input), series=job.series, allow_unusual=job.allow_unusual)
+        scan = read_volume(
+            job.input, series=job.series, allow_unusual=job.allow_unusual, untilt=job.untilt, note=progress.note
+        )
         progress.advance()
         factors = method.refinement(scan.spacing)
         numbers = method.parameters
-        coarse = degrade(
-            scan, factors, kernel=numbers.kernel, blur=numbers.blur, noise_hu=options.noise, seed=method.seed
-        )
+        coarse = degrade(scan, factors, kernel=numbers.psf, blur=numbers.blur, noise_hu=options.noise, seed=method.seed)
         progress.advance()
-        write_volume(coarse, folder.file(output.name))
+        done = {
+            "command": "degrade",
+            "input": file_name(job.input),
+            "scale": method.scale,
+            "kernel": numbers.psf,
+            "blur": numbers.blur,
+            "noise_hu": options.noise,
+            "seed": method.seed,
+            "series": job.series,
+            "allow_unusual": job.allow_unusual,
+        }
+        write_volume(coarse, folder.file(output.name), metadata=header_entries("degraded", done))
         progress.advance()
         progress.cancellation.close()
         files = folder.publish()

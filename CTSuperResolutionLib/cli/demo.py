@@ -1,6 +1,7 @@
-"""ctsr demo: make a thorax phantom, degrade it, super-resolve it and score it against its own truth.
+"""ctsr demo: generate a thorax, degrade it, super-resolve it and score it against its own truth.
 
-Nothing is downloaded. OUT_DIR gets what 'ctsr run' writes, and truth.nrrd and scan.nrrd.
+It is not the scanned FDA thorax phantom of the evaluation, and gains less. Nothing is downloaded. OUT_DIR gets what
+'ctsr run' writes, and truth.nrrd and scan.nrrd.
 """
 
 from __future__ import annotations
@@ -16,14 +17,16 @@ from CTSuperResolutionLib.errors import JobError
 from CTSuperResolutionLib.job.events import Reporter
 from CTSuperResolutionLib.job.method import Method
 from CTSuperResolutionLib.output.folder import SUMMARY, OutputFolder
+from CTSuperResolutionLib.output.report import header_entries
 from CTSuperResolutionLib.output.run_job import run_job
 
 if TYPE_CHECKING:
     from CTSuperResolutionLib.pipeline import Result
+    from CTSuperResolutionLib.volume.scan_source import ScanSource
     from CTSuperResolutionLib.volume.volume import Volume
 
 OWN = ("scan.nrrd", "truth.nrrd")  # what a demo writes besides the results
-NOISE_HU = 5.0  # of the simulated scan; larger voxels average the phantom's own noise away
+NOISE_HU = 5.0  # of the simulated scan; larger voxels average the thorax's own noise away
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -38,23 +41,23 @@ def execute(options: argparse.Namespace, progress: Reporter) -> dict[str, Any]:
     """Run the command."""
     job = job_of(options, "scan.nrrd", options.output)
     demo = _Demo(job.method, progress)
-    return run_job(job, progress, demo.load, demo.score)
+    return run_job(job, progress, demo.find, demo.score)
 
 
 class _Demo:
-    """A phantom, its simulated scan, and the result scored against the phantom."""
+    """A generated thorax, its simulated scan, and the result scored against the thorax."""
 
     def __init__(self, method: Method, progress: Reporter) -> None:
         self._method, self._progress = method, progress
         self._truth: Volume | None = None
 
-    def load(self, folder: OutputFolder) -> Volume:
-        """Make the phantom and its scan, and write both."""
+    def find(self, folder: OutputFolder) -> ScanSource:
+        """Generate the thorax and its scan, and write both."""
         _require_own(folder.path)
         from CTSuperResolutionLib.degradation.operator import assumed_blur
         from CTSuperResolutionLib.degradation.simulation import degrade
         from CTSuperResolutionLib.phantom import thorax
-        from CTSuperResolutionLib.volume.reading import read_volume
+        from CTSuperResolutionLib.volume.reading import open_scan
         from CTSuperResolutionLib.volume.writing import write_volume
 
         truth = thorax(seed=self._method.seed)
@@ -64,13 +67,16 @@ class _Demo:
         z, y, x = (slice(0, n // s * s) for n, s in zip(truth.shape, factors, strict=True))
         self._truth = truth = truth.crop((z, y, x))
         blur = assumed_blur(p.blur, factors)
-        scan = degrade(truth, factors, kernel=p.kernel, blur=blur, noise_hu=NOISE_HU, seed=self._method.seed)
-        write_volume(truth, folder.file("truth.nrrd"))
-        write_volume(scan, folder.file("scan.nrrd"))
-        return read_volume(folder.file("scan.nrrd"))
+        kernel = "mean" if p.psf == "mean" else "lanczos"
+        scan = degrade(truth, factors, kernel=kernel, blur=blur, noise_hu=NOISE_HU, seed=self._method.seed)
+        made = {"command": "demo", "seed": self._method.seed}
+        write_volume(truth, folder.file("truth.nrrd"), metadata=header_entries("truth", made))
+        made |= {"scale": self._method.scale, "kernel": kernel, "blur": blur, "noise_hu": NOISE_HU}
+        write_volume(scan, folder.file("scan.nrrd"), metadata=header_entries("degraded", made))
+        return open_scan(folder.file("scan.nrrd"))
 
     def score(self, result: Result) -> dict[str, Any]:
-        """Compare both volumes of the result with the phantom."""
+        """Compare both volumes of the result with the generated thorax."""
         from CTSuperResolutionLib.evaluation.metrics import psnr, ssim
 
         assert self._truth is not None
@@ -96,7 +102,7 @@ def _require_own(folder: Path) -> None:
 
 def describe(found: dict[str, Any]) -> str:
     """The result as a terminal shows it."""
-    rows = [f"{'against the truth':<18}{'PSNR dB':>9}{'SSIM':>8}"]
+    rows = [f"{'generated thorax':<18}{'PSNR dB':>9}{'SSIM':>8}"]
     for name, score in found["report"]["scores"].items():
         rows.append(f"{name:<18}{score['psnr_db']:9.2f}{score['ssim']:8.4f}")
     return "\n".join([*rows, *(f"  {path}" for path in found["files"].values())])

@@ -1,9 +1,10 @@
 """ctsr evaluate: degrade CTs, super-resolve them by several methods, and score the results.
 
 FOLDER holds CTs of high resolution (NRRD, MHA, NIfTI; one file will do). Every CT at every scale is a case. The
-reference is the middle of the CT at --iso mm; the scan is the reference blurred by a Gaussian of one voxel and sampled
-by a Lanczos-5 sinc. OUT gets table.md, results.csv, results.json and a figure for every case, and in OUT/cases what
-every method came to: the same command goes on where it was stopped. After the code has changed, delete OUT/cases.
+reference is the middle of the CT at --iso mm, and no CT may be coarser than that; the scan is the reference blurred by
+a Gaussian of one voxel and sampled by a Lanczos-5 sinc. OUT gets table.md, results.csv, results.json and a figure for
+every case, and in OUT/cases what every method came to: the same command goes on where it was stopped. After the code
+has changed, delete OUT/cases.
 Volumes lie in a private temporary folder while they are worked on; a figure shows a part of one slice.
 
 Robustness: --noise adds noise to the scans, and --blur-factor blurs them more or less than the methods assume.
@@ -35,7 +36,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     option = parser.add_argument
     option("folder", metavar="FOLDER", help="the CTs, or one CT")
     option("output", metavar="OUT", help="folder for tables and figures")
-    option("--scale", nargs="+", action="extend", metavar="S", help="2, 4, 8 or z,y,x; several (default 4 8)")
+    option("--scale", nargs="+", action="extend", metavar="S", help="a whole factor or z,y,x; several (default 4 8)")
     option("--iso", type=float, default=1.0, metavar="MM", help="spacing of references; 0 keeps the CT's (default 1)")
     option("--crop", default="128,192,192", metavar="Z,Y,X", help="most voxels of references (default 128,192,192)")
     option("--methods", default=",".join(DEFAULT_METHODS), metavar="LIST", help="of those below (default %(default)s)")
@@ -64,7 +65,7 @@ def execute(options: argparse.Namespace, progress: Reporter) -> dict[str, Any]:
     from CTSuperResolutionLib.evaluation.engines import ENGINES, find_ray
     from CTSuperResolutionLib.evaluation.evaluate import EvaluationRequest, evaluate
     from CTSuperResolutionLib.evaluation.priors import read_priors_map
-    from CTSuperResolutionLib.evaluation.protocol import Recipe
+    from CTSuperResolutionLib.evaluation.protocol import EvaluationProtocol
     from CTSuperResolutionLib.evaluation.store import Store
     from CTSuperResolutionLib.volume.ct_files import find_cts
 
@@ -77,7 +78,7 @@ def execute(options: argparse.Namespace, progress: Reporter) -> dict[str, Any]:
     crop, blur = values.pop("crop"), BLUR * options.blur_factor
     request = EvaluationRequest(
         cts=cts,
-        recipe=Recipe(options.iso, crop, blur, options.noise, options.seed),
+        protocol=EvaluationProtocol(options.iso, crop, blur, options.noise, options.seed),
         priors=priors,
         engine=options.engine,
         ray_address=options.ray_address,

@@ -4,12 +4,18 @@ from __future__ import annotations
 
 import argparse
 from dataclasses import asdict
-from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from CTSuperResolutionLib.cli.arguments import add_input_options, add_method_options, add_region_option, method_of
+from CTSuperResolutionLib.cli.wording import remedy_words
+from CTSuperResolutionLib.errors import JobError
 from CTSuperResolutionLib.job.events import Reporter
+from CTSuperResolutionLib.job.method import Method
 from CTSuperResolutionLib.job.region import parse_roi, region_slices
+from CTSuperResolutionLib.job.terminal import clock_text
+
+if TYPE_CHECKING:
+    from CTSuperResolutionLib.planning.requirements import Requirements
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -31,13 +37,37 @@ def execute(options: argparse.Namespace, progress: Reporter) -> dict[str, Any]:
     progress.advance()
     if options.input is not None:
         from CTSuperResolutionLib.planning.requirements import requirements_here
-        from CTSuperResolutionLib.volume.reading import read_volume
+        from CTSuperResolutionLib.volume.reading import open_scan
 
-        scan = read_volume(Path(options.input), series=options.series, allow_unusual=options.allow_unusual)
-        needed = requirements_here(method, region_slices(roi, scan.shape), scan.spacing)
-        found["job"] = {"input_shape": scan.shape, "input_spacing": scan.spacing, **asdict(needed)}
+        scan = open_scan(
+            options.input, series=options.series, allow_unusual=options.allow_unusual, untilt=options.untilt
+        )
+        for note in scan.notes:
+            progress.note(note)
+        needed = requirements_here(method, region_slices(roi, scan.shape), scan.spacing, scan.shape)
+        found["job"] = {
+            "input_shape": scan.shape,
+            "input_spacing": scan.spacing,
+            "acquisition": scan.acquisition.stated,
+            **asdict(needed),
+            "seconds": round(needed.seconds(method)),
+            "instead": _instead(needed, method),
+        }
         progress.advance()
     return found
+
+
+def _instead(needed: Requirements, method: Method) -> list[dict[str, Any]]:
+    """What would fit where the job does not, with the seconds that it takes; empty where the job fits."""
+    try:
+        needed.require_memory(method)
+    except JobError as error:
+        return [
+            {"words": remedy_words(remedy), "seconds": None if seconds is None else round(seconds)}
+            for remedy in error.remedies
+            for seconds in [needed.seconds_with(method, remedy)]
+        ]
+    return []
 
 
 def describe(found: dict[str, Any]) -> str:
@@ -67,11 +97,19 @@ def _job_lines(job: dict[str, Any]) -> list[tuple[str, str]]:
     def grid(shape: Any, spacing: Any) -> str:
         return f"{' x '.join(map(str, shape))} voxels of {' x '.join(f'{s:.4g}' for s in spacing)} mm (z, y, x)"
 
-    enough = "fits" if job["fits"] else "does not fit: see 'ctsr run' for what would"
+    enough = "fits" if job["fits"] else "does not fit"
+    stated = ", ".join(f"{name.replace('_', ' ')} {value}" for name, value in job["acquisition"].items())
     return [
         ("input", grid(job["input_shape"], job["input_spacing"])),
+        *([("header", stated)] if stated else []),
         ("output", grid(job["output_shape"], job["output_spacing"])),
         ("device", job["device"]),
         ("memory", f"about {job['memory'] / 1e6:.0f} MB of {job['available'] / 1e6:.0f} MB free, {enough}"),
         ("disk", f"at most {job['disk'] / 1e6:.0f} MB"),
+        ("time", _time(job["seconds"])),
+        *(("instead", f"{way['words']}, {_time(way['seconds'])}") for way in job["instead"]),
     ]
+
+
+def _time(seconds: float | None) -> str:
+    return "of unknown time" if seconds is None else f"about {clock_text(seconds)} on a plain computer"

@@ -6,6 +6,7 @@ import argparse
 import contextlib
 import os
 import sys
+import tempfile
 import traceback
 import warnings
 from collections.abc import Callable, Sequence
@@ -62,8 +63,13 @@ def make_parser() -> argparse.ArgumentParser:
     return parser
 
 
-def main(arguments: Sequence[str] | None = None) -> int:
-    """Run one command and return the exit code: 0 done, 1 internal error, 2 not possible as asked, 3 cancelled."""
+def main(arguments: Sequence[str] | None = None, *, ended: Callable[[int], None] = lambda code: None) -> int:
+    """Run one command and return the exit code: 0 done, 1 internal error, 2 not possible as asked, 3 cancelled.
+
+    Args:
+        arguments: of the command line; None for those of this process.
+        ended: told the exit code before the last word is said, from when on it is too late to stop.
+    """
     arguments = sys.argv[1:] if arguments is None else list(arguments)
     as_json, debug = wants_json(arguments), "--debug" in arguments
     cancellation = Cancellation()
@@ -87,14 +93,18 @@ def main(arguments: Sequence[str] | None = None) -> int:
             options = make_parser().parse_args(arguments)
             command = COMMANDS[options.command]
             found = command.execute(options, reporter)
+            cancellation.close()
+            ended(0)
             reporter.result(found)
             if not as_json:
                 _show(command.describe(found))
         except Exception as error:
             if debug:
                 traceback.print_exc()
+            code = describe_error(error)["exit_code"]
+            ended(code)
             reporter.error(error)
-            return describe_error(error)["exit_code"]
+            return code
     return 0
 
 
@@ -117,6 +127,9 @@ def _prepare_libraries(debug: bool) -> None:
     os.environ.setdefault("OMP_WAIT_POLICY", "passive")
     os.environ.setdefault("HF_HUB_OFFLINE", "1")
     os.environ.setdefault("HF_HUB_DISABLE_TELEMETRY", "1")
+    # diffusers loads torch's compiler, which makes a folder for what it might compile: one that is there already.
+    with contextlib.suppress(OSError):
+        os.environ.setdefault("TORCHINDUCTOR_CACHE_DIR", tempfile.gettempdir())
     if not debug:
         os.environ.setdefault("DIFFUSERS_VERBOSITY", "error")
         warnings.simplefilter("ignore")

@@ -47,12 +47,12 @@ def execute(options: argparse.Namespace, progress: Reporter) -> dict[str, Any]:
         names = ", ".join(more["job_file"]["replaced"])
         progress.note(f"Options take the place of what {more['job_file']['name']} has for: {names}.")
 
-    def load(_: object) -> Any:
-        from CTSuperResolutionLib.volume.reading import read_volume
+    def find(_: object) -> Any:
+        from CTSuperResolutionLib.volume.reading import open_scan
 
-        return read_volume(Path(job.input), series=job.series, allow_unusual=job.allow_unusual)
+        return open_scan(Path(job.input), series=job.series, allow_unusual=job.allow_unusual, untilt=job.untilt)
 
-    return run_job(job, progress, load, lambda result: more)
+    return run_job(job, progress, find, lambda result: more)
 
 
 def describe(found: dict[str, Any]) -> str:

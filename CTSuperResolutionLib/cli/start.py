@@ -23,12 +23,13 @@ from CTSuperResolutionLib.errors import Cancelled
 def entry() -> NoReturn:
     """The script ``ctsr``."""
     open_standard_streams()
-    _stop_quietly()
+    ended: list[int] = []
+    _stop_quietly(ended)
     code = 1
     try:
         from CTSuperResolutionLib.cli.main import main
 
-        code = main()
+        code = main(ended=ended.append)
     finally:
         # What is done is done: from here on, Ctrl-C may hurry the end but not spoil the exit code.
         _on_stop(lambda number, frame: os._exit(code))
@@ -39,11 +40,16 @@ def entry() -> NoReturn:
     sys.exit(code)
 
 
-def _stop_quietly() -> None:
-    """Until Cancellation watches the signals, have them end the process with its exit code and one sentence."""
+def _stop_quietly(ended: list[int]) -> None:
+    """While Cancellation does not watch the signals, have them end the process with its exit code and one sentence.
+
+    Once the last word is said, ``ended`` has the exit code that it stands for, and there is nothing left to say.
+    """
     as_json = wants_json(sys.argv[1:])
 
     def stop(number: int, frame: FrameType | None) -> None:
+        if ended:
+            os._exit(ended[0])
         message = f"Cancelled: stopped by {signal.Signals(number).name}."
         # Not by modules: this may be in the midst of importing them.
         event = f'{{"event": "error", "kind": "cancelled", "message": "{message}", "exit_code": {Cancelled.exit_code}}}'

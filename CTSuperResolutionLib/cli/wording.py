@@ -8,10 +8,11 @@ from CTSuperResolutionLib.errors import JobError, Remedy
 
 def error_sentence(error: JobError) -> str:
     """The one sentence of an error that the command line shows."""
-    return errors.sentence(error, _words)
+    return errors.sentence(error, remedy_words)
 
 
-def _words(remedy: Remedy) -> str:
+def remedy_words(remedy: Remedy) -> str:
+    """A remedy with the option that it is taken with."""
     match remedy:
         case errors.SmallerRegion(ranges=None):
             return "a region of interest with --roi"
@@ -29,6 +30,8 @@ def _words(remedy: Remedy) -> str:
             return remedy.words(f"--{name}")
         case errors.AcceptUnusual(effect=effect):
             return f"pass --allow-unusual to {effect}"
+        case errors.Untilt():
+            return "pass --untilt to shift its slices upright"
         case errors.ReportBug():
             return "run it again with --debug and report what that prints"
     return str(remedy)

@@ -52,18 +52,22 @@ class DataConsistency:
     def enforce(self, fine: torch.Tensor, progress: Progress | None = None) -> torch.Tensor:
         """The volume nearest to ``fine`` (HU) that is consistent within the HU that matter can have.
 
-        Projected gradients with Nesterov's momentum (FISTA) on ½‖A†(y − A x)‖², x between air and metal. A†A is an
-        orthogonal projection, so the step is 1 and a plain step is x + A†(y − A x): the first one deblurs what was
-        measured, and the bounds then take back its ringing beside air and metal. What A cannot see changes only there.
-        The bounds have the last word. ``progress`` advances by one a round.
+        Projected gradients with Nesterov's momentum (FISTA), x between air and metal. With A⁺ the least rough inverse
+        of A (:meth:`Degradation.A_smooth`) A⁺A is a projection, so the step is 1 and a plain step is x + A⁺(y − A x):
+        the first one deblurs what was measured, and the bounds then take back its ringing beside air and metal. The
+        bounds have the last word. ``progress`` advances by one a round.
         """
         highest = max(METAL_HU, float(self.filtered_measurement.max()))
         previous, momentum = fine, 1.0
+        along_axes = 2 * sum(a is not None for a in self.degradation.axes)
         for _ in range(self.rounds):
-            current = self.degradation.enforce(fine, self.filtered_measurement, progress).clamp_(AIR_HU, highest)
+            parts = (progress or Progress()).in_parts(along_axes + 1)
+            missing = self.filtered_measurement - self.degradation.A(fine, parts)
+            current = (fine + self.degradation.A_smooth(missing, parts)).clamp_(AIR_HU, highest)
             following = (1 + (1 + 4 * momentum**2) ** 0.5) / 2
             fine = current + (momentum - 1) / following * (current - previous)
             previous, momentum = current, following
+            parts.advance()
         return previous
 
     def residual(self, fine: torch.Tensor) -> dict[str, float]:
@@ -73,7 +77,11 @@ class DataConsistency:
 
 def measurement_residual(fine: torch.Tensor, measurement: torch.Tensor, degradation: Degradation) -> dict[str, float]:
     """Root mean square and largest |A x − y|, in HU, as ``rms_hu`` and ``max_hu``."""
-    error = degradation.A(fine) - measurement
+    return residual_norms(degradation.A(fine) - measurement)
+
+
+def residual_norms(error: torch.Tensor) -> dict[str, float]:
+    """Root mean square and largest of a measurement residual A x − y, as :func:`measurement_residual` gives them."""
     return {
         "rms_hu": round(float(error.double().square().mean().sqrt()), 3),
         "max_hu": round(float(error.abs().max()), 3),

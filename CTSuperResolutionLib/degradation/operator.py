@@ -33,6 +33,20 @@ class AxisDegradation:
         return left[:, measured], values[measured], right[measured]
 
     @cached_property
+    def smooth_inverse(self) -> np.ndarray:
+        """R Wᵀ (W R Wᵀ + ε)⁻¹, (fine, coarse): of all fine rows whose degradation is y the one with least roughness.
+
+        R⁻¹ = DᵀD + ε, D the first difference. The pseudo-inverse, which is least in energy, is a sum of the rows of W:
+        where slices hardly overlap it leaves a step between them.
+        """
+        n = self.matrix.shape[1]
+        difference = np.diff(np.eye(n), axis=0)
+        covariance = np.linalg.inv(1e-3 * np.eye(n) + difference.T @ difference)
+        spread = covariance @ self.matrix.T
+        gram = self.matrix @ spread
+        return spread @ np.linalg.inv(gram + 1e-4 * np.linalg.eigvalsh(gram)[-1] * np.eye(len(gram)))
+
+    @cached_property
     def pseudo_inverse(self) -> np.ndarray:
         """W† = V diag(1/s) Uᵀ, (fine, coarse)."""
         left, values, right = self.svd
@@ -58,9 +72,9 @@ class Degradation:
         """A x: the coarse array. ``progress`` advances by one for each axis that is not left alone."""
         return apply_along_axes([None if a is None else a.matrix for a in self.axes], fine, progress)
 
-    def A_dagger(self, coarse: torch.Tensor, progress: Progress | None = None) -> torch.Tensor:
-        """A† y: the smallest fine array whose degradation is y. ``progress`` advances as that of :meth:`A`."""
-        return apply_along_axes([None if a is None else a.pseudo_inverse for a in self.axes], coarse, progress)
+    def A_dagger(self, coarse: torch.Tensor) -> torch.Tensor:
+        """A† y: the smallest fine array whose degradation is y."""
+        return apply_along_axes([None if a is None else a.pseudo_inverse for a in self.axes], coarse)
 
     def filtered_measurement(self, coarse: torch.Tensor, fine: torch.Tensor, damping: float) -> torch.Tensor:
         """A measured coarse array without what would magnify its noise if it were asked of a fine one.
@@ -78,10 +92,16 @@ class Degradation:
         beyond = apply_along_axes([p and p[0].T for p in parts], coarse - known)
         return known + apply_along_axes([p and p[0] for p in parts], beyond * gains**2 / (gains**2 + damping**2))
 
-    def enforce(self, fine: torch.Tensor, coarse: torch.Tensor, progress: Progress | None = None) -> torch.Tensor:
-        """x + A†(y − A x): the nearest array to x whose degradation is y. ``progress`` advances by one in all."""
-        parts = (progress or Progress()).in_parts(2 * sum(a is not None for a in self.axes) or 1)
-        return fine + self.A_dagger(coarse - self.A(fine, parts), parts)
+    def A_smooth(self, coarse: torch.Tensor, progress: Progress | None = None) -> torch.Tensor:
+        """The least rough fine array whose degradation is y: see :attr:`AxisDegradation.smooth_inverse`.
+
+        ``progress`` advances as that of :meth:`A`.
+        """
+        return apply_along_axes([None if a is None else a.smooth_inverse for a in self.axes], coarse, progress)
+
+    def enforce(self, fine: torch.Tensor, coarse: torch.Tensor) -> torch.Tensor:
+        """x + A†(y − A x): the nearest array to x whose degradation is y."""
+        return fine + self.A_dagger(coarse - self.A(fine))
 
 
 def make_degradation(

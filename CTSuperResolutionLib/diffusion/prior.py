@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
+import safetensors.torch
 import torch
 import torch.nn.functional as F
 from diffusers.models.unets.unet_2d import UNet2DModel
@@ -19,7 +21,7 @@ from CTSuperResolutionLib.diffusion.networks.guided_diffusion import GuidedDiffu
 from CTSuperResolutionLib.diffusion.networks.residual_denoiser import ResidualDenoiser
 from CTSuperResolutionLib.diffusion.networks.unet_denoiser import UNetDenoiser
 from CTSuperResolutionLib.diffusion.noise_schedule import NoiseSchedule, linear_scheduler
-from CTSuperResolutionLib.diffusion.prior_folder import CARD, CONFIG, SCHEDULE, WEIGHTS, sha256_of
+from CTSuperResolutionLib.diffusion.prior_folder import CARD, CONFIG, SCHEDULE, WEIGHTS
 from CTSuperResolutionLib.errors import JobError
 
 # Networks that a prior may have, by the class name in its configuration, and what makes a denoiser of each.
@@ -29,6 +31,14 @@ NETWORKS: dict[str, tuple[type[Any], Callable[[Any], Denoiser]]] = {
     "UNet2DModel": (UNet2DModel, UNetDenoiser),
     "GuidedDiffusionUNet": (GuidedDiffusionUNet, UNetDenoiser),
 }
+
+
+ATTENTION_NAMES = {"query": "to_q", "key": "to_k", "value": "to_v", "proj_attn": "to_out.0"}
+"""Names of attention's weights before diffusers 0.14, and today."""
+
+PROBE_PIXELS = 64
+MOST_NOISE = 1e3
+"""Noise that no network predicts unless its weights are wrong, in standard deviations."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -62,37 +72,32 @@ class Prior:
         """
         place = Path(place)
         folder = converted_once(place) if place.is_file() else place
-        for needed in (CONFIG, SCHEDULE, WEIGHTS):
-            if not (folder / needed).is_file():
-                raise JobError(
-                    f"The prior {place} has no {needed}; name a folder written by 'ctsr train-prior' "
-                    "or a diffusers UNet2DModel with its scheduler's configuration."
-                )
+        _require_one_network(place, folder)
         try:
             name = json.loads((folder / CONFIG).read_text(encoding="utf-8"))["_class_name"]
             kind, make_denoiser = NETWORKS[name]
-            network, found = kind.from_pretrained(
-                folder,
-                use_safetensors=True,
-                low_cpu_mem_usage=False,
-                torch_dtype=torch.float32,
-                output_loading_info=True,
-            )
-            scheduler = DDIMScheduler.from_pretrained(folder)
-            digest = sha256_of(folder / WEIGHTS)
+            network = kind.from_config(kind.load_config(folder))
+            content = (folder / WEIGHTS).read_bytes()  # once: what is hashed is what is loaded
+            digest, weights = hashlib.sha256(content).hexdigest(), safetensors.torch.load(content)
+            missing, unexpected = network.load_state_dict(_renamed(weights, network), strict=False)
+            del content, weights
+            scheduler = DDIMScheduler.from_config(DDIMScheduler.load_config(folder))
         except Exception as error:  # diffusers, safetensors and json each raise their own kinds
             raise JobError(
                 f"The prior {place} is damaged or not one of {', '.join(NETWORKS)}; download or train it again."
             ) from error
-        if found["missing_keys"] or found["unexpected_keys"]:  # diffusers goes on with whatever memory held
+        if missing or unexpected:
             raise JobError(f"The prior {place} has weights of another version of {name}; download or train it again.")
         if not all(values.isfinite().all() for values in network.parameters()):
             raise JobError(f"The prior {place} has weights that are not numbers; download or train it again.")
         network = network.to(device).eval().requires_grad_(False)
         try:
-            return cls(make_denoiser(network), NoiseSchedule.of(scheduler), digest)
+            prior = cls(make_denoiser(network), NoiseSchedule.of(scheduler), digest)
         except ValueError as error:
             raise JobError(f"The prior {place} {error}; choose another one.") from None
+        if not prior._predicts_noise(device):
+            raise JobError(f"The prior {place} predicts values beyond any noise; download or train it again.")
+        return prior
 
     def at(self, factors: Sequence[float]) -> Prior:
         """The same prior for images whose rows and columns were measured that much coarser."""
@@ -105,13 +110,54 @@ class Prior:
 
         Raises:
             ValueError: the network asks for factors, and :meth:`at` was not called.
+            JobError: the network overflows.
         """
         (rows, columns), multiple = images.shape[-2:], self.denoiser.multiple
         padded = F.pad(images, (0, -columns % multiple, 0, -rows % multiple), mode="replicate")
         factors = None
         if self.factors is not None:
             factors = torch.tensor([self.factors], dtype=images.dtype, device=images.device).expand(len(images), -1)
-        return self.denoiser.predict_noise(padded, step, factors)[..., :rows, :columns]
+        predicted = self.denoiser.predict_noise(padded, step, factors)[..., :rows, :columns]
+        if not predicted.isfinite().all():
+            raise JobError("The prior predicts values that are not numbers; download or train it again.")
+        return predicted
+
+    def _predicts_noise(self, device: torch.device | str) -> bool:
+        """Whether what it predicts of a plain image is of the size of noise, which has a deviation of 1."""
+        image = torch.linspace(-1, 1, PROBE_PIXELS**2, device=device).reshape(1, 1, PROBE_PIXELS, PROBE_PIXELS)
+        try:
+            predicted = [self.at((1.0, 1.0)).predict_noise(image, step) for step in (0, len(self.schedule) - 1)]
+        except JobError:
+            return False
+        return all(float(values.abs().max()) < MOST_NOISE for values in predicted)
+
+
+def _require_one_network(place: Path, folder: Path) -> None:
+    """The folder has the files of a prior, and no others that weights could be taken from."""
+    for needed in (CONFIG, SCHEDULE, WEIGHTS):
+        if not (folder / needed).is_file():
+            raise JobError(
+                f"The prior {place} has no {needed}; name a folder written by 'ctsr train-prior' "
+                "or a diffusers UNet2DModel with its scheduler's configuration."
+            )
+    more = [*folder.glob("*.safetensors"), *folder.glob("*.index.json")]
+    others = sorted(path.name for path in more if path.name != WEIGHTS)
+    if others:
+        raise JobError(
+            f"The prior {place} has other weights beside {WEIGHTS} ({others[0]}); take them out of the folder."
+        )
+
+
+def _renamed(weights: dict[str, torch.Tensor], network: torch.nn.Module) -> dict[str, torch.Tensor]:
+    """Weights with the names that attention has in diffusers today, where they have those of before 0.14."""
+    known = network.state_dict().keys()
+    renamed = {}
+    for name, values in weights.items():
+        new = name
+        for old, today in ATTENTION_NAMES.items():
+            new = new.replace(f".{old}.", f".{today}.")
+        renamed[new if new in known else name] = values
+    return renamed
 
 
 def save_prior(network: ResidualDenoiser | UNet2DModel, folder: Path, *, card: dict[str, object]) -> None:

@@ -33,7 +33,7 @@ class EvaluationCase:
 
     @property
     def name(self) -> str:
-        """What files of the case are called."""
+        """Name of the files of the case."""
         return case_name(self.ct, self.scale)
 
 

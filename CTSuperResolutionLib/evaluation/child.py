@@ -154,7 +154,7 @@ def _method(task: EvaluationTask, scan: Volume, progress: Progress) -> Callable[
     from CTSuperResolutionLib.pipeline import super_resolve
     from CTSuperResolutionLib.planning.requirements import requirements_here
 
-    needed = requirements_here(task.method, region_slices(None, scan.shape), scan.spacing)
+    needed = requirements_here(task.method, region_slices(None, scan.shape), scan.spacing, scan.shape)
     if not needed.fits:
         raise JobError(
             f"it needs about {bytes_text(needed.memory)} of memory and {bytes_text(needed.available)} are free",

@@ -18,7 +18,7 @@ from CTSuperResolutionLib.evaluation.engines import run_local, run_on_ray
 from CTSuperResolutionLib.evaluation.figure import case_figure
 from CTSuperResolutionLib.evaluation.methods import METHODS
 from CTSuperResolutionLib.evaluation.priors import KnownPrior, look_at_prior
-from CTSuperResolutionLib.evaluation.protocol import Recipe
+from CTSuperResolutionLib.evaluation.protocol import EvaluationProtocol
 from CTSuperResolutionLib.evaluation.store import Store
 from CTSuperResolutionLib.evaluation.table import Row, format_tables, write_csv
 from CTSuperResolutionLib.evaluation.task import EvaluationOutcome, EvaluationTask, task_key
@@ -39,7 +39,7 @@ class EvaluationRequest:
     """One evaluation: CTs, scales and methods.
 
     Attributes:
-        cts: files by name. scales: as jobs have them. recipe: from a CT to a case. methods: names.
+        cts: files by name. scales: as jobs have them. protocol: from a CT to a case. methods: names.
         preset, settings, device, seed: of all methods; a method's own settings go before these.
         priors: name or folder, for every CT.
         engine: "local" or "ray". ray_address: of a cluster; None starts one here.
@@ -48,7 +48,7 @@ class EvaluationRequest:
 
     cts: Mapping[str, Path]
     scales: tuple[str, ...]
-    recipe: Recipe
+    protocol: EvaluationProtocol
     methods: tuple[str, ...]
     preset: str
     settings: Mapping[str, Value]
@@ -66,13 +66,14 @@ class EvaluationRequest:
             JobError: it is not allowed.
         """
         prior = self.priors[ct]
+        told = {} if self.preset == "paper" else {"psf": "lanczos"}  # how the scans were degraded
         return Method(
             scale=scale,
             preset=self.preset,
             device=self.device,
             prior=prior if prior in known_priors() else os.path.abspath(prior),
             seed=self.seed,
-            settings={**self.settings, **(METHODS[name].settings or {})},
+            settings={**told, **self.settings, **(METHODS[name].settings or {})},
         )
 
 
@@ -151,7 +152,7 @@ def _write(
         "note": NOT_FOR_DIAGNOSIS,
         "versions": machine.versions(),
         "platform": platform.platform(),
-        "recipe": asdict(request.recipe),
+        "protocol": asdict(request.protocol),
         "preset": request.preset,
         "settings": dict(request.settings),
         "seed": request.seed,
@@ -172,13 +173,14 @@ def _prepare(request: EvaluationRequest, private: Path, progress: Progress) -> l
     cases = []
     for ct, path in request.cts.items():
         volume = read_volume(path)
+        request.protocol.require_resolution(ct, volume)
         progress.check()
-        reference = request.recipe.reference(volume)
+        reference = request.protocol.reference(volume)
         del volume
         for scale in request.scales:
             factors = request.method(ct, scale, "cubic").refinement(reference.spacing)
-            whole, scan = request.recipe.scan(ct, reference, factors)
-            cases.append(save_case(ct, scale, whole, scan, blur=request.recipe.blur, folder=private))
+            whole, scan = request.protocol.scan(ct, reference, factors)
+            cases.append(save_case(ct, scale, whole, scan, blur=request.protocol.blur, folder=private))
         progress.advance()
     return cases
 
@@ -186,14 +188,14 @@ def _prepare(request: EvaluationRequest, private: Path, progress: Progress) -> l
 def _planned(request: EvaluationRequest) -> dict[str, float]:
     """About the seconds of every case's stage, from the crop: nothing has been read yet."""
     seconds = {}
-    spacing = (request.recipe.iso_mm or 1.0,) * 3
+    spacing = (request.protocol.iso_mm or 1.0,) * 3
     for ct in request.cts:
         for scale in request.scales:
             total = 0.0
             for name in request.methods:
                 method = request.method(ct, scale, name)
                 factors = method.refinement([1.0, 1.0, 1.0])
-                shape = [max(n // s, 1) for n, s in zip(request.recipe.crop, factors, strict=True)]
+                shape = [max(n // s, 1) for n, s in zip(request.protocol.crop, factors, strict=True)]
                 coarse = [d * s for d, s in zip(spacing, factors, strict=True)]
                 whole = METHODS[name].settings is not None
                 total += CHILD_SECONDS
@@ -207,7 +209,7 @@ def _tasks(request: EvaluationRequest, case: EvaluationCase, priors: Mapping[str
     for name in request.methods:
         method = request.method(case.ct, case.scale, name)
         prior = priors[method.prior].sha256 if _asks_prior(name, method) else None
-        key = task_key(case, name, method, noise_hu=request.recipe.noise_hu, prior_sha256=prior)
+        key = task_key(case, name, method, noise_hu=request.protocol.noise_hu, prior_sha256=prior)
         tasks.append(EvaluationTask(case.name, name, method, case.blur, request.keep_volumes, key))
     return tasks
 

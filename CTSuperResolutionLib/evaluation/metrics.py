@@ -33,6 +33,6 @@ def ssim_3d(volume: Volume, truth: Volume) -> float:
 
 
 def slice_step_error(volume: Volume, truth: Volume, plane: str) -> float:
-    """How wrongly a volume changes from slice to slice: mean |(x[k+1] − x[k]) − (t[k+1] − t[k])| in HU."""
+    """Error of a volume's change from slice to slice: mean |(x[k+1] − x[k]) − (t[k+1] − t[k])| in HU."""
     error = volume.array - truth.array
     return float(np.mean(np.abs(np.diff(error, axis=PLANES.index(plane))), dtype=np.float64))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 
 import numpy as np
@@ -13,11 +14,12 @@ from CTSuperResolutionLib.volume.resampling import isotropic
 from CTSuperResolutionLib.volume.volume import Volume
 
 MAX_VOXELS = 1e9  # of a whole CT at the reference's spacing: 4 GB of float32
+FINE_ENOUGH = 1.05  # spacing of a CT over that of its reference, at the most
 MULTIPLE = 8  # sides are cut to it, so that 2, 4 and 8 are compared on the same voxels
 
 
 @dataclass(frozen=True)
-class Recipe:
+class EvaluationProtocol:
     """Simulation of a case from a CT, the same for every method.
 
     Attributes:
@@ -33,6 +35,23 @@ class Recipe:
     blur: float
     noise_hu: float
     seed: int
+
+    def require_resolution(self, name: str, ct: Volume) -> None:
+        """Check that a CT is as fine as the reference that is to be made of it: an upsampled one would be no truth.
+
+        Raises:
+            JobError: it is coarser along an axis; says so of the CT called ``name``.
+        """
+        coarsest = max(ct.spacing)
+        if self.iso_mm and coarsest > FINE_ENOUGH * self.iso_mm:
+            voxels = " x ".join(f"{s:g}" for s in ct.spacing)
+            raise JobError(
+                f"The CT {name} has voxels of {voxels} mm (z, y, x), so that a reference at {self.iso_mm:g} mm would "
+                "be an upsampled one and no truth",
+                OtherOption("iso", f"{{}} {math.ceil(100 * coarsest) / 100:g}"),
+                OtherOption("iso", "{} 0, which keeps each CT's own voxels"),
+                Advice("leave the CT out"),
+            )
 
     def reference(self, ct: Volume) -> Volume:
         """The truth of a case: HU clipped, :func:`isotropic`, the middle of it.

@@ -6,6 +6,7 @@ import contextlib
 import io
 import json
 import os
+from dataclasses import asdict
 from pathlib import Path
 from typing import Any, NoReturn
 
@@ -15,7 +16,8 @@ from CTSuperResolutionLib.errors import JobError
 from CTSuperResolutionLib.evaluation.cases import load_volume
 from CTSuperResolutionLib.evaluation.table import SCORES
 from CTSuperResolutionLib.evaluation.task import EvaluationOutcome, EvaluationTask
-from CTSuperResolutionLib.output.report import NOT_FOR_DIAGNOSIS
+from CTSuperResolutionLib.job.priors import prior_name
+from CTSuperResolutionLib.output.report import header_entries
 from CTSuperResolutionLib.volume.writing import write_volume
 
 MEASURED = ("seconds", "peak_mb", "gpu_peak_mb")
@@ -70,7 +72,8 @@ class Store:
             file("nrrd").unlink(missing_ok=True)
             if outcome.volume is not None:
                 result = load_volume(reference, "reference").with_array(outcome.volume)
-                write_volume(result, file("nrrd"), metadata={"CTSR_note": NOT_FOR_DIAGNOSIS})
+                done = {"case": task.case, **asdict(task.method), "prior": prior_name(task.method.prior)}
+                write_volume(result, file("nrrd"), metadata=header_entries(task.name, done))
             _write_whole(file("npy"), plane.getvalue())
             _write_whole(file("json"), report.encode())
         except OSError as error:

@@ -101,14 +101,15 @@ def _averaged(title: str, rows: Sequence[Row], methods: Sequence[str]) -> str:
 
 
 def _notes(report: Mapping[str, Any], rows: Sequence[Row]) -> str:
-    recipe = report["recipe"]
-    grid = f"{recipe['iso_mm']:g} mm isotropic" if recipe["iso_mm"] else "the CT's own grid"
-    noise = f", noise {recipe['noise_hu']:g} HU" if recipe["noise_hu"] else ""
+    protocol = report["protocol"]
+    grid = f"{protocol['iso_mm']:g} mm isotropic" if protocol["iso_mm"] else "the CT's own grid"
+    noise = f", noise {protocol['noise_hu']:g} HU" if protocol["noise_hu"] else ""
     settings = "".join(f", {name}={value}" for name, value in report["settings"].items())
+    crop = " x ".join(map(str, protocol["crop"]))
     lines = [
-        f"References: {grid}, at most {' x '.join(map(str, recipe['crop']))} voxels (z, y, x). Scans: Gaussian blur of "
-        f"{recipe['blur']:g} voxels of the reference, Lanczos-5 sampling{noise}. Preset {report['preset']}{settings}, "
-        f"seed {report['seed']}, CTSuperResolution {report['versions']['CTSuperResolution']}.",
+        f"References: {grid}, at most {crop} voxels (z, y, x). Scans: Gaussian blur of {protocol['blur']:g} voxels of "
+        f"the reference, Lanczos-5 sampling{noise}. Preset {report['preset']}{settings}, seed {report['seed']}, "
+        f"CTSuperResolution {report['versions']['CTSuperResolution']}.",
         "PSNR and SSIM on [0, 1] over [-512, 3071] HU, SSIM of axial slices.",
     ]
     sharp = _mean(row["edge_rise_reference_mm"] for row in rows)

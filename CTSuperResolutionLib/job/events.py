@@ -60,7 +60,7 @@ class Progress:
         """Tell the user one sentence."""
 
     def stages(self) -> dict[str, dict[str, float]]:
-        """What every stage so far took: ``{name: {"seconds": …, "peak_mb": …}}``."""
+        """Time and memory of every stage so far: ``{name: {"seconds": …, "peak_mb": …}}``."""
         return {}
 
     def in_parts(self, count: int) -> Progress:

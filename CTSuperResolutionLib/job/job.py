@@ -12,7 +12,8 @@ from CTSuperResolutionLib.job.method import Method, require_path, shown
 from CTSuperResolutionLib.job.region import Roi, Slices, parse_roi, region_slices
 
 ENTRIES = (
-    "input", "output", "scale", "preset", "roi", "device", "prior", "seed", "series", "allow_unusual", "settings"
+    "input", "output", "scale", "preset", "roi", "device", "prior", "seed", "series", "allow_unusual", "untilt",
+    "settings",
 )  # fmt: skip
 """Names in a job.json, in their order: those of a job and of its method, side by side."""
 
@@ -34,6 +35,7 @@ class Job:
             accepted as text, "z0:z1,y0:y1,x0:x1".
         series: number or UID of the series to read from a DICOM folder with several.
         allow_unusual: go on where the input does not look like a CT.
+        untilt: shift slices that a tilted gantry displaces sideways to a straight grid.
 
     Raises:
         JobError: something is not allowed.
@@ -45,6 +47,7 @@ class Job:
     roi: Roi | None = None
     series: str | None = None
     allow_unusual: bool = False
+    untilt: bool = False
 
     def __post_init__(self) -> None:
         # Of any type: a job file may hold anything.
@@ -56,8 +59,9 @@ class Job:
             object.__setattr__(self, "roi", parse_roi(self.roi))  # the dataclass is frozen
         if not isinstance(self.series, str | None):
             raise JobError(f"The series of the job is text or nothing, not {shown(self.series)}.")
-        if not isinstance(self.allow_unusual, bool):
-            raise JobError(f"The entry allow_unusual of the job is true or false, not {shown(self.allow_unusual)}.")
+        for name in ("allow_unusual", "untilt"):
+            if not isinstance(getattr(self, name), bool):
+                raise JobError(f"The entry {name} of the job is true or false, not {shown(getattr(self, name))}.")
 
     def region(self, shape: Sequence[int]) -> Slices:
         """The part of an input volume of that shape, (z, y, x), to work on, as three slices.

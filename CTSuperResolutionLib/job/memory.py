@@ -30,7 +30,7 @@ def _linux() -> int:
 
 
 def _container() -> int | float:
-    """What a control group leaves; more than anything where it sets no limit."""
+    """Bytes that a control group leaves; infinite where it sets no limit."""
     try:
         limit = int((CGROUP / "memory.max").read_text())
         used = int((CGROUP / "memory.current").read_text())
@@ -50,7 +50,7 @@ def _macos() -> int:
 
 
 class _MemoryStatus(ctypes.Structure):
-    """What Windows' GlobalMemoryStatusEx fills in."""
+    """The structure that Windows' GlobalMemoryStatusEx fills in."""
 
     _fields_ = (
         *((name, ctypes.c_ulong) for name in ("length", "load")),

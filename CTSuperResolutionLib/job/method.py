@@ -15,6 +15,8 @@ from CTSuperResolutionLib.job.parameters import DEFAULT_PRESET, Parameters, Valu
 from CTSuperResolutionLib.job.priors import DEFAULT_PRIOR, find_prior
 
 SCALES = ("2", "4", "8", "isotropic")
+"""Those that the panel offers by name; any whole factor and three of them are scales as well."""
+
 DEVICES = ("auto", "cpu", "cuda")
 MAX_FACTOR = 10
 MAX_SEED = 2**32 - 1
@@ -30,7 +32,7 @@ class Method:
     """All that decides what becomes of a scan. Making one checks it.
 
     Attributes:
-        scale: "2", "4", "8" for all axes, three factors "z,y,x", or "isotropic".
+        scale: a whole factor for all axes such as "4", three factors "z,y,x", or "isotropic".
         preset: which column of the parameter table to start from.
         settings: parameters that differ from the preset, as text or of their own types.
         prior: name, folder or checkpoint of the diffusion prior.
@@ -87,7 +89,7 @@ class Method:
         return found
 
     def refinement(self, spacing: Sequence[float]) -> Factors:
-        """How many times finer the result is along (z, y, x).
+        """Factors by which the result is finer along (z, y, x).
 
         Args:
             spacing: mm between voxel centres of the input along (z, y, x); decides what "isotropic" means.
@@ -120,15 +122,20 @@ def parse_scale(scale: object) -> str:
     """Check a scale and bring it to its plain form.
 
     Raises:
-        JobError: not 2, 4, 8, isotropic or three factors of which one is above 1.
+        JobError: not a whole factor above 1, isotropic, or three factors of which one is above 1.
     """
     text = str(scale).replace(" ", "").lower()
     if text in SCALES:
         return text
     parts = text.split(",")
-    if len(parts) != 3 or not all(re.fullmatch("[0-9]{1,9}", part) for part in parts):
-        raise JobError(f"The scale '{scale}' is not 2, 4, 8, isotropic or three factors z,y,x such as 4,1,1.")
+    if len(parts) not in (1, 3) or not all(re.fullmatch("[0-9]{1,9}", part) for part in parts):
+        raise JobError(
+            f"The scale '{scale}' is not a whole factor from 2 to {MAX_FACTOR}, isotropic or three factors z,y,x such "
+            "as 4,1,1."
+        )
     found = tuple(int(part) for part in parts)
+    if len(found) == 1 and not 2 <= found[0] <= MAX_FACTOR:
+        raise JobError(f"The factor {found[0]} is not from 2 to {MAX_FACTOR}.")
     if min(found) < 1 or max(found) > MAX_FACTOR or max(found) == 1:
         raise JobError(f"The factors {_joined(found)} are not from 1 to {MAX_FACTOR} with at least one above 1.")
     return _joined(found)

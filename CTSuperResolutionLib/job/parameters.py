@@ -18,7 +18,7 @@ PRESETS: Mapping[str, str] = MappingProxyType(
     {
         "preview": "the quickest",
         "balanced": "the best that was measured",
-        "paper": "the paper's settings, to compare with: many times slower than balanced, and behind it",
+        "paper": "the paper's settings, to compare with: many times slower than balanced and, as measured, worse",
     }
 )
 """The presets and what each is for, from the quickest to the slowest."""
@@ -28,7 +28,7 @@ DEFAULT_PRESET = "balanced"
 
 Value = int | float | str
 Audience = Literal["user", "ablation"]
-"""Who sets a parameter: whoever super-resolves a scan, or whoever compares parts of the method with others."""
+"""Audience of a parameter: those who super-resolve a scan, or those who compare parts of the method with others."""
 
 
 @dataclass(frozen=True)
@@ -110,15 +110,22 @@ class Parameters:
     hu_high: float = _number(
         "scanner", (3071, 3071, 3071), (500, 32767), unit="HU",
         help="What counts as densest; anything above is left to the cubic upsampling.")
+    psf: str = _choice(
+        "scanner", ("measured", "measured", "mean"), audience="user",
+        choices=("measured", "gaussian", "triangle", "box", "lanczos", "mean"),
+        help="The scan's point-spread function: as its own edges show, of a family, or the paper's protocols.")
+    slice_width: float = _number(
+        "scanner", (0, 0, 0), (0, 50), unit="mm",
+        help="Width of the slice profile at half its height; 0: as measured.")
+    pixel_width: float = _number(
+        "scanner", (0, 0, 0), (0, 50), unit="mm",
+        help="Width of the point-spread function within slices at half its height; 0: as measured.")
     blur: float = _number(
-        "scanner", (1.0, 1.0, 1.0), (0, 10), unit="output voxels",
-        help="Standard deviation of the scanner's Gaussian blur; an axis gets at most a quarter of its factor.")
+        "scanner", (1.0, 1.0, 1.0), (0, 10), unit="output voxels", audience="ablation",
+        help="Deviation of the Gaussian of psf=lanczos; an axis gets at most a quarter of its factor.")
     damping: float = _number(
         "scanner", (0.1, 0.1, 0.1), (0.001, 1),
         help="Least damping of the sharpening, raised where the scan is noisier: it stops at a gain of 1/(2 damping).")
-    kernel: str = _choice(
-        "scanner", ("lanczos", "lanczos", "mean"), choices=("lanczos", "mean"), audience="user",
-        help="How the scan samples the fine grid: a Lanczos-5 sinc after the blur, or the paper's mean over blocks.")
     geometry: str = _choice(
         "views", ("parallel", "parallel", "cone"), choices=("parallel", "cone"),
         help="Beam of the simulated projections; cone is the paper's.")
@@ -142,7 +149,7 @@ class Parameters:
         help="The same for a lateral view (paper: 6.5), with views between by the sine of their angle.")
     time_travel: int = _number(
         "prior", (1, 1, 1), (1, 100), audience="ablation",
-        help="How often every denoising step is done, going back in time in between; 1 is straight on.")
+        help="Resampling (RePaint): how often every denoising step is done, going back in between; 1 is straight on.")
     eta: float = _number(
         "prior", (0.0, 0.0, 0.99), (0, 1), audience="ablation",
         help="Share of fresh noise in every denoising step; 0 is deterministic.")
@@ -151,10 +158,10 @@ class Parameters:
         help="Noise that the sampler expects in the scan's own projections; with 0, DDNM+ is DDNM.")
     slice_gain: float = _number(
         "prior", (1.0, 1.5, 0.0), (0, 3),
-        help="How much of what the prior sees in the volume's slices goes into the volume before it is projected.")
+        help="How much of what the prior adds to the volume's slices goes into the volume before it is projected.")
     slice_axes: int = _number(
         "prior", (1, 3, 3), (1, 3),
-        help="Along how many axes the prior looks at slices, coarsest first; 3 average away what a single one invents.")
+        help="Axes along which slices are restored, coarsest first; 3 average away what a single one invents.")
     samples: int = _number(
         "prior", (1, 1, 1), (1, 1000),
         help="Samples drawn of every view; their mean is used, and their spread is written as an uncertainty map.")
@@ -199,7 +206,7 @@ class Parameters:
         help="What the Gaussians add to: the volume with its slices restored, only made consistent, cubic, or nothing.")
     activation: str = _choice(
         "gaussians", ("prelu", "prelu", "prelu"), choices=("prelu", "softplus", "relu", "sine"),
-        help="From raw to drawn densities; softplus and relu have no negative ones.")
+        help="From raw to rendered densities; softplus and relu have no negative ones.")
     densify_every: int = _number(
         "gaussians", (50, 100, 100), (1, 100_000), unit="iterations", audience="ablation",
         help="How often the field is refined (clone, split, prune), during the first half of the fit.")
@@ -211,7 +218,7 @@ class Parameters:
         help="Starting slope of the prelu activation for negative densities.")
     consistency_rounds: int = _number(
         "result", (12, 12, 12), (1, 100), audience="ablation",
-        help="How often the result is made to agree with the scan and kept within the HU that matter can have.")
+        help="Rounds of data consistency: the result is made to agree with the scan and kept within the HU of matter.")
     # fmt: on
 
     @property
@@ -229,10 +236,11 @@ class Parameters:
         """The numbers of a preset with some of them set otherwise.
 
         Raises:
-            JobError: unknown preset or parameter (names the nearest), or values that do not go together.
+            JobError: unknown preset or parameter, or values that do not go together.
         """
         if preset not in PRESET_NAMES:
-            raise unknown("preset", preset, PRESET_NAMES)
+            quickest = PRESET_NAMES[0]
+            raise unknown("preset", preset, PRESET_NAMES, more=f", of which {quickest} is {PRESETS[quickest]}")
         chosen: dict[str, Any] = {name: parameter.defaults[preset] for name, parameter in PARAMETERS.items()}
         chosen.update({name: find_parameter(name).parse(value) for name, value in settings.items()})
         numbers = cls(**chosen)
@@ -263,7 +271,7 @@ def find_parameter(name: str) -> Parameter:
     """The parameter of that name.
 
     Raises:
-        JobError: there is none; names the nearest.
+        JobError: there is none; names the nearest, or all.
     """
     if name not in PARAMETERS:
         raise unknown("parameter", name, PARAMETERS)

@@ -46,7 +46,7 @@ def find_prior(name: str) -> Path:
 
 
 def prior_name(prior: str) -> str:
-    """What to call a prior given by name or by path, "." included: the name, or that of its folder or file."""
+    """Name of a prior given by name or by path, "." included: as given, or that of its folder or file."""
     return prior if prior in known_priors() or prior.startswith(HUB) else Path(os.path.abspath(prior)).name
 
 
@@ -63,12 +63,12 @@ def hub_repository(name: str) -> str:
 
 
 def hub_folder(name: str) -> Path:
-    """Where the fetched prior hub:OWNER/NAME is or would be. Raises JobError as :func:`hub_repository`."""
+    """Folder of the fetched prior hub:OWNER/NAME, there or not. Raises JobError as :func:`hub_repository`."""
     return cache_folder() / "hub" / hub_repository(name)
 
 
 def cache_folder() -> Path:
-    """Where priors that were fetched or converted are kept: the user's, as the platform has it."""
+    """Folder that keeps priors which were fetched or converted: the user's cache, as the platform has it."""
     # Not Path.home(), which raises where a container's user has none.
     home = Path(os.path.expanduser("~"))
     if sys.platform == "win32":

@@ -44,7 +44,7 @@ def in_background(descriptor: int) -> bool:
 
 
 def read_available(descriptor: int) -> bytes | None:
-    """What can be read at once: b"" when that is nothing yet, None at the end.
+    """Read what is there at once: b"" when that is nothing yet, None at the end.
 
     Never leaves a read pending: on Windows, one on stdin would block DLLs that look at the standard handles as they
     load, and numpy's and torch's do.

@@ -25,6 +25,8 @@ PLANES = ("axial", "coronal", "sagittal")
 EDGES = (("R", "L", "A", "P"), ("R", "L", "H", "F"), ("A", "P", "H", "F"))  # left, right, top, bottom of each plane
 DPI = 100
 COLUMN, NARROWEST, TALLEST, GAP = 430, 300, 640, 12  # px: column, narrowest one, highest panel, space between
+LOWEST = 84  # px: lowest row, as long as its name
+THIN = 52  # px: a panel that measures less has its letters beside it, for on it they would overprint each other
 LEFT, TOP, RIGHT, LINE = 48, 112, 118, 19  # px: row names, title and headings, colour bar; a line of the caption
 
 Rect = tuple[int, int, int, int]  # left, top, width, height in px from the picture's top left corner
@@ -32,7 +34,7 @@ Rect = tuple[int, int, int, int]  # left, top, width, height in px from the pict
 
 @dataclass(frozen=True)
 class Layout:
-    """Where everything lies in the picture, in px from its top left corner.
+    """Layout of the figure, in px from its top left corner.
 
     size: (width, height); panels: three planes of four Rects; bar: the colour bar.
     """
@@ -51,8 +53,9 @@ def layout(extent: tuple[float, float, float], caption_lines: int) -> Layout:
     panels, top = [], TOP
     for width, height in rows:
         lefts = (LEFT + k * (column + GAP) + (column - width) // 2 for k in range(4))
-        panels.append(tuple((left, top, width, height) for left in lefts))
-        top += height + GAP
+        row = max(height, LOWEST)
+        panels.append(tuple((left, top + (row - height) // 2, width, height) for left in lefts))
+        top += row + GAP
     right = LEFT + 4 * (column + GAP)
     bar = (right + 4, TOP, 16, top - GAP - TOP)
     return Layout((right + RIGHT, top + caption_lines * LINE + 14), tuple(panels), bar)
@@ -112,7 +115,7 @@ def _draw(columns: list, place: Layout, headings: list[str], title: str, text: s
             aspect="auto",
         )
         if column == 0:
-            _name_edges(axes, EDGES[row])
+            _name_edges(axes, EDGES[row], place.panels[row][column])
     for column, heading in enumerate(headings):
         left, _, wide, _ = place.panels[0][column]
         _write(figure, place, left + wide / 2, TOP - 6, heading, 10, ha="center", va="bottom")
@@ -175,13 +178,17 @@ def _axes(figure: Figure, place: Layout, rect: Rect) -> Axes:
     return figure.add_axes((left / width, 1 - (top + high) / height, wide / width, high / height))
 
 
-def _name_edges(axes: Axes, names: tuple[str, str, str, str]) -> None:
-    """Letters for the patient's sides at the panel's left, right, top and bottom."""
+def _name_edges(axes: Axes, names: tuple[str, str, str, str], panel: Rect) -> None:
+    """Letters for the patient's sides at the panel's left, right, top and bottom; beside it where it is thin."""
+    _, _, wide, high = panel
+    left, right = ("left", "right") if wide >= THIN else ("right", "left")
+    top, bottom = ("top", "bottom") if high >= THIN else ("bottom", "top")
+    inset_x, inset_y = (0.01 if size >= THIN else -3 / size for size in (wide, high))
     places = (
-        (0.01, 0.5, "left", "center"),
-        (0.99, 0.5, "right", "center"),
-        (0.5, 0.99, "center", "top"),
-        (0.5, 0.01, "center", "bottom"),
+        (inset_x, 0.5, left, "center"),
+        (1 - inset_x, 0.5, right, "center"),
+        (0.5, 1 - inset_y, "center", top),
+        (0.5, inset_y, "center", bottom),
     )
     for name, (x, y, across, along) in zip(names, places, strict=True):
         style: dict[str, Any] = {

@@ -92,7 +92,7 @@ class OutputFolder:
                 )
 
     def file(self, name: str) -> Path:
-        """Where to write the result of that name."""
+        """Path to write the result of that name to."""
         return self.staging / name
 
     def drop(self, name: str) -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 import platform
+from collections.abc import Mapping
 from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -36,7 +37,7 @@ def write_results(
         scan: the region that was worked on.
         result: what came of it.
         job: what was asked for.
-        progress: told of this stage; its record of the stages goes into the report.
+        progress: advanced by :func:`writing_steps`; its record of the stages goes into the report.
         extra: entries to add to the report.
 
     Returns:
@@ -49,12 +50,9 @@ def write_results(
     volumes = [("sr", result.sr, True), ("cubic", result.cubic, True)]
     if result.uncertainty is not None:
         volumes.append((Path(UNCERTAINTY).stem, result.uncertainty, False))
-    progress.stage("write", len(volumes) + 1)
     report = _report(scan, result, job) | extra
-    note = {"CTSR_note": NOT_FOR_DIAGNOSIS, "CTSR_job": json.dumps(report["job"])}
     for name, volume, integer in volumes:
-        metadata = {**note, "CTSR_volume": name}
-        slices = progress.in_parts(volume.shape[0])
+        metadata, slices = header_entries(name, report["job"]), progress.in_parts(volume.shape[0])
         write_volume(volume, folder.file(f"{name}.nrrd"), integer=integer, metadata=metadata, progress=slices)
     method = job.method
     title = f"CT super-resolution, {' x '.join(map(str, report['scale']))} (z, y, x), preset {method.preset}"
@@ -77,6 +75,31 @@ def write_results(
     return report
 
 
+def header_entries(volume: str, job: Mapping[str, Any]) -> dict[str, str]:
+    """Entries for the header of a NRRD file that say where a volume comes from.
+
+    Args:
+        volume: what it is, such as "sr".
+        job: what was done, as plain values; names and no paths, see :func:`file_name`.
+    """
+    return {
+        "CTSR_note": NOT_FOR_DIAGNOSIS,
+        "CTSR_version": __version__,
+        "CTSR_job": json.dumps(job),
+        "CTSR_volume": volume,
+    }
+
+
+def file_name(path: str) -> str:
+    """Name of a file or folder, of "." as well: a result is handed on more often than its folders should be."""
+    return Path(os.path.abspath(path)).name
+
+
+def writing_steps(result: Result) -> int:
+    """How often :func:`write_results` advances its progress: once for every volume, and for the figure."""
+    return 3 if result.uncertainty is None else 4
+
+
 def _earlier_files(folder: Path) -> list[str]:
     """Names of the results that an earlier run left in a folder, as far as its result.json lists them."""
     try:
@@ -89,9 +112,7 @@ def _earlier_files(folder: Path) -> list[str]:
 def _report(scan: Volume, result: Result, job: Job) -> dict[str, Any]:
     from CTSuperResolutionLib import machine
 
-    # Names, not paths: a result is handed on more often than the folders around it should be.
-    name = Path(os.path.abspath(job.input)).name  # of "." as well
-    described = job.to_dict() | {"input": name, "prior": prior_name(job.method.prior)}
+    described = job.to_dict() | {"input": file_name(job.input), "prior": prior_name(job.method.prior)}
     del described["output"]
     return {
         "note": NOT_FOR_DIAGNOSIS,
@@ -100,9 +121,19 @@ def _report(scan: Volume, result: Result, job: Job) -> dict[str, Any]:
         "job": described,
         "seed": job.method.seed,
         "parameters": asdict(job.method.parameters),
-        "input": _grid(scan),
+        "input": _grid(scan) | _reading(scan),
         "output": _grid(result.sr),
         **result.report,
+    }
+
+
+def _reading(scan: Volume) -> dict[str, Any]:
+    """What the file says beside its voxels, and how many of these were not measured."""
+    scale = scan.value_scale
+    return {
+        "acquisition": scan.acquisition.stated,
+        "not_measured": 0 if scan.valid is None else int(scan.valid.size - scan.valid.sum()),
+        "value_scale": None if scale is None else {"slope": scale.slope, "intercept": scale.intercept},
     }
 
 

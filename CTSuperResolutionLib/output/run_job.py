@@ -8,17 +8,17 @@ from typing import TYPE_CHECKING, Any
 from CTSuperResolutionLib.job.events import Reporter
 from CTSuperResolutionLib.job.job import Job
 from CTSuperResolutionLib.output.folder import OutputFolder
-from CTSuperResolutionLib.output.report import RESULTS, write_results
+from CTSuperResolutionLib.output.report import RESULTS, write_results, writing_steps
 
 if TYPE_CHECKING:
     from CTSuperResolutionLib.pipeline import Result
-    from CTSuperResolutionLib.volume.volume import Volume
+    from CTSuperResolutionLib.volume.scan_source import ScanSource
 
 
 def run_job(
     job: Job,
     progress: Reporter,
-    load: Callable[[OutputFolder], Volume],
+    find: Callable[[OutputFolder], ScanSource],
     score: Callable[[Result], dict[str, Any]] = lambda result: {},
 ) -> dict[str, Any]:
     """Do a job from its scan to the files in its output folder.
@@ -26,7 +26,7 @@ def run_job(
     Args:
         job: the job.
         progress: told of every stage.
-        load: brings the whole scan; may write files of its own to go with the results.
+        find: says where the scan is, by its header; may write files of its own to go with the results.
         score: looks at the result and returns what to add to the report.
 
     Returns:
@@ -39,25 +39,38 @@ def run_job(
     progress.cancellation.on_kill(folder.discard)
     with folder:
         folder.require_replaceable(RESULTS, job.input)
-        progress.stage("load", 2)
-        scan = load(folder)
+        progress.stage("load", 3)
+        source = find(folder)
         progress.advance()
         # Imported here and not above: the command line must watch for cancelling before torch is loaded.
         from CTSuperResolutionLib import pipeline
+        from CTSuperResolutionLib.degradation.acquisition import acquisition_of
+        from CTSuperResolutionLib.output.written_result import written_result
+        from CTSuperResolutionLib.planning.margin import margins, with_margin, within
         from CTSuperResolutionLib.planning.requirements import requirements_here
 
-        region = job.region(scan.shape)
-        needed = requirements_here(job.method, region, scan.spacing)
+        region = job.region(source.shape)
+        needed = requirements_here(job.method, region, source.spacing, source.shape)
         needed.require_memory(job.method)
         folder.require_space(needed.disk)
-        if job.roi is not None:
-            scan = scan.crop(region)
+        worked = with_margin(region, needed.factors, source.shape)
+        notes: list[str] = []
+        scan = source.read(worked, notes.append)
+        for note in notes:
+            progress.note(note)
         progress.advance()
         progress.plan({"write": needed.write_seconds})
 
-        result = pipeline.super_resolve(scan, job.method, progress=progress)
+        p, thickness = job.method.parameters, source.acquisition.slice_thickness
+        acquisition = acquisition_of(scan, p, needed.factors, thickness)
+        progress.advance()
+        result = pipeline.super_resolve(scan, job.method, acquisition=acquisition, progress=progress)
 
-        report = write_results(folder, scan, result, job, progress, extra=score(result))
+        progress.stage("write", 2 + writing_steps(result))
+        inner = within(region, worked)
+        result = written_result(scan, result, inner, progress)
+        extra = {"margin": margins(region, worked), "notes": notes, **score(result)}
+        report = write_results(folder, scan.crop(inner), result, job, progress, extra=extra)
         progress.cancellation.close()
         files = folder.publish()
     return {

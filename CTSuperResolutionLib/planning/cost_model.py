@@ -10,11 +10,15 @@ from CTSuperResolutionLib.job.parameters import Parameters
 from CTSuperResolutionLib.volume.axis_order import AxisOrder
 
 BASE_BYTES = 750_000_000  # Python with torch, diffusers and SimpleITK loaded, a compact prior and its activations
-# float32 volumes of the output's size, and stacks of views, that are alive at once at the two peaks:
+# float32 volumes of the output's size, and stacks of views, that are alive at once at the three peaks:
 CONSISTENCY_PEAK = (11, 3)  # data consistency
+PROJECTION_PEAK = (9, 3)  # projection, beside the footprint weights of a view
 RESIDUAL_PEAK = (4, 8)  # residual reconstruction
 SAMPLE_VOLUMES = 5  # more, where several samples are added up
 VOXELS_A_GAUSSIAN = 64  # a small region starts with fewer Gaussians than its preset says: these have enough to do
+# Footprint weights of one view: every ray meets at most 4 voxels in every line of the plane of rotation, and some 12
+# float64 arrays of that size are alive at once. For flat slabs that is more than their volumes.
+BYTES_A_CROSSING = 8 * 4 * 12
 BYTES_A_GAUSSIAN = 4_000  # windows, gradients and optimizer state of one Gaussian in the torch reference
 
 
@@ -22,18 +26,20 @@ def estimate_memory(p: Parameters, shape: Sequence[int], factors: Sequence[int],
     """Bytes of main memory at the peak of a job on a scan of that shape and spacing in mm, (z, y, x)."""
     voxels = math.prod(shape) * math.prod(factors)
     pixels = p.views * _detector_pixels(shape, factors, spacing)
-    consistency, residual = (
-        4 * (volumes * voxels + stacks * pixels) for volumes, stacks in (CONSISTENCY_PEAK, RESIDUAL_PEAK)
+    consistency, projection, residual = (
+        4 * (volumes * voxels + stacks * pixels)
+        for volumes, stacks in (CONSISTENCY_PEAK, PROJECTION_PEAK, RESIDUAL_PEAK)
     )
+    projection += BYTES_A_CROSSING * _crossings(shape, factors, spacing)
     if p.has_uncertainty:
         consistency += 4 * SAMPLE_VOLUMES * voxels
     if p.residual == "gaussians":
         residual += BYTES_A_GAUSSIAN * gaussian_counts(p, voxels)[1]
-    return int(BASE_BYTES + max(consistency, residual))
+    return int(BASE_BYTES + max(consistency, projection, residual))
 
 
 def gaussian_counts(p: Parameters, voxels: int) -> tuple[int, int]:
-    """How many Gaussians the field of a result of that many voxels starts with, and how many it may grow to."""
+    """Gaussians that the field of a result of that many voxels starts with, and most that it may grow to."""
     start = min(p.gaussians, max(voxels // VOXELS_A_GAUSSIAN, 16))
     return start, round(start * p.max_gaussians / p.gaussians)
 
@@ -82,7 +88,19 @@ def _restoration_seconds(p: Parameters, voxels: int, pixels: float) -> float:
 
 def _detector_pixels(shape: Sequence[int], factors: Sequence[int], spacing: Sequence[float]) -> float:
     """As the parallel beam's: columns of the smaller in-plane spacing along the in-plane diagonal."""
+    rows, columns, _ = _detector(shape, factors, spacing)
+    return rows * columns
+
+
+def _crossings(shape: Sequence[int], factors: Sequence[int], spacing: Sequence[float]) -> float:
+    """How often the rays of a view cross a line of voxels in the plane of rotation."""
+    _, columns, lines = _detector(shape, factors, spacing)
+    return columns * lines
+
+
+def _detector(shape: Sequence[int], factors: Sequence[int], spacing: Sequence[float]) -> tuple[float, float, float]:
+    """Rows and columns of the detector, and the longer side of the plane of rotation in voxels."""
     order = AxisOrder.for_factors(factors)
-    rows, depth, columns = (n * s for n, s in zip(order.permute(shape), order.permute(factors), strict=True))
+    rows, depth, width = (n * s for n, s in zip(order.permute(shape), order.permute(factors), strict=True))
     _, along, across = (d / s for d, s in zip(order.permute(spacing), order.permute(factors), strict=True))
-    return rows * math.hypot(depth * along, columns * across) / min(along, across)
+    return rows, math.hypot(depth * along, width * across) / min(along, across), max(depth, width)

@@ -35,6 +35,12 @@ class VolumeGrid:
         check_lengths("voxel spacing", self.spacing, 3)
 
     @property
+    def axes(self) -> tuple[tuple[int, float], tuple[int, float], tuple[int, float]]:
+        """Voxels and mm between their centres, along z, y and x."""
+        (nz, ny, nx), (dz, dy, dx) = self.shape, self.spacing
+        return (nz, dz), (ny, dy), (nx, dx)
+
+    @property
     def radius(self) -> float:
         """How far the interpolated volume reaches from the rotation axis, mm: half a voxel beyond its faces."""
         (_, ny, nx), (_, sy, sx) = self.shape, self.spacing

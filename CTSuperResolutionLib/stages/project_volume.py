@@ -6,7 +6,8 @@ from dataclasses import dataclass
 
 import torch
 
-from CTSuperResolutionLib.degradation.operator import Degradation, assumed_blur, make_degradation
+from CTSuperResolutionLib.degradation.acquisition import degradation_of
+from CTSuperResolutionLib.degradation.operator import Degradation
 from CTSuperResolutionLib.job.events import Progress
 from CTSuperResolutionLib.job.parameters import Parameters
 from CTSuperResolutionLib.projection.geometry import ScanGeometry, cone_beam, parallel_beam
@@ -40,11 +41,18 @@ def make_projector(upsampled: UpsampledScan, p: Parameters) -> Projector:
     return Projector(upsampled.grid, scan_geometry(p, upsampled.coarse_grid).refined(*upsampled.scale[:2]))
 
 
-def make_view_degradation(upsampled: UpsampledScan, projector: Projector, p: Parameters) -> Degradation:
-    """A over the detector: what the scan's degradation does to parallel views (v, u)."""
-    scale = upsampled.scale[:2]  # rows of the detector run along the axis of rotation; the other axes share a factor
-    blur = assumed_blur(p.blur, scale)
-    return make_degradation(projector.geometry.detector_shape, scale, kernel=p.kernel, blur=blur)
+def make_view_degradation(upsampled: UpsampledScan, projector: Projector) -> Degradation:
+    """A over the detector: what the scan's degradation does to parallel views (v, u).
+
+    Rows of the detector run along the axis of rotation; columns see the other two axes, which share a factor, under
+    the wider of their point-spread functions. Widths are those of the scan, magnified as its voxels are.
+    """
+    through, *across = upsampled.acquisition.permuted(upsampled.axis_order).axes
+    kernels = [through.kernel, max((axis.kernel for axis in across), key=lambda kernel: kernel.width)]
+    fine = list(zip(projector.geometry.detector_shape, projector.geometry.detector_spacing, strict=True))
+    coarse = [(n // s, d * s) for (n, d), s in zip(fine, upsampled.scale, strict=False)]
+    magnified = [pitch / grid[1] for (_, pitch), grid in zip(coarse, upsampled.coarse_grid.axes, strict=False)]
+    return degradation_of([k.scaled(m) for k, m in zip(kernels, magnified, strict=True)], coarse, fine)
 
 
 def project_base(

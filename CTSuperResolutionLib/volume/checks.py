@@ -8,13 +8,10 @@ from pathlib import Path
 
 import numpy as np
 
-from CTSuperResolutionLib.errors import AcceptUnusual, Advice, JobError
+from CTSuperResolutionLib.errors import AcceptUnusual, Advice, JobError, Untilt
 
 MIN_SIDE = 8
 """Fewest voxels along any axis."""
-
-ORTHONORMAL_TOLERANCE = 1e-3
-"""Largest deviation of the direction cosines' Gram matrix from the identity: above text rounding, below 0.1 degree."""
 
 SPACING_RANGE_MM = (1e-3, 100.0)
 """Spacings of CT, micro-CT included. Metres or micrometres taken for millimetres fall outside."""
@@ -24,6 +21,15 @@ VALUE_RANGE = (-40960.0, 32767.0)
 
 MIN_CONTRAST_HU = 20.0
 """CT spans more than this anywhere, by its noise alone; [0, 1], [-1, 1] and z-scored images do not."""
+
+TOP_HU = 3071.0
+"""Where the scale of 12-bit CT ends."""
+
+LEAN_HU = -100.0
+"""Below is fat, lung or air; the noise of soft tissue hardly comes there."""
+
+OWN_RANGE = "process it in its own range"
+"""What allowing unusual input does with values that are no HU."""
 
 AIR_HU = -1024.0
 """Nothing in a patient is below it, and padding becomes it."""
@@ -99,47 +105,111 @@ def check_spacing(name: object, spacing: Sequence[float] | None, *, allow_unusua
         )
 
 
-def check_direction(name: object, origin: Sequence[float], direction: Sequence[float]) -> None:
-    """Origin and direction cosines (nine, row by row) are finite, and the grid's axes at right angles."""
-    if not np.isfinite([*origin, *direction]).all():
+def check_finite_place(name: object, place: np.ndarray) -> None:
+    """All numbers of a grid's origin and axes are finite."""
+    if not np.isfinite(place).all():
         raise JobError(f"{name} has an origin or direction that is not a number; save it again with its true geometry.")
-    cosines = np.reshape(direction, (3, 3))
-    if np.abs(cosines.T @ cosines - np.eye(3)).max() > ORTHONORMAL_TOLERANCE:
-        raise sheared(name)
 
 
-def sheared(name: object) -> JobError:
-    """The error for a grid whose axes are not at right angles."""
+def sheared(name: object, *, untiltable: bool) -> JobError:
+    """The error for a grid whose axes are not at right angles; ``untiltable`` if only its slices are displaced."""
+    remedies = [Untilt()] if untiltable else []
     return JobError(
-        f"{name} has voxel axes that are not at right angles and of unit length (gantry tilt or shear); resample it "
-        "to a straight grid, for example with 3D Slicer's Resample Scalar/Vector/DWI Volume."
+        f"{name} has voxel axes that are not at right angles and of unit length (gantry tilt or shear)",
+        *remedies,
+        Advice(
+            "resample it to a straight grid, for example with 3D Slicer's Resample Scalar/Vector/DWI Volume, or save "
+            "it again from the scan itself"
+        ),
     )
 
 
-def check_values(name: object, array: np.ndarray, *, allow_unusual: bool) -> None:
-    """The values, shape (z, y, x), are finite and can be Hounsfield units.
-
-    A crop of CT need not hold air, nor fat, so only what no CT does is refused: values that int16 HU cannot have,
-    no negative value at all (MR, PET, labels, and CT stored with an offset), or next to no contrast (a normalised
-    image). ``allow_unusual`` lets these pass, but never NaN or infinity.
-    """
-    low, high = float(array.min()), float(array.max())
-    if not math.isfinite(low + high):
+def check_finite(name: object, array: np.ndarray) -> None:
+    """No value, shape (z, y, x), is NaN or infinite."""
+    if not math.isfinite(float(array.min()) + float(array.max())):
         count = sum(part.size - int(np.count_nonzero(np.isfinite(part))) for part in array)
         raise JobError(
             f"{name} has {count} of {array.size} voxels that are NaN or infinite; set them to -1024 HU (air) and save "
             "it again."
         )
-    if allow_unusual:
-        return
-    problem, span = f"{name} is not CT in Hounsfield units", f"its values run from {low:g} to {high:g}"
+
+
+def value_range(array: np.ndarray, outside: np.ndarray) -> tuple[float, float] | None:
+    """The least and the largest value that is not ``outside`` (bool), of shape (z, y, x); None if there is none."""
+    if outside.all():
+        return None
+    if not outside.any():
+        return float(array.min()), float(array.max())
+    pairs = list(zip(array, outside, strict=True))  # by slice, to hold no second float copy
+    return (
+        min(float(part.min(where=~out, initial=math.inf)) for part, out in pairs),
+        max(float(part.max(where=~out, initial=-math.inf)) for part, out in pairs),
+    )
+
+
+def check_values(name: object, array: np.ndarray, outside: np.ndarray) -> None:
+    """The values that are not ``outside`` (padding), shape (z, y, x), can be Hounsfield units.
+
+    A crop of CT need not hold air, nor fat, so only what no CT does is refused: values that int16 HU cannot have,
+    no negative value at all (MR, PET, labels, and CT stored with an offset), next to no contrast (a normalised
+    image), or tissue and air where an offset of some 1000 puts them (see :func:`has_offset`).
+
+    Raises:
+        JobError: they cannot.
+    """
+    found = value_range(array, outside)
+    if found is None:
+        raise JobError(f"{name} holds nothing but padding; give a CT volume.")
+    low, high = found
+    aside = " (padding aside)" if outside.any() else ""
+    low = min(low, float(array.min())) if float(array.min()) < VALUE_RANGE[0] else low  # no padding lies so low
+    problem, span = f"{name} is not CT in Hounsfield units", f"its values run from {low:g} to {high:g}{aside}"
     if low < VALUE_RANGE[0] or high > VALUE_RANGE[1]:
-        raise JobError(f"{problem}, for {span}", Advice("give a CT volume"), AcceptUnusual())
+        raise JobError(f"{problem}, for {span}", Advice("give a CT volume"), AcceptUnusual(OWN_RANGE))
     if high - low < MIN_CONTRAST_HU:
-        raise JobError(f"{problem}, for {span} (normalised or empty)", Advice("give a CT volume"), AcceptUnusual())
+        raise JobError(
+            f"{problem}, for {span} (normalised or empty)", Advice("give a CT volume"), AcceptUnusual(OWN_RANGE)
+        )
     if low >= 0:
         raise JobError(
             f"{problem}, for {span} and none is negative",
             Advice("give a CT volume (if it is CT stored with an offset, subtract 1024)"),
             AcceptUnusual(),
         )
+    if has_offset(array, outside):
+        raise JobError(
+            f"{problem}, for {span} and lie as those of CT stored with an offset of 1000 or 1024 do",
+            Advice("subtract the offset"),
+            AcceptUnusual(),
+        )
+
+
+def suits_hu_scale(array: np.ndarray, outside: np.ndarray) -> bool:
+    """Whether values that are not ``outside``, shape (z, y, x), can be worked on as if they were HU.
+
+    Those of MR can, or a crop of CT without a negative value. Counts beyond int16, grey values that mostly lie beyond
+    the scale of CT, and normalised images, which rounding to whole HU would spoil, cannot.
+    """
+    found = value_range(array, outside)
+    if found is None or float(array.min()) < VALUE_RANGE[0] or found[1] > VALUE_RANGE[1]:
+        return False
+    beyond = sum(int(np.count_nonzero(part[~out] > TOP_HU)) for part, out in zip(array, outside, strict=True))
+    return bool(found[1] - found[0] >= MIN_CONTRAST_HU and 2 * beyond <= np.count_nonzero(~outside))
+
+
+def has_offset(array: np.ndarray, outside: np.ndarray) -> bool:
+    """Whether values look like HU + 1000 or HU + 1024: no fat, lung or air, but a peak where soft tissue would be.
+
+    CT without anything below -100 HU is a crop of soft tissue and bone. Of bone there is the less, the denser it is;
+    with an offset there is more at 950 to 1150 (soft tissue) than, for its width, at 150 to 850 (lung).
+    """
+    total = array.size - int(np.count_nonzero(outside))
+    lean = lung = tissue = 0
+    for part, out in zip(array, outside, strict=True):
+        inside = part[~out]
+        lean += int(np.count_nonzero(inside < LEAN_HU))
+        if lean > 1e-3 * total:
+            return False
+        lung += int(np.count_nonzero((inside >= 150) & (inside < 850)))
+        tissue += int(np.count_nonzero((inside >= 950) & (inside < 1150)))
+    return tissue > 1e-2 * total and tissue / 200 > lung / 700

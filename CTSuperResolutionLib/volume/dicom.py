@@ -10,69 +10,106 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
-import SimpleITK as sitk
-
 from CTSuperResolutionLib.errors import JobError, OtherOption
-from CTSuperResolutionLib.volume.checks import check_name
-
-CT_CLASSES = ("1.2.840.10008.5.1.4.1.1.2", "1.2.840.10008.5.1.4.1.1.2.1", "1.2.840.10008.5.1.4.1.1.2.2")
-"""SOP classes of CT images: classic, enhanced, legacy converted enhanced."""
+from CTSuperResolutionLib.volume.dicom_slice import CT_CLASSES, DamagedFileError, Slice, damaged, read_tags
 
 UID_TAIL = 8
 """Characters of a series UID that lists show; a tail of this length, or longer, also chooses a series."""
 
 
 @dataclass(frozen=True)
-class ImagePlane:
-    """Where the pixels of a DICOM image lie in the patient.
-
-    Attributes:
-        position: LPS centre of the first pixel, mm (x, y, z).
-        orientation: LPS directions of a row and of a column, six numbers.
-        pixel_spacing: distance of rows, distance of columns, mm.
-    """
-
-    position: tuple[float, ...]
-    orientation: tuple[float, ...]
-    pixel_spacing: tuple[float, ...]
-
-
-@dataclass(frozen=True)
-class Slice:
-    """One DICOM image.
-
-    Attributes:
-        path: its file.
-        size: (rows, columns).
-        plane: None where the file does not state all of it.
-        frames: images in the file.
-        components: values in a pixel.
-    """
-
-    path: Path
-    size: tuple[int, int]
-    plane: ImagePlane | None
-    frames: int
-    components: int
-
-
-@dataclass(frozen=True)
 class Series:
-    """Images that share a SeriesInstanceUID, in no particular order."""
+    """Images that share a SeriesInstanceUID, in no particular order.
+
+    Attributes:
+        number: see :func:`find_series`. uid, description, modality: as in its files.
+        slices: its images, but for those that are no slices.
+        captures: files of secondary captures, localizers and the like among them.
+        damaged: files that say to be of it and cannot be read.
+    """
 
     number: int
     uid: str
     description: str
     modality: str
     slices: tuple[Slice, ...]
+    captures: tuple[Path, ...] = ()
+    damaged: tuple[Path, ...] = ()
 
     def __str__(self) -> str:
-        rows, columns = self.slices[0].size
         plural = "" if len(self.slices) == 1 else "s"
         what = f'"{self.description}", ' if self.description else ""
         kind = f"{self.modality}, " if self.modality not in ("", "CT") else ""
+        rows, columns = self.slices[0].size
         size = f"{len(self.slices)} slice{plural} of {columns} x {rows}"
         return f"{self.number} ({what}{kind}{size}, UID ...{self.uid[-UID_TAIL:]})"
+
+
+@dataclass(frozen=True)
+class Choice:
+    """The series to read.
+
+    Attributes:
+        series: itself.
+        block: which of its blocks of slices, from 1 on; None where that was not said.
+        notes: sentences that the user should see.
+    """
+
+    series: Series
+    block: int | None = None
+    notes: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True)
+class SeriesFolder:
+    """All image series in a folder and those below it.
+
+    Attributes:
+        path: the folder. series: by number.
+        damaged: files that should be slices and are too damaged to say of which series.
+    """
+
+    path: Path
+    series: tuple[Series, ...]
+    damaged: tuple[Path, ...] = ()
+
+    def choose(self, wanted: str | None) -> Choice:
+        """The series whose number, UID or UID tail is ``wanted``, the only one where that is None.
+
+        A point and a number after a series number choose one of its blocks, as in "2.1".
+
+        Raises:
+            JobError: no series fits, or there are several to choose from, and the message lists them; or the chosen
+                one has a damaged file.
+        """
+        choice = self._choose(wanted)
+        if choice.series.damaged:
+            raise damaged(choice.series.damaged[0])
+        if self.damaged and len(self.series) == 1:
+            raise damaged(self.damaged[0])
+        lost, captures = self.damaged, choice.series.captures
+        notes = (
+            *_note(lost, "is damaged and does not say of which series it is", "are damaged and do not say of which"),
+            *_note(captures, "is a secondary capture or localizer", "are secondary captures or localizers"),
+        )
+        return Choice(choice.series, choice.block, notes)
+
+    def _choose(self, wanted: str | None) -> Choice:
+        one_of_them = OtherOption("series", f"one with {{}} N: {'; '.join(map(str, self.series))}")
+        if wanted is None:
+            if len(self.series) > 1:
+                raise JobError(f"{self.path} holds {len(self.series)} series", one_of_them)
+            return Choice(self.series[0])
+        wanted = wanted.strip().lstrip(".…")
+        fitting = [s for s in self.series if wanted in (str(s.number), s.uid)]
+        if not fitting and len(wanted) >= UID_TAIL:
+            fitting = [s for s in self.series if s.uid.endswith(wanted)]
+        block = None
+        if not fitting and (part := re.fullmatch(r"(\d+)\.(\d{1,3})", wanted)):
+            fitting, block = [s for s in self.series if str(s.number) == part[1]], int(part[2])
+        if len(fitting) != 1:
+            raise JobError(f'{self.path} holds no series "{wanted}"', one_of_them)
+        return Choice(fitting[0], block)
 
 
 def is_dicom(path: Path) -> bool:
@@ -85,25 +122,32 @@ def is_dicom(path: Path) -> bool:
         return file.read(132)[128:] == b"DICM"
 
 
-def find_series(folder: Path) -> list[Series]:
+def find_series(folder: Path) -> SeriesFolder:
     """All image series in a folder and those below it, by number.
 
     The number is the SeriesNumber that viewers show, where every series has one of its own; otherwise the place in
     the list, from 1. A copy of an image (same SOPInstanceUID) counts once. Hidden files are passed over.
 
     Raises:
-        JobError: there are none, or a file is damaged.
+        JobError: there are none.
         OSError: a file cannot be read.
     """
     found: dict[str, dict[str, Slice]] = defaultdict(dict)
     about: dict[str, dict[str, str]] = {}
+    broken: dict[str | None, list[Path]] = defaultdict(list)
     for path in _files(folder):
-        tags, image = _read_tags(path)
+        try:
+            tags, image = read_tags(path)
+        except DamagedFileError as error:
+            broken[error.series_uid].append(error.path)
+            continue
         if image is None:
             continue
         uid = tags.get("0020|000e", "")
         found[uid].setdefault(tags.get("0008|0018", str(path)), image)
         about.setdefault(uid, tags)
+    if not found and broken:
+        raise damaged(next(iter(broken.values()))[0])
     if not found:
         raise JobError(
             f"{folder} holds no DICOM images; name the folder of a DICOM series, or a NRRD, MHA or NIfTI file."
@@ -111,36 +155,33 @@ def find_series(folder: Path) -> list[Series]:
     stated = {uid: int(n) for uid in found if (n := about[uid].get("0020|0011", "")).isdigit()}
     uids = sorted(found, key=lambda uid: (stated.get(uid, math.inf), uid))
     own = len(set(stated.values())) == len(found)
-    return [
-        Series(
-            number=stated[uid] if own else place,
-            uid=uid,
-            description=about[uid].get("0008|103e", ""),
-            modality=about[uid].get("0008|0060", ""),
-            slices=tuple(found[uid].values()),
+    series = []
+    for place, uid in enumerate(uids, start=1):
+        slices, captures = _without_captures(tuple(found[uid].values()))
+        series.append(
+            Series(
+                number=stated[uid] if own else place,
+                uid=uid,
+                description=about[uid].get("0008|103e", ""),
+                modality=about[uid].get("0008|0060", ""),
+                slices=slices,
+                captures=tuple(s.path for s in captures),
+                damaged=tuple(broken.get(uid, ())),
+            )
         )
-        for place, uid in enumerate(uids, start=1)
+    lost = [path for uid, paths in broken.items() if uid not in found for path in paths if uid is None]
+    return SeriesFolder(folder, tuple(series), tuple(lost))
+
+
+def _without_captures(images: tuple[Slice, ...]) -> tuple[tuple[Slice, ...], tuple[Slice, ...]]:
+    """The slices among the images of a series, and the others; all of them where there is nothing else."""
+    of_ct = any(s.sop_class in CT_CLASSES for s in images)
+    others = [
+        s for s in images if s.is_capture or s.is_localizer or (of_ct and s.sop_class and s.sop_class not in CT_CLASSES)
     ]
-
-
-def choose_series(folder: Path, found: list[Series], wanted: str | None) -> Series:
-    """The series whose number, UID or UID tail is ``wanted``; the only one where that is None.
-
-    Raises:
-        JobError: no series fits, or there are several to choose from; the message lists them.
-    """
-    one_of_them = OtherOption("series", f"one with {{}} N: {'; '.join(map(str, found))}")
-    if wanted is None:
-        if len(found) > 1:
-            raise JobError(f"{folder} holds {len(found)} series", one_of_them)
-        return found[0]
-    wanted = str(wanted).strip().lstrip(".…")
-    fitting = [s for s in found if wanted in (str(s.number), s.uid)]
-    if not fitting and len(wanted) >= UID_TAIL:
-        fitting = [s for s in found if s.uid.endswith(wanted)]
-    if len(fitting) != 1:
-        raise JobError(f'{folder} holds no series "{wanted}"', one_of_them)
-    return fitting[0]
+    if len(others) == len(images):
+        return images, ()
+    return tuple(s for s in images if s not in others), tuple(others)
 
 
 def _files(folder: Path) -> Iterator[Path]:
@@ -152,71 +193,10 @@ def _files(folder: Path) -> Iterator[Path]:
         yield from (Path(parent, name) for name in sorted(names) if not name.startswith("."))
 
 
-def _read_tags(path: Path) -> tuple[dict[str, str], Slice | None]:
-    """The tags of a DICOM image as text by "group|element", and the slice; no slice for any other kind of file."""
-    if not path.is_file():
-        return {}, None
-    check_name(path)
-    reader = sitk.ImageFileReader()
-    reader.SetImageIO("GDCMImageIO")
-    reader.SetFileName(str(path))
-    try:
-        reader.ReadImageInformation()
-    except RuntimeError as error:
-        if _should_be_image(path):
-            raise damaged(path) from error
-        return {}, None
-    tags = {key: _printable(reader.GetMetaData(key)) for key in reader.GetMetaDataKeys()}
-    columns, rows, *more = reader.GetSize()
-    return tags, Slice(
-        path=path,
-        size=(rows, columns),
-        plane=_plane(tags),
-        frames=math.prod(more),
-        components=reader.GetNumberOfComponents(),
-    )
-
-
-def _printable(tag: str) -> str:
-    """A tag's text; bytes that are no UTF-8, which arrive as surrogates, are taken for Latin-1, the usual other."""
-    stored = tag.encode(errors="surrogateescape")
-    try:
-        text = stored.decode()
-    except UnicodeDecodeError:
-        text = stored.decode("latin-1")
-    return "".join(c if c.isprintable() else " " for c in text).strip()
-
-
-def damaged(path: Path) -> JobError:
-    """The error for a slice that cannot be read."""
-    return JobError(f"The DICOM file {path} is truncated or damaged; export or copy the series again.")
-
-
-def _should_be_image(path: Path) -> bool:
-    """Whether a file that GDCM cannot read is a damaged CT slice, rather than a report, a DICOMDIR or no DICOM."""
-    with path.open("rb") as file:
-        head = file.read(1024)
-    if head[128:132] != b"DICM":
-        return not head and path.suffix.lower() in (".dcm", ".ima")
-    # MediaStorageSOPClassUID: the file's meta header is little endian with explicit types, whatever follows it.
-    stated = re.search(rb"\x02\x00\x02\x00UI(..)", head[132:], flags=re.DOTALL)
-    if stated is None:
-        return True
-    uid = head[132 + stated.end() :][: int.from_bytes(stated[1], "little")]
-    return uid.rstrip(b"\0").decode("ascii", errors="replace") in CT_CLASSES
-
-
-def _plane(tags: dict[str, str]) -> ImagePlane | None:
-    position, orientation = _numbers(tags, "0020|0032", 3), _numbers(tags, "0020|0037", 6)
-    pixel_spacing = _numbers(tags, "0028|0030", 2)
-    if position is None or orientation is None or pixel_spacing is None:
-        return None
-    return ImagePlane(position, orientation, pixel_spacing)
-
-
-def _numbers(tags: dict[str, str], key: str, count: int) -> tuple[float, ...] | None:
-    try:
-        numbers = tuple(float(v) for v in tags.get(key, "").split("\\"))
-    except ValueError:
-        return None
-    return numbers if len(numbers) == count and all(map(math.isfinite, numbers)) else None
+def _note(paths: tuple[Path, ...], one: str, several: str) -> tuple[str, ...]:
+    """The sentence that files were left out, if there are any."""
+    if not paths:
+        return ()
+    if len(paths) == 1:
+        return (f"{paths[0].name} {one}, and was left out.",)
+    return (f"{len(paths)} files, such as {paths[0].name}, {several}, and were left out.",)

@@ -2,34 +2,55 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import numpy as np
 import SimpleITK as sitk
 
 from CTSuperResolutionLib.errors import AcceptUnusual, Advice, JobError
+from CTSuperResolutionLib.job.region import Slices
 from CTSuperResolutionLib.volume import checks, dicom
-from CTSuperResolutionLib.volume.headers import damaged, read_header
+from CTSuperResolutionLib.volume.dicom_slice import Slice
+from CTSuperResolutionLib.volume.dicom_slice import damaged as damaged_slice
+from CTSuperResolutionLib.volume.geometry import grid_geometry
+from CTSuperResolutionLib.volume.image_header import ImageHeader, MalformedHeaderError, damaged
+from CTSuperResolutionLib.volume.metaimage import read_metaimage
 from CTSuperResolutionLib.volume.native_output import captured_stderr
+from CTSuperResolutionLib.volume.nifti import read_nifti
+from CTSuperResolutionLib.volume.nrrd import read_nrrd
+from CTSuperResolutionLib.volume.padding import stated_padding
+from CTSuperResolutionLib.volume.scan_source import Plane, ScanSource, sentences
 from CTSuperResolutionLib.volume.stack import stack
+from CTSuperResolutionLib.volume.untilting import Untilting, shifts_of_shear, upright_geometry
 from CTSuperResolutionLib.volume.volume import Volume
+from CTSuperResolutionLib.volume.voxel_data import BrokenDataError, VoxelData, open_plain
 
-FORMATS = {
-    ".nrrd": ("NRRD", "NrrdImageIO"),
-    ".nhdr": ("NRRD", "NrrdImageIO"),
-    ".mha": ("MetaImage", "MetaImageIO"),
-    ".mhd": ("MetaImage", "MetaImageIO"),
-    ".nii": ("NIfTI", "NiftiImageIO"),
-    ".nii.gz": ("NIfTI", "NiftiImageIO"),
+FORMATS: dict[str, tuple[str, Callable[[Path], ImageHeader]]] = {
+    ".nrrd": ("NRRD", read_nrrd),
+    ".nhdr": ("NRRD", read_nrrd),
+    ".mha": ("MetaImage", read_metaimage),
+    ".mhd": ("MetaImage", read_metaimage),
+    ".nii": ("NIfTI", read_nifti),
+    ".nii.gz": ("NIfTI", read_nifti),
 }
-"""What a file's ending says: the format's name, and ITK's reader for it."""
+"""What a file's ending says: the format's name, and what reads its header."""
 
 
-def read_volume(path: Path | str, *, series: str | int | None = None, allow_unusual: bool = False) -> Volume:
-    """Read a CT and check that it can be worked on.
+def read_volume(
+    path: Path | str,
+    *,
+    series: str | int | None = None,
+    allow_unusual: bool = False,
+    untilt: bool = False,
+    region: Slices | None = None,
+    note: Callable[[str], None] = lambda message: None,
+) -> Volume:
+    """Read a CT, or a region of it, and check that it can be worked on.
 
-    Values below -1500 HU (padding) become -1024, values above 32767 become that. The geometry is what ITK makes of
-    the file, reflections included; the geometry of DICOM slices comes from their own positions.
+    What no scanner measured (padding, masks, saturated metal) is marked in the volume's ``valid``; padding becomes
+    -1024. Values above 32767 become that. The geometry is that of the file, reflections included; the geometry of
+    DICOM slices comes from their own positions.
 
     >>> import tempfile
     >>> from CTSuperResolutionLib.volume.writing import write_volume
@@ -43,65 +64,105 @@ def read_volume(path: Path | str, *, series: str | int | None = None, allow_unus
     Args:
         path: a NRRD, MetaImage (.mha, .mhd) or NIfTI file, or a folder with DICOM slices in it or below it.
         series: the DICOM series, by number, UID or the end of its UID; needed where there are several.
-        allow_unusual: go on with values, a modality or a spacing that are not those of a CT.
+        allow_unusual: go on with a modality or a spacing that are not those of a CT, and with values that are no HU,
+            in their own range; see :class:`.ValueScale`.
+        untilt: shift slices that are displaced sideways, as by a tilted gantry, to a straight grid.
+        region: voxels along (z, y, x) to read; no others are held.
+        note: told sentences that the user should see.
 
     Returns:
-        HU, (z, y, x) float32. Reading holds at most two float copies and the file's own.
+        HU, (z, y, x) float32.
 
     Raises:
         JobError: it cannot be read or worked on; the message says what to do.
     """
+    source = open_scan(path, series=series, allow_unusual=allow_unusual, untilt=untilt)
+    return source.read(region, note)
+
+
+def open_scan(
+    path: Path | str, *, series: str | int | None = None, allow_unusual: bool = False, untilt: bool = False
+) -> ScanSource:
+    """A CT's header: its grid and what it says of its acquisition, without its voxels.
+
+    Args:
+        path, series, allow_unusual, untilt: see :func:`read_volume`.
+
+    Raises:
+        JobError: it cannot be worked on; the message says what to do.
+    """
     path = Path(path)
-    checks.check_name(path)
-    try:
+    with sentences(path):
+        checks.check_name(path)
         if path.is_dir():
             with captured_stderr():
-                volume = _read_dicom(path, series, allow_unusual)
-        else:
-            volume = _read_file(path, series, allow_unusual)
-    except OSError as error:
-        place = error.filename or path
-        raise JobError(
-            f"{place} cannot be read ({error.strerror or error}); check that it is there and that you may read it."
-        ) from error
-    except MemoryError as error:
-        raise JobError(f"{path} does not fit into memory; crop it, or use a machine with more.") from error
-    checks.check_values(path, volume.array, allow_unusual=allow_unusual)
-    volume.array[volume.array < checks.PADDING_HU] = checks.AIR_HU
-    np.minimum(volume.array, checks.CEILING_HU, out=volume.array)
-    return volume
+                return _open_series(path, None if series is None else str(series), allow_unusual, untilt)
+        return _open_file(path, series, allow_unusual, untilt)
 
 
-def _read_dicom(folder: Path, wanted: str | int | None, allow_unusual: bool) -> Volume:
-    series = dicom.choose_series(folder, dicom.find_series(folder), None if wanted is None else str(wanted))
+def _open_series(folder: Path, wanted: str | None, allow_unusual: bool, untilt: bool) -> ScanSource:
+    choice = dicom.find_series(folder).choose(wanted)
+    series = choice.series
+    name = f"Series {series.number} in {folder}"
     if series.modality not in ("", "CT") and not allow_unusual:
+        raise JobError(f"{name} is {series.modality} and not CT", Advice("choose a CT series"), AcceptUnusual())
+    grid = stack(choice, untilt=untilt)
+    _check_rescale(name, grid.slices, allow_unusual)
+    rows, columns = grid.slices[0].size
+    shape = (len(grid.slices), rows, columns)
+    checks.check_shape(name, shape)
+    checks.check_spacing(name, grid.geometry.spacing[::-1], allow_unusual=allow_unusual)
+    return ScanSource(
+        name,
+        shape,
+        grid.geometry,
+        lambda start, stop: _dicom_planes(grid.slices[start:stop]),
+        untilting=None if grid.shifts is None else Untilting(grid.shifts, (rows, columns)),
+        acquisition=grid.acquisition,
+        notes=choice.notes,
+        allow_unusual=allow_unusual,
+    )
+
+
+def _check_rescale(name: str, slices: tuple[Slice, ...], allow_unusual: bool) -> None:
+    """All slices of a series say, or none does, what their values mean, and that is HU."""
+    stated = [s.rescale.stated for s in slices]
+    usual = max(set(stated), key=lambda kind: (stated.count(kind), kind))
+    if odd := [s for s in slices if s.rescale.stated != usual]:
         raise JobError(
-            f"Series {series.number} in {folder} is {series.modality} and not CT",
-            Advice("choose a CT series"),
+            f"{name} has {len(odd)} of {len(slices)} slices, such as {odd[0].path.name}, that do not say what their "
+            "values mean as the others do (rescale slope and intercept); export the series again."
+        )
+    if any(s.rescale.slope == 0 for s in slices):
+        raise JobError(f"{name} states a rescale slope of 0, so its values mean nothing; export the series again.")
+    kinds = sorted({s.rescale.type for s in slices} - {"", "HU", "US"})
+    if kinds and not allow_unusual:
+        raise JobError(
+            f"{name} does not hold Hounsfield units but values of type {kinds[0]}",
+            Advice("choose a series of Hounsfield units"),
             AcceptUnusual(),
         )
-    grid = stack(series)
-    name = f"Series {series.number} in {folder}"
-    shape = (len(grid.slices), *grid.slices[0].size)
-    checks.check_shape(name, shape)
-    checks.check_spacing(name, grid.spacing[::-1], allow_unusual=allow_unusual)
-    array = np.empty(shape, dtype=np.float32)
+
+
+def _dicom_planes(slices: tuple[Slice, ...]) -> Iterator[Plane]:
     reader = sitk.ImageFileReader()
     reader.SetImageIO("GDCMImageIO")
     reader.SetOutputPixelType(sitk.sitkFloat32)
-    for target, part in zip(array, grid.slices, strict=True):
+    for part in slices:
         reader.SetFileName(str(part.path))
         try:  # GDCM applies each slice's own rescale slope and intercept
-            image = reader.Execute()
+            with captured_stderr():
+                image = reader.Execute()
         except RuntimeError as error:
-            raise dicom.damaged(part.path) from error
-        target[...] = sitk.GetArrayViewFromImage(image)[0]  # a view, valid while the image lives
-    return Volume(array, grid.spacing, grid.origin, grid.direction)
+            raise damaged_slice(part.path) from error
+        values = sitk.GetArrayFromImage(image)[0]
+        ends = part.rescale.padding_values
+        yield Plane(values, None if ends is None else stated_padding(values, *ends))
 
 
-def _read_file(path: Path, series: str | int | None, allow_unusual: bool) -> Volume:
+def _open_file(path: Path, series: str | int | None, allow_unusual: bool, untilt: bool) -> ScanSource:
     ending = next((e for e in FORMATS if path.name.lower().endswith(e)), None)
-    with path.open("rb") as file:
+    with open_plain(path) as file:
         empty = not file.read(1)
     if empty:
         raise JobError(f"{path} is empty; copy or save it again.")
@@ -113,42 +174,46 @@ def _read_file(path: Path, series: str | int | None, allow_unusual: bool) -> Vol
         )
     if series is not None:
         raise JobError(f"A series can be chosen only in a DICOM folder, and {path} is a file; leave the series out.")
-    format_name, image_io = FORMATS[ending]
-    with captured_stderr() as complaints:
-        image = _read_image(path, format_name, image_io, allow_unusual)
-        # MetaIO goes on with garbage where the compressed data are damaged, but says so.
-        if "Uncompress failed" in complaints():
-            raise damaged(path, format_name)
-    return Volume(
-        sitk.GetArrayFromImage(image), image.GetSpacing()[::-1], tuple(image.GetOrigin()), tuple(image.GetDirection())
+    format_name, read_header = FORMATS[ending]
+    try:
+        return _source_of_file(path, format_name, read_header(path), allow_unusual, untilt)
+    except MalformedHeaderError as error:
+        if str(error):
+            raise JobError(f"{path} {error}; save it again.") from error
+        raise damaged(path, format_name) from error
+    except BrokenDataError as error:
+        raise damaged(path, format_name) from error
+
+
+def _source_of_file(path: Path, format_name: str, header: ImageHeader, allow_unusual: bool, untilt: bool) -> ScanSource:
+    checks.check_kind(path, len(header.sizes), header.components)
+    checks.check_spacing(path, header.spacing, allow_unusual=allow_unusual)
+    data, axes = header.data, header.axes
+    assert data is not None and axes is not None, "a volume of one value in a voxel has both"
+    checks.check_shape(path, data.shape)
+    checks.check_finite_place(path, np.column_stack([axes, header.origin]))
+    data.require_whole()
+    geometry, untilting = grid_geometry(axes, header.origin, data.shape), None
+    if geometry is None:
+        geometry = upright_geometry(axes, header.origin, data.shape)
+        if geometry is None or not untilt:
+            raise checks.sheared(path, untiltable=geometry is not None)
+        slices, rows, columns = data.shape
+        untilting = Untilting(shifts_of_shear(axes, geometry, slices), (rows, columns))
+    return ScanSource(
+        str(path),
+        data.shape,
+        geometry,
+        lambda start, stop: _file_planes(path, format_name, data, start, stop),
+        untilting=untilting,
+        notes=header.notes,
+        allow_unusual=allow_unusual,
     )
 
 
-def _read_image(path: Path, format_name: str, image_io: str, allow_unusual: bool) -> sitk.Image:
-    """Read by ITK as float32, once the header has passed the checks; ITK alone hides nonsense in it."""
-    header = read_header(path)
-    reader = sitk.ImageFileReader()
-    reader.SetImageIO(image_io)
-    reader.SetFileName(str(path))
-    failure = None
+def _file_planes(path: Path, format_name: str, data: VoxelData, start: int, stop: int) -> Iterator[Plane]:
     try:
-        reader.ReadImageInformation()
-        checks.check_kind(path, reader.GetDimension(), reader.GetNumberOfComponents())
-    except RuntimeError as error:
-        failure = error
-        checks.check_kind(path, header.dimension or 3, 2 if "Complex" in str(error) else 1)
-    if failure is None or header.spacing is not None:
-        checks.check_spacing(path, header.spacing, allow_unusual=allow_unusual)
-    if failure is None:
-        checks.check_shape(path, reader.GetSize()[::-1])
-        checks.check_direction(path, reader.GetOrigin(), reader.GetDirection())
-        reader.SetOutputPixelType(sitk.sitkFloat32)
-        try:
-            return reader.Execute()
-        except RuntimeError as error:
-            failure = error
-    if "orthonormal" in str(failure) or "determinant is 0" in str(failure):
-        raise checks.sheared(path) from failure
-    if "Failed to allocate memory" in str(failure) or "bad alloc" in str(failure).lower():
-        raise MemoryError from failure
-    raise damaged(path, format_name) from failure
+        for values in data.planes(start, stop):
+            yield Plane(values)
+    except BrokenDataError as error:
+        raise damaged(path, format_name) from error

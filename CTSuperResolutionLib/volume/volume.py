@@ -4,11 +4,27 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 import numpy as np
 
 from CTSuperResolutionLib.errors import JobError
+from CTSuperResolutionLib.volume.acquisition_tags import AcquisitionTags
+
+
+@dataclass(frozen=True)
+class ValueScale:
+    """The values of a file that are no HU, from the working range that they were brought to for the method.
+
+    value = slope × array + intercept.
+    """
+
+    slope: float
+    intercept: float
+
+    def values(self, array: np.ndarray) -> np.ndarray:
+        """The file's own values of an array in the working range, float32."""
+        return (array.astype(np.float64) * self.slope + self.intercept).astype(np.float32)
 
 
 @dataclass(frozen=True, eq=False)
@@ -31,6 +47,10 @@ class Volume:
         origin: centre of voxel [0, 0, 0] in the patient's LPS space, mm, in ITK's order (x, y, z).
         direction: ITK's direction cosines, nine numbers row by row; column i is the LPS direction of grid axis
             (x, y, z)[i]. Orthonormal, but may be a reflection (determinant -1).
+        valid: where a scanner measured, bool (z, y, x); elsewhere are padding, masks and saturated metal. None where
+            that is everywhere.
+        acquisition: what the file says of its acquisition.
+        value_scale: for a file that is not in HU: what brings ``array`` back to its own values. None for HU.
 
     Raises:
         ValueError: an attribute has another shape, type or sign than stated.
@@ -40,6 +60,9 @@ class Volume:
     spacing: tuple[float, float, float]
     origin: tuple[float, float, float]
     direction: tuple[float, ...]
+    valid: np.ndarray | None = field(default=None, repr=False)
+    acquisition: AcquisitionTags = field(default_factory=AcquisitionTags, repr=False)
+    value_scale: ValueScale | None = None
 
     def __post_init__(self) -> None:
         if self.array.ndim != 3 or self.array.dtype != np.float32:
@@ -48,6 +71,8 @@ class Volume:
             raise ValueError(f"spacing must be three positive lengths, not {self.spacing}")
         if len(self.origin) != 3 or len(self.direction) != 9:
             raise ValueError("origin must be three and direction nine numbers")
+        if self.valid is not None and (self.valid.shape != self.array.shape or self.valid.dtype != bool):
+            raise ValueError(f"valid must be bool {self.array.shape}, not {self.valid.dtype} {self.valid.shape}")
 
     @property
     def shape(self) -> tuple[int, int, int]:
@@ -77,7 +102,7 @@ class Volume:
         return (nz, ny, nx), (dz, dy, dx), self.point([(1 / s - 1) / 2 for s in scale])
 
     def with_array(self, array: np.ndarray, scale: tuple[int, int, int] = (1, 1, 1)) -> Volume:
-        """Other values (z, y, x), HU, on this grid or on the one refined by ``scale``.
+        """Other values (z, y, x), HU, on this grid or on the one refined by ``scale``, all of them valid.
 
         Raises:
             ValueError: the array does not have that grid's shape.
@@ -85,7 +110,8 @@ class Volume:
         shape, spacing, origin = self.refined_grid(scale)
         if array.shape != shape:
             raise ValueError(f"array of shape {array.shape} does not fit the grid {shape}")
-        return Volume(np.asarray(array, dtype=np.float32), spacing, origin, self.direction)
+        values = np.asarray(array, dtype=np.float32)
+        return Volume(values, spacing, origin, self.direction, value_scale=self.value_scale)
 
     def crop(self, roi: tuple[slice, slice, slice]) -> Volume:
         """A copy of the voxels ``roi`` = slices along (z, y, x), in place in space.
@@ -102,6 +128,10 @@ class Volume:
                     f"along {axis}; choose a region inside it."
                 )
             spans.append(slice(first, last))
-        return Volume(
-            self.array[tuple(spans)].copy(), self.spacing, self.point([s.start for s in spans]), self.direction
+        inside = tuple(spans)
+        return replace(
+            self,
+            array=self.array[inside].copy(),
+            origin=self.point([s.start for s in spans]),
+            valid=None if self.valid is None else self.valid[inside].copy(),
         )

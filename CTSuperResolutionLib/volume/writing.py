@@ -37,7 +37,8 @@ def write_volume(
     Args:
         volume: what to write; its geometry is kept in full double precision.
         path: where to, ending in ``.nrrd``.
-        integer: round to int16 (values beyond it take its bounds), else keep float32.
+        integer: round to int16 (values beyond it take its bounds), else keep float32. What is not in HU is written
+            as float32 in the values of the file that it came from.
         metadata: NRRD key/value pairs. Keys are of letters, digits, ``_``, ``.`` and ``-``; values are any text
             without carriage returns.
         progress: advanced by one per slice.
@@ -49,6 +50,7 @@ def write_volume(
     path = Path(path)
     if path.suffix != ".nrrd":
         raise ValueError(f"{path} does not end in .nrrd")
+    integer = integer and volume.value_scale is None
     header = _header(volume, "short" if integer else "float", metadata or {})
     part = path.with_name(f".{path.stem}.part.nrrd")
     try:
@@ -65,13 +67,21 @@ def write_volume(
             part.unlink()
 
 
-def _stored_slices(volume: Volume, integer: bool) -> Iterator[bytes]:
+def to_int16(values: np.ndarray) -> np.ndarray:
+    """HU as a file of whole numbers holds them: rounded, and beyond int16 its bounds; int16, same shape."""
     limits = np.iinfo(np.int16)
+    return np.rint(values).clip(limits.min, limits.max).astype(np.int16)
+
+
+def _stored_slices(volume: Volume, integer: bool) -> Iterator[bytes]:
+    scale = volume.value_scale
     for values in volume.array:  # by slice, to hold no copy of the volume
         if not np.isfinite(values).all():
             raise ValueError("the volume has voxels that are not finite")
-        stored = np.rint(values).clip(limits.min, limits.max) if integer else values
-        yield stored.astype("<i2" if integer else "<f4").tobytes()
+        if integer:
+            yield to_int16(values).astype("<i2").tobytes()
+        else:
+            yield (values if scale is None else scale.values(values)).astype("<f4").tobytes()
 
 
 def _compressed(slices: Iterator[bytes], progress: Progress) -> Iterator[bytes]:

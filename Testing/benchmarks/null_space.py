@@ -72,7 +72,7 @@ def compare(scan: Volume, truth: Volume, method: Method) -> dict[str, dict[str, 
     upsampled = upsample_scan(scan, method.factors(scan.spacing, scan.shape), p, device)
     projector = make_projector(upsampled, p)
     start = ProjectedVolume.of(upsampled.consistent(), projector, progress)
-    degradation = make_view_degradation(upsampled, projector, p)
+    degradation = make_view_degradation(upsampled, projector)
     prior = Prior.load(find_prior(method.prior), device=device)
 
     def unseen(views: torch.Tensor) -> torch.Tensor:

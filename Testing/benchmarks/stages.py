@@ -38,7 +38,7 @@ def stages(scan: Volume, method: Method) -> dict[str, Volume]:
     projector = make_projector(upsampled, p)
     start = ProjectedVolume.of(upsampled.consistent(), projector, Progress())
     prior = Prior.load(find_prior(method.prior), device=device)
-    degradation = make_view_degradation(upsampled, projector, p)
+    degradation = make_view_degradation(upsampled, projector)
     restored = Restorer(prior, upsampled, projector, degradation, p, method.seed).restore(start, Progress())
     return {
         "cubic": upsampled.to_volume(upsampled.cubic),

@@ -39,6 +39,10 @@ def test_demo_makes_and_scores_a_phantom(
     names = {path.name for path in (tmp_path / "out").iterdir()}
     assert names == {"sr.nrrd", "cubic.nrrd", "compare.png", "result.json", "truth.nrrd", "scan.nrrd"}
     assert ended.events[-1]["report"]["job"]["preset"] == "preview"
+    for name in ("truth", "scan"):
+        image = sitk.ReadImage(str(tmp_path / "out" / f"{name}.nrrd"))
+        assert image.GetMetaData("CTSR_volume") == {"truth": "truth", "scan": "degraded"}[name]
+        assert json.loads(image.GetMetaData("CTSR_job"))["seed"] == 0
 
     def unit(name: str) -> np.ndarray:
         array = sitk.GetArrayFromImage(sitk.ReadImage(str(tmp_path / "out" / name), sitk.sitkFloat64))
@@ -76,6 +80,20 @@ def test_degrade_is_the_paper_s_protocol(ctsr_here: Ctsr, tmp_path: Path) -> Non
     expected = np.einsum("zyx,y,x->z", blurred, *(weights / weights.sum() for weights in lanczos))
     found = sitk.GetArrayFromImage(coarse)[:, 6, 8]
     assert np.abs(found - expected).max() <= 0.51  # written as whole HU
+
+
+def test_degraded_volumes_say_how_they_were_made(
+    ctsr_here: Ctsr, scan: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(scan.parent)
+    options = ["--scale", "1,1,2", "--blur", "0.5", "--noise", "7", "--seed", "3"]
+    assert ctsr_here("degrade", scan.name, tmp_path / "coarse.nrrd", *options).code == 0
+    image = sitk.ReadImage(str(tmp_path / "coarse.nrrd"))
+    assert "not for diagnosis" in image.GetMetaData("CTSR_note") and image.GetMetaData("CTSR_volume") == "degraded"
+    assert image.GetMetaData("CTSR_version")
+    told = json.loads(image.GetMetaData("CTSR_job"))
+    expected = {"command": "degrade", "input": "scan.nrrd", "scale": "1,1,2", "kernel": "lanczos", "blur": 0.5}
+    assert told == expected | {"noise_hu": 7, "seed": 3, "series": None, "allow_unusual": False}
 
 
 def test_degrade_adds_noise_of_the_given_strength_and_seed(ctsr_here: Ctsr, scan: Path, tmp_path: Path) -> None:

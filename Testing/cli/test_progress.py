@@ -30,9 +30,9 @@ def test_the_bar_moves_whatever_takes_long(
     """What an operation on a volume of gigabytes takes, in each of the stages that had none or few steps."""
     from CTSuperResolutionLib.output import comparison_figure
     from CTSuperResolutionLib.stages import upsample_scan
-    from CTSuperResolutionLib.volume import reading
+    from CTSuperResolutionLib.volume.scan_source import ScanSource
 
-    monkeypatch.setattr(reading, "read_volume", slowed(reading.read_volume, LONG))
+    monkeypatch.setattr(ScanSource, "read", slowed(ScanSource.read, LONG))
     monkeypatch.setattr(upsample_scan, "scan_noise", slowed(upsample_scan.scan_noise, LONG))
     monkeypatch.setattr(DataConsistency, "residual", slowed(DataConsistency.residual, LONG))
     monkeypatch.setattr(comparison_figure, "compare_figure", slowed(comparison_figure.compare_figure, LONG))

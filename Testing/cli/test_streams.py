@@ -71,6 +71,36 @@ runpy.run_module("CTSuperResolutionLib", run_name="__main__")
 """
 
 
+ENDING = """
+import os, runpy, signal, sys, threading
+number, *arguments = sys.argv[1:]
+
+def join(thread, *given, join=threading.Thread.join):
+    if thread.name == "cancellation":
+        os.kill(os.getpid(), getattr(signal, number))
+    join(thread, *given)
+
+threading.Thread.join = join  # the last thing that Cancellation does
+sys.argv = ["ctsr", *arguments]
+runpy.run_module("CTSuperResolutionLib", run_name="__main__")
+"""
+
+
+@pytest.mark.parametrize("number", ["SIGINT", "SIGTERM"])
+@pytest.mark.parametrize(("command", "code"), [("info", 0), ("rnu", 2)])
+@pytest.mark.parametrize("events", ["text", "json"])
+def test_stopped_once_the_last_word_is_said(number: str, command: str, code: int, events: str) -> None:
+    """It was too late, and so nothing else is said."""
+    root = Path(__file__).resolve().parents[2]
+    arguments = [sys.executable, "-c", ENDING, number, command, "--events", events]
+    done = subprocess.run(arguments, capture_output=True, text=True, check=False, cwd=root, stdin=subprocess.DEVNULL)
+    assert done.returncode == code, done.stderr
+    assert "Cancelled" not in done.stdout + done.stderr
+    if events == "json":
+        (last,) = [line for line in done.stdout.splitlines() if json.loads(line)["event"] in ("result", "error")]
+        assert json.loads(last).get("exit_code", 0) == code and done.stderr == ""
+
+
 @pytest.mark.parametrize("number", ["SIGINT", "SIGTERM"])
 @pytest.mark.parametrize("module", ["CTSuperResolutionLib.cli.main", "argparse", "CTSuperResolutionLib.job.events"])
 @pytest.mark.parametrize("events", ["text", "json"])

@@ -100,6 +100,57 @@ def test_weights_that_are_not_numbers(tmp_path):
         Prior.load(tmp_path)
 
 
+@pytest.mark.parametrize("size", [1e18, 1e30, 1e38])
+def test_huge_weights_are_refused_before_they_overflow(tmp_path, size):
+    """All of them are numbers; what comes of them is not, or is no noise."""
+    network = unet()
+    network.conv_out.weight.data[:] = size
+    network.save_pretrained(tmp_path)
+    linear_scheduler().save_config(tmp_path)
+    with pytest.raises(JobError, match=r"predicts values beyond any noise; download or train it again\.$"):
+        Prior.load(tmp_path)
+
+
+def test_an_overflow_that_only_some_images_show_is_one_sentence(folder):
+    prior = Prior.load(folder)
+    with pytest.raises(JobError, match=r"predicts values that are not numbers; download or train it again\.$"):
+        prior.predict_noise(torch.full((1, 1, 16, 16), 3e38), 10)
+
+
+@pytest.mark.parametrize("with_index", [True, False])
+def test_no_other_weights_are_loaded_than_those_that_are_hashed(folder, with_index):
+    """An index would make diffusers load the files that it lists, whatever the folder's own weights are."""
+    other = unet()
+    other.conv_out.weight.data += 1
+    save_file(other.state_dict(), folder / "other.safetensors", metadata={"format": "pt"})
+    if with_index:
+        index = {"metadata": {}, "weight_map": dict.fromkeys(other.state_dict(), "other.safetensors")}
+        (folder / f"{WEIGHTS}.index.json").write_text(json.dumps(index))
+    with pytest.raises(JobError, match=r"has other weights beside .* \(.+\); take them out of the folder\.$"):
+        Prior.load(folder)
+
+
+def test_weights_with_the_older_names_of_attention(tmp_path):
+    torch.manual_seed(0)
+    network = UNet2DModel(
+        in_channels=1, out_channels=1, block_out_channels=TINY, norm_num_groups=8, layers_per_block=1,
+        down_block_types=("DownBlock2D", "DownBlock2D", "AttnDownBlock2D"),
+        up_block_types=("AttnUpBlock2D", "UpBlock2D", "UpBlock2D"),
+    ).eval()  # fmt: skip
+    network.save_pretrained(tmp_path)
+    linear_scheduler().save_config(tmp_path)
+    x = torch.randn(1, 1, 16, 16)
+    expected = Prior.load(tmp_path).predict_noise(x, 50)
+    older = {}
+    for name, values in network.state_dict().items():
+        for today, old in {"to_q": "query", "to_k": "key", "to_v": "value", "to_out.0": "proj_attn"}.items():
+            name = name.replace(f".{today}.", f".{old}.")
+        older[name] = values
+    assert older.keys() != network.state_dict().keys()
+    save_file(older, tmp_path / WEIGHTS, metadata={"format": "pt"})
+    assert torch.equal(Prior.load(tmp_path).predict_noise(x, 50), expected)
+
+
 def save_unet(folder, channels):
     network = unet(channels)
     network.save_pretrained(folder)

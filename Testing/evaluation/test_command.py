@@ -21,7 +21,7 @@ from CTSuperResolutionLib.cli import evaluate as evaluate_command
 from CTSuperResolutionLib.cli.main import main, make_parser
 from CTSuperResolutionLib.diffusion.networks.residual_denoiser import ResidualDenoiser
 from CTSuperResolutionLib.diffusion.prior import save_prior
-from CTSuperResolutionLib.evaluation.protocol import Recipe
+from CTSuperResolutionLib.evaluation.protocol import EvaluationProtocol
 from CTSuperResolutionLib.output.folder import PREFIX
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -68,11 +68,12 @@ def test_methods_are_run_scored_and_tabulated(evaluate, cts, prior, tmp_path):
         "cases", "figure-chest-2.png", "results.csv", "results.json", "table.md"
     }  # fmt: skip
     rows = _rows(out)
-    # The scores against the volumes that were kept and the CT itself, which the recipe leaves as it is.
+    # The scores against the volumes that were kept and the CT itself, which the protocol leaves as it is.
     truth = np.clip(sitk.GetArrayFromImage(sitk.ReadImage(str(cts / "chest.nrrd"))).astype(float), -512, 3071)
     for method, row in rows.items():
         image = sitk.ReadImage(str(out / "cases" / "chest-2" / f"{method}.nrrd"))
-        assert image.GetSpacing() == (6.0, 6.0, 6.0)
+        assert image.GetSpacing() == (6.0, 6.0, 6.0) and image.GetMetaData("CTSR_volume") == method
+        assert json.loads(image.GetMetaData("CTSR_job"))["case"] == "chest-2"
         result = np.clip(sitk.GetArrayFromImage(image).astype(float), -512, 3071)
         expected = -10 * np.log10(np.mean(((result - truth) / 3583) ** 2))
         assert float(row["psnr_db"]) == pytest.approx(expected, abs=0.01)
@@ -93,10 +94,15 @@ def test_methods_are_run_scored_and_tabulated(evaluate, cts, prior, tmp_path):
     [
         (["--methods", "cubic,nabgs"], "There is no method 'nabgs'; the nearest is 'nab-gs'"),
         (["--scale", "isotropic"], "whole factors"),
-        (["--scale", "2", "3"], "The scale '3'"),
+        (["--scale", "2", "2.5"], "The scale '2.5'"),
         (["--scale", "1,2,4"], "all different"),
         (["--scale", "4", "--scale", "2"], "The CT chest is too small"),  # the last is not the only one
         (["--scale", "4"], "The CT chest is too small"),
+        (
+            ["--iso", "1"],
+            "6 x 6 x 6 mm (z, y, x), so that a reference at 1 mm would be an upsampled one and no truth; "
+            "choose --iso 6 or --iso 0, which keeps each CT's own voxels, or leave the CT out.",
+        ),
         (["--crop", "8,8"], "The crop '8,8'"),
         (["--noise", "-1"], "--noise is to be from 0"),
         (["--iso", "nan"], "--iso is to be from 0"),
@@ -132,10 +138,10 @@ def test_a_setting_that_a_method_has_as_well_is_none_to_refuse():
 
 
 def test_without_memory_the_sentence_advises_options_that_there_are(evaluate, cts, tmp_path, monkeypatch):
-    def exhaust(recipe, ct):
+    def exhaust(protocol, ct):
         raise MemoryError
 
-    monkeypatch.setattr(Recipe, "reference", exhaust)
+    monkeypatch.setattr(EvaluationProtocol, "reference", exhaust)
     code, _, err = evaluate(cts, tmp_path / "out", *TINY, "--methods", "cubic")
     assert code == 2 and "ctsr: The memory ran out; choose a larger --iso or a smaller --crop.\n" in err
 

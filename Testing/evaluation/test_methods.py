@@ -16,7 +16,7 @@ from CTSuperResolutionLib.evaluation.methods import DEFAULT_METHODS, METHODS, pa
 from CTSuperResolutionLib.job.method import Method
 from CTSuperResolutionLib.job.parameters import PRESET_NAMES, Parameters
 
-METHOD = Method(scale="1,4,4")
+METHOD = Method(scale="1,4,4", settings={"psf": "lanczos"})
 
 
 @pytest.mark.parametrize("preset", PRESET_NAMES)

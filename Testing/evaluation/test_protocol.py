@@ -7,10 +7,10 @@ import pytest
 import scipy.ndimage as ndi
 
 from CTSuperResolutionLib.errors import JobError
-from CTSuperResolutionLib.evaluation.protocol import Recipe
+from CTSuperResolutionLib.evaluation.protocol import EvaluationProtocol
 from CTSuperResolutionLib.volume.volume import Volume
 
-PAPER = Recipe(iso_mm=1.0, crop=(40, 64, 48), blur=1.0, noise_hu=0.0, seed=0)
+PAPER = EvaluationProtocol(iso_mm=1.0, crop=(40, 64, 48), blur=1.0, noise_hu=0.0, seed=0)
 
 
 @pytest.fixture(scope="module")
@@ -36,7 +36,7 @@ def test_the_reference_is_clipped_isotropic_and_in_the_middle(ct):
 
 
 def test_the_ct_s_own_grid(ct):
-    found = Recipe(0, (1000, 1000, 48), 1.0, 0.0, 0).reference(ct)
+    found = EvaluationProtocol(0, (1000, 1000, 48), 1.0, 0.0, 0).reference(ct)
     assert found.spacing == ct.spacing and found.shape == (24, 88, 48)
     assert np.array_equal(found.array, np.clip(ct.array, -1024, 3071)[:24, :88, 16:64])
     assert np.allclose(found.origin, ct.point((0, 0, 16)))
@@ -45,8 +45,8 @@ def test_the_ct_s_own_grid(ct):
 @pytest.mark.parametrize("blur", [1.0, 1.7])
 def test_the_scan_is_blurred_and_sampled(ct, blur):
     reference = PAPER.reference(ct)
-    recipe = Recipe(1.0, PAPER.crop, blur, 0.0, 0)
-    whole, scan = recipe.scan("ct", reference, (4, 4, 4))
+    protocol = EvaluationProtocol(1.0, PAPER.crop, blur, 0.0, 0)
+    whole, scan = protocol.scan("ct", reference, (4, 4, 4))
     assert np.array_equal(whole.array, reference.array)
     expected = ndi.gaussian_filter(reference.array.astype(float), blur, mode="nearest")
     for axis, n in enumerate(reference.shape):
@@ -61,7 +61,9 @@ def test_the_scan_is_blurred_and_sampled(ct, blur):
 def test_noise_is_of_the_given_strength_and_seed(ct):
     reference = PAPER.reference(ct)
     clean = PAPER.scan("ct", reference, (1, 2, 2))[1].array
-    noisy = [Recipe(1.0, PAPER.crop, 1.0, 20.0, s).scan("ct", reference, (1, 2, 2))[1].array for s in (3, 3, 4)]
+    noisy = [
+        EvaluationProtocol(1.0, PAPER.crop, 1.0, 20.0, s).scan("ct", reference, (1, 2, 2))[1].array for s in (3, 3, 4)
+    ]
     assert (noisy[0] - clean).std() == pytest.approx(20, rel=0.03)
     assert np.array_equal(noisy[0], noisy[1]) and not np.array_equal(noisy[0], noisy[2])
 
@@ -74,7 +76,7 @@ def test_factors_that_do_not_divide_cut_the_reference(ct):
 def test_a_spacing_that_would_fill_the_memory_is_refused(ct):
     """60 x 63 x 64 mm: 31 µm is 8.1e9 voxels; the crop would be small."""
     with pytest.raises(JobError, match=r"30 x 90 x 80 voxels .* at 0.031 mm; choose a larger iso\."):
-        Recipe(0.031, PAPER.crop, 1.0, 0.0, 0).reference(ct)
+        EvaluationProtocol(0.031, PAPER.crop, 1.0, 0.0, 0).reference(ct)
 
 
 def test_a_ct_that_is_too_small_is_named(ct):

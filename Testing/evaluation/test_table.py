@@ -32,7 +32,7 @@ def report():
     ]
     return {
         "rows": rows,
-        "recipe": {"iso_mm": 1.0, "crop": (128, 192, 192), "blur": 1.0, "noise_hu": 0.0},
+        "protocol": {"iso_mm": 1.0, "crop": (128, 192, 192), "blur": 1.0, "noise_hu": 0.0},
         "settings": {"views": 9},
         "preset": "balanced",
         "seed": 0,

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import pytest
+from slicer_host.errors import NotBuiltInHost
 
 SOURCE = """
 import slicer
@@ -118,15 +119,45 @@ def test_start_up_is_told_to_modules_that_wait_for_it(example, slicer):
     assert told()[-1] == "started"
 
 
-def test_sample_data_are_registered_and_loaded(slicer):
+@pytest.fixture
+def samples(slicer, monkeypatch):
+    """The module SampleData, with no samples of others."""
     import SampleData
 
-    def make(source):
-        return slicer.mrmlScene.AddNewNodeByClass("vtkMRMLScalarVolumeNode", source.nodeNames[0])
+    monkeypatch.setattr(slicer.modules, "sampleDataSources", {}, raising=False)
+    return SampleData
 
-    SampleData.SampleDataLogic.registerCustomSampleDataSource(
-        category="Test", sampleName="A phantom", nodeNames="Phantom", customDownloader=make
+
+def make_volume(source):
+    import slicer
+
+    return slicer.mrmlScene.AddNewNodeByClass("vtkMRMLScalarVolumeNode", source.nodeNames[0])
+
+
+def test_sample_data_are_registered_and_loaded(slicer, samples):
+    """By its button: by its name, Slicer looks for files to download, whatever a sample brings to make its own."""
+    import qt
+
+    about = {"category": "Test", "sampleName": "A phantom", "nodeNames": "Phantom", "customDownloader": make_volume}
+    logic = samples.SampleDataLogic()
+    for _twice in range(2):
+        logic.registerCustomSampleDataSource(**about, uris="", fileNames="", checksums="")
+    frame = qt.QWidget()
+    samples.SampleDataWidget.setCategoriesFromSampleDataSources(
+        qt.QVBoxLayout(frame), slicer.modules.sampleDataSources, logic
     )
-    assert SampleData.SampleDataLogic().downloadSample("A phantom").GetName() == "Phantom"
+    (button,) = slicer.util.findChildren(frame, name="A phantomPushButton")
+    button.click()
+    assert slicer.util.getNode("Phantom").GetClassName() == "vtkMRMLScalarVolumeNode"
+    with pytest.raises(NotBuiltInHost, match="Downloading"):
+        logic.downloadSample("A phantom")
     with pytest.raises(ValueError, match="checksum"):
-        SampleData.SampleDataLogic.registerCustomSampleDataSource(sampleName="x", uris="https://example.org/x.nrrd")
+        samples.SampleDataLogic.registerCustomSampleDataSource(sampleName="x", uris="https://example.org/x.nrrd")
+
+
+def test_sample_data_without_files_are_refused(samples):
+    register = samples.SampleDataLogic.registerCustomSampleDataSource
+    with pytest.raises(TypeError, match="no len"):
+        register(sampleName="A phantom", nodeNames="Phantom", customDownloader=make_volume)
+    with pytest.raises(ValueError, match="same length"):
+        register(sampleName="A phantom", uris=["", ""], fileNames=[""], customDownloader=make_volume)

@@ -77,6 +77,32 @@ def test_closing_the_scene_leaves_nothing_chosen(slicer, selector, volumes):
     assert selector.nodeCount() == 0
 
 
+@pytest.mark.parametrize(("none", "actions"), [(True, False), (True, True), (False, True)])
+def test_importing_a_scene_beside_this_one_loses_the_choice_and_says_so(
+    slicer, selector, volumes, import_more, none, actions
+):
+    selector.noneEnabled, selector.addEnabled, selector.removeEnabled = none, actions, actions
+    selector.setMRMLScene(slicer.mrmlScene)
+    selector.setCurrentNode(volumes[1])
+    told = []
+    selector.connect(
+        "currentNodeChanged(vtkMRMLNode*)", lambda node: told.append((node, slicer.mrmlScene.IsImporting()))
+    )
+    import_more()
+    assert told == [(None, False)]
+    assert selector.currentNode() is None and selector.nodeCount() == 3
+
+
+def test_importing_a_scene_makes_a_selector_with_nothing_but_nodes_take_the_first(
+    slicer, selector, volumes, import_more
+):
+    selector.noneEnabled = selector.addEnabled = selector.removeEnabled = False
+    selector.setMRMLScene(slicer.mrmlScene)
+    selector.setCurrentNode(volumes[1])
+    import_more()
+    assert selector.currentNode() is volumes[0]
+
+
 def test_a_node_made_here_has_the_base_name_and_is_chosen(slicer, selector):
     selector.setMRMLScene(slicer.mrmlScene)
     selector.baseName = "Region"

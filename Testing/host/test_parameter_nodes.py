@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import enum
+import gc
+import weakref
 from typing import Annotated
 
 import ctk
@@ -43,6 +45,15 @@ def test_members_begin_with_their_defaults(state):
     assert (state.factor, state.seed, state.name, state.fast) == (4, 0, "SR", False)
 
 
+def test_what_another_wrapper_writes_is_read_at_the_nodes_modified_event(state, slicer, volume):
+    other = StateLogic().getParameterNode()
+    was = state.StartModify()
+    state.factor, state.scan = 8, volume
+    assert (other.factor, other.scan) == (4, None)
+    state.EndModify(was)
+    assert (other.factor, other.scan) == (8, volume)
+
+
 def test_two_wrappers_of_a_node_see_the_same(state, slicer, volume):
     other = StateLogic().getParameterNode()
     state.factor, state.scan = 8, volume
@@ -65,6 +76,42 @@ def test_a_scene_saved_and_loaded_brings_everything_back(state, slicer, volume, 
     back = StateLogic().getParameterNode()
     assert back.scan.GetName() == "CT"
     assert (back.factor, back.seed, back.name, back.fast) == (2, 7, "fine", True)
+
+
+@pytest.mark.parametrize("ending", ["mrml", "mrb"])
+def test_a_wrapper_made_before_a_scene_is_loaded_keeps_its_old_values(state, slicer, volume, tmp_path, ending):
+    """Loading writes over the node without an event, and what it refers to is right only at the end of the import."""
+    fill(state, volume)
+    path, seen = str(tmp_path / f"scene.{ending}"), []
+    assert slicer.util.saveScene(path)
+    slicer.mrmlScene.Clear(0)
+    old = StateLogic().getParameterNode()
+
+    def note(scene, event):
+        node = slicer.mrmlScene.GetSingletonNode("State", "vtkMRMLScriptedModuleNode")
+        seen.append((event, node is not None and node.GetNodeReference("scan") is not None))
+
+    scene = slicer.mrmlScene
+    tags = [scene.AddObserver(event, note) for event in (scene.StartImportEvent, scene.EndImportEvent)]
+    slicer.util.loadScene(path)
+    for tag in tags:
+        scene.RemoveObserver(tag)
+    assert [there for _event, there in seen] == [False, True]
+    assert (old.scan, old.factor, old.name) == (None, 4, "SR")
+    new = StateLogic().getParameterNode()
+    assert (new.scan.GetName(), new.factor, new.name) == ("CT", 2, "fine")
+    if old.parameterNode is new.parameterNode:
+        new.parameterNode.Modified()
+        assert (old.scan, old.factor, old.name) == (new.scan, 2, "fine")
+
+
+def test_a_wrapper_that_nobody_holds_leaves_no_observer(state, slicer):
+    node = state.parameterNode
+    StateLogic().getParameterNode()
+    before = node.GetReferenceCount()
+    for _turn in range(5):
+        StateLogic().getParameterNode()
+    assert node.GetReferenceCount() == before
 
 
 @pytest.mark.parametrize(
@@ -126,10 +173,14 @@ class Ui:
                 widget.setProperty("SlicerParameterName", name)
 
 
+def named(ui):
+    return {name: getattr(ui, name) for name in ("scan", "factor", "fast")}
+
+
 @pytest.fixture
 def ui(slicer, state):
     ui = Ui(slicer.mrmlScene)
-    tag = state.connectGui(ui)
+    tag = state.connectParametersToGui(named(ui))
     yield ui
     state.disconnectGui(tag)
 
@@ -153,11 +204,34 @@ def test_widgets_have_the_limits_of_the_type(ui):
 
 def test_a_disconnected_widget_does_nothing_any_more(state, slicer):
     ui = Ui(slicer.mrmlScene)
-    state.disconnectGui(state.connectGui(ui))
+    state.disconnectGui(state.connectParametersToGui(named(ui)))
     ui.factor.value = 5
     assert state.factor == 4
     state.factor = 6
     assert ui.factor.value == 5
+
+
+def test_a_ui_is_connected_by_the_names_in_it_and_the_tag_is_lost(state, slicer):
+    """As up to Slicer 5.8: nothing undoes it."""
+    ui = Ui(slicer.mrmlScene)
+    tag = state.connectGui(ui)
+    assert tag is None
+    state.disconnectGui(tag)
+    ui.factor.value = 5
+    assert state.factor == 5
+
+
+def test_a_connection_keeps_its_wrapper_alive(state, slicer):
+    """Its observer holds it, and is not removed."""
+    node, other = state.parameterNode, StateLogic().getParameterNode()
+    other.disconnectGui(other.connectParametersToGui(named(Ui(slicer.mrmlScene))))
+    gone = weakref.ref(other)
+    del other
+    gc.collect()
+    assert gone() is not None
+    node.RemoveAllObservers()
+    gc.collect()
+    assert gone() is None
 
 
 @pytest.mark.parametrize(

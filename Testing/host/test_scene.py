@@ -36,6 +36,26 @@ def test_volumes_are_in_the_subject_hierarchy_and_leave_it(slicer, ct):
     assert hierarchy.GetItemByDataNode(ct) == hierarchy.GetInvalidItemID()
 
 
+def hierarchy_of(slicer) -> list:
+    import vtk
+
+    hierarchy, items = slicer.mrmlScene.GetSubjectHierarchyNode(), vtk.vtkIdList()
+    hierarchy.GetItemChildren(hierarchy.GetSceneItemID(), items, True)
+    return [hierarchy.GetItemName(items.GetId(index)) for index in range(items.GetNumberOfIds())]
+
+
+@pytest.mark.parametrize("clear", [True, False])
+def test_a_loaded_scene_has_each_volume_once_in_the_subject_hierarchy(slicer, ct, tmp_path, clear):
+    """And the names of those that were not saved."""
+    other = slicer.util.addVolumeFromArray(np.zeros((3, 3, 3), np.int16), name="Other")
+    other.SetSaveWithScene(False)
+    assert slicer.util.saveScene(str(tmp_path / "scene.mrb"))
+    slicer.mrmlScene.Clear(0)
+    slicer.util.loadScene(str(tmp_path / "scene.mrb"), {"clear": clear})
+    assert sorted(hierarchy_of(slicer)) == ["CT", "Other"]
+    assert slicer.mrmlScene.GetFirstNodeByName("Other") is None
+
+
 @pytest.mark.parametrize(
     "name, kind",
     [

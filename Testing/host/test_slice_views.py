@@ -107,6 +107,61 @@ def test_linked_views_move_together_and_others_stay(comparing, slicer, ct):
     assert comparing.sliceWidget("Red").sliceLogic().GetSliceOffset() == before
 
 
+def layers(slicer, view):
+    node = slicer.app.layoutManager().sliceWidget(view).mrmlSliceCompositeNode()
+    return node.GetBackgroundVolumeID(), node.GetForegroundVolumeID(), node.GetForegroundOpacity()
+
+
+def test_deleting_what_a_linked_view_shows_puts_the_next_volume_into_all_of_them(comparing, slicer, ct):
+    """By the selectors in the views' bars, which choose the next node and tell whom they are linked to."""
+    other = slicer.util.addVolumeFromArray(np.zeros((3, 3, 3), np.int16), name="Other")
+    last = slicer.util.addVolumeFromArray(np.zeros((3, 3, 3), np.int16), name="Last")
+    for view, volume in (("Left", ct), ("Right", last)):
+        composite = comparing.sliceWidget(view).mrmlSliceCompositeNode()
+        composite.SetLinkedControl(True)
+        composite.SetHotLinkedControl(True)
+        composite.SetBackgroundVolumeID(volume.GetID())
+    slicer.mrmlScene.RemoveNode(last)
+    assert layers(slicer, "Right")[0] == layers(slicer, "Left")[0] == other.GetID()
+
+
+def test_a_view_that_shows_nothing_passes_no_deletion_on(comparing, slicer, ct):
+    last = slicer.util.addVolumeFromArray(np.zeros((3, 3, 3), np.int16), name="Last")
+    for view, volume in (("Left", ct), ("Right", last)):
+        composite = comparing.sliceWidget(view).mrmlSliceCompositeNode()
+        composite.SetLinkedControl(True)
+        composite.SetBackgroundVolumeID(volume.GetID())
+    comparing.sliceWidget("Right").mrmlSliceCompositeNode().SetBackgroundVolumeID(None)
+    slicer.mrmlScene.RemoveNode(last)
+    assert layers(slicer, "Left")[0] == ct.GetID() and layers(slicer, "Right")[0] is None
+
+
+def test_importing_a_scene_empties_the_layers_and_leaves_their_opacity(slicer, ct, import_more):
+    other = slicer.util.addVolumeFromArray(np.zeros((3, 3, 3), np.int16), name="Other")
+    slicer.util.setSliceViewerLayers(foreground=other, foregroundOpacity=0.75)
+    assert layers(slicer, "Red") == (ct.GetID(), other.GetID(), 0.75)
+    import_more()
+    assert layers(slicer, "Red") == (None, None, 0.75)
+
+
+def test_a_scene_loaded_in_place_of_this_one_comes_with_its_layers(slicer, ct, tmp_path):
+    assert slicer.util.saveScene(str(tmp_path / "scene.mrb"))
+    slicer.mrmlScene.Clear(0)
+    assert layers(slicer, "Red")[0] is None
+    slicer.util.loadScene(str(tmp_path / "scene.mrb"))
+    assert layers(slicer, "Red")[0] == slicer.util.getNode("CT").GetID()
+
+
+def test_a_view_is_as_wide_as_the_bar_of_slicers_unless_told_otherwise(slicer, comparing):
+    left, views = comparing.sliceWidget("Left"), comparing.viewport()
+    before = views.minimumSizeHint.width()
+    assert left.minimumSizeHint.width() >= 280
+    left.minimumWidth = 100
+    slicer.app.processEvents()
+    assert views.minimumSizeHint.width() == before - (left.minimumSizeHint.width() - 100)
+    left.minimumWidth = 0
+
+
 def test_an_unknown_layout_is_refused(slicer):
     with pytest.raises(ValueError, match="layout"):
         slicer.app.layoutManager().setLayout(987654)

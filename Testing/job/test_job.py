@@ -34,6 +34,8 @@ def test_defaults() -> None:
     [
         ("2", (1, 1, 1), (2, 2, 2)),
         ("8", (5, 0.7, 0.7), (8, 8, 8)),
+        ("3", (1, 1, 1), (3, 3, 3)),
+        ("10", (1, 1, 1), (10, 10, 10)),
         ("4,1,1", (4, 1, 1), (4, 1, 1)),
         ("1, 2, 2", (1, 1, 1), (1, 2, 2)),
         ("2,3,2", (1, 1, 1), (2, 3, 2)),
@@ -67,7 +69,7 @@ def test_too_many_voxels() -> None:
 
 
 @pytest.mark.parametrize(
-    "scale", ["3", "1", "0", "-4", "4.0", "4,4", "1,1,1", "4,0,1", "11,1,1", "x", "", "4,1,1,1", "²"]
+    "scale", ["2.5", "11", "1", "0", "-4", "4.0", "4,4", "1,1,1", "4,0,1", "11,1,1", "x", "", "4,1,1,1", "²"]
 )
 def test_scales_that_are_not_allowed(scale: str) -> None:
     with pytest.raises(JobError) as caught:
@@ -80,7 +82,9 @@ def test_scales_that_are_not_allowed(scale: str) -> None:
     [
         ({"preset": "papper"}, "the nearest is 'paper'"),
         ({"prior": "ship"}, "no prior 'ship'; the nearest is 'shipped'"),
-        ({"device": "gpu"}, "no device 'gpu'"),
+        ({"device": "gpu"}, "no device 'gpu'; choose auto, cpu or cuda"),
+        ({"preset": "fast"}, "no preset 'fast'; choose preview, balanced or paper, of which preview is the quickest"),
+        ({"settings": {"quality": 1}}, "no parameter 'quality'; choose hu_low, .* or consistency_rounds"),
         ({"device": "cuda:x"}, "the nearest is 'cuda'"),
         ({"seed": -1}, "from 0 to"),
         ({"seed": 1.5}, "whole number"),
@@ -104,7 +108,7 @@ def test_scales_that_are_not_allowed(scale: str) -> None:
         ({"seed": 10**400}, "whole number"),
         ({"settings": [1]}, "object of names"),
         ({"settings": {"views": 10**400}}, "views is a whole number"),
-        ({"scale": "9" * 5000 + ",1,1"}, "is not 2, 4, 8"),
+        ({"scale": "9" * 5000 + ",1,1"}, "is not a whole factor"),
         ({"preset": ["paper"]}, "no preset"),
     ],
 )
@@ -130,7 +134,7 @@ def test_prior_by_path(tmp_path: Path) -> None:
 
 
 def test_settings_entries() -> None:
-    assert parse_settings(["views=3", "views= 36", "kernel=mean"]) == {"views": "36", "kernel": "mean"}
+    assert parse_settings(["views=3", "views= 36", "psf=mean"]) == {"views": "36", "psf": "mean"}
     with pytest.raises(JobError, match="'views' is not of the form name=value"):
         parse_settings(["views"])
 
@@ -159,7 +163,8 @@ def test_a_job_file_is_flat() -> None:
     text = """{
   "version": 1,
   "input": "scan.nrrd", "output": "out", "scale": "4,1,1", "preset": "preview", "roi": [[0, 9], [null, 20], [3, null]],
-  "device": "cpu", "prior": "shipped", "seed": 7, "series": "2", "allow_unusual": true, "settings": {"views": 30}
+  "device": "cpu", "prior": "shipped", "seed": 7, "series": "2", "allow_unusual": true, "untilt": false,
+  "settings": {"views": 30}
 }"""
     job = Job.from_json(text)
     method = Method("4,1,1", "preview", {"views": 30}, seed=7, device="cpu")

@@ -30,12 +30,12 @@ def test_presets_are_the_columns_of_the_table() -> None:
     # The paper: 100 views, DDIM with 50 steps from pure noise, eta 0.99, 5,000 iterations, cone beam, block means.
     paper = Parameters.of("paper")
     assert (paper.views, paper.ddim_steps, paper.start_step, paper.eta, paper.iterations) == (100, 50, 999, 0.99, 5000)
-    assert (paper.geometry, paper.kernel) == ("cone", "mean")
+    assert (paper.geometry, paper.psf) == ("cone", "mean")
 
 
 def test_settings_override_the_preset_and_take_the_parameter_s_type() -> None:
-    numbers = Parameters.of("preview", {"views": "36", "sigma_y": "1", "kernel": "mean", "iterations": "2e2"})
-    assert (numbers.views, numbers.sigma_y, numbers.kernel, numbers.iterations) == (36, 1.0, "mean", 200)
+    numbers = Parameters.of("preview", {"views": "36", "sigma_y": "1", "psf": "mean", "iterations": "2e2"})
+    assert (numbers.views, numbers.sigma_y, numbers.psf, numbers.iterations) == (36, 1.0, "mean", 200)
     assert [type(v) for v in (numbers.views, numbers.sigma_y, numbers.iterations)] == [int, float, int]
     assert numbers.gaussians == Parameters.of("preview").gaussians
 
@@ -51,7 +51,7 @@ def test_settings_override_the_preset_and_take_the_parameter_s_type() -> None:
         ({"views": 1}, "between 4 and 1000, not at 1"),
         ({"eta": "nan"}, "eta is a number"),
         ({"eta": 1.01}, "between 0 and 1"),
-        ({"kernel": "lanczoz"}, "no kernel 'lanczoz'; the nearest is 'lanczos'"),
+        ({"psf": "lanczoz"}, "no psf 'lanczoz'; the nearest is 'lanczos'"),
         ({"gaussians": 30_000, "max_gaussians": 20_000}, "only have 20000"),
         ({"ddim_steps": 100, "start_step": 50}, "do not fit below diffusion step 50"),
         ({"time_travel": 2}, "time_travel does nothing in a single denoising step"),

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import subprocess
 import sys
 
@@ -169,6 +170,31 @@ def test_a_thin_slab_and_a_tall_body_fit(tmp_path):
         compare_figure(*trio(empty(shape, spacing)), tmp_path / "c.png", **TEXTS)
         with Image.open(tmp_path / "c.png") as picture:
             assert 500 < picture.width < 2200 and 250 < picture.height < 2000
+
+
+@pytest.mark.parametrize(
+    ("shape", "spacing"),
+    [
+        ((8, 47, 64), (1.0, 6.0, 6.0)),
+        ((8, 8, 100), (1.0, 1.0, 1.0)),
+        ((60, 100, 8), (2.0, 2.0, 2.0)),
+        ((12, 24, 16), (4.0, 2.0, 3.0)),
+    ],
+    ids=["flat", "thin", "narrow", "plain"],
+)
+def test_no_text_lies_on_another(tmp_path, monkeypatch, shape, spacing):
+    drawn = []
+    canvas = figure.FigureCanvasAgg
+    monkeypatch.setattr(figure, "FigureCanvasAgg", lambda of: drawn.append(canvas(of)) or drawn[-1])
+    compare_figure(*trio(empty(shape, spacing)), tmp_path / "c.png", **TEXTS)
+    picture = drawn[0].figure
+    texts = [*picture.texts, *(text for axes in picture.axes for text in axes.texts)]
+    assert len(texts) == 4 + 3 + 2 + 12  # headings, planes, title and caption, sides
+    boxes = [(text.get_text(), text.get_window_extent(drawn[0].get_renderer())) for text in texts]
+    for (first, box), (second, other) in itertools.combinations(boxes, 2):
+        assert not box.overlaps(other), (first, second)
+    wide, high = picture.bbox.size
+    assert all(box.x0 >= 0 and box.y0 >= 0 and box.x1 <= wide and box.y1 <= high for _, box in boxes)
 
 
 def test_volumes_that_do_not_belong_together_are_refused(tmp_path):

@@ -14,8 +14,11 @@ from pathlib import Path
 
 import pytest
 
+from CTSuperResolutionLib.cli import demo
 from CTSuperResolutionLib.cli.main import make_parser
-from CTSuperResolutionLib.job.parameters import PARAMETERS, find_parameter
+from CTSuperResolutionLib.job.method import MAX_OUTPUT_VOXELS
+from CTSuperResolutionLib.job.parameters import PARAMETERS, Parameters, find_parameter
+from CTSuperResolutionLib.planning.cost_model import estimate_memory
 
 ROOT = Path(__file__).resolve().parents[2]
 README = ROOT / "README.md"
@@ -94,6 +97,32 @@ def test_the_tutorial_names_what_the_panel_shows() -> None:
     labels = re.findall(r"(?<!\*)\*([^*]+)\*(?!\*)", tutorial)
     assert len(labels) > 15
     assert [label for label in labels if label not in shown and label.lower() not in PARAMETERS] == []
+
+
+def test_the_scanned_thorax_and_the_generated_one_are_told_apart() -> None:
+    rows = [row for row in text_of(README).splitlines() if row.startswith("| ") and "thorax" in row]
+    assert rows and all(row.startswith("| FDA thorax phantom") for row in rows)
+    evaluation = text_of(ROOT / "Resources" / "Evaluation" / "README.md")
+    assert not re.findall(r"(?<!FDA )(?<!FDA thorax )phantom \d×|(?<!FDA )\bphantom \|", evaluation)
+    assert "generate a thorax" in str(demo.__doc__) and "not the scanned FDA thorax phantom" in str(demo.__doc__)
+
+
+def test_the_guide_says_what_size_of_scan_fits() -> None:
+    """Where it tells how to run a whole scan, and truly."""
+    guide = " ".join(text_of(PAGES / "user-guide.md").split())
+    assert "A whole CT of thin slices does not fit at 4×" in text_of(README)
+    told = re.search(
+        r"2\.1 billion voxels at the most, which are (\d+) slices of 512 × 512 at 4× and ([\d,]+) at 2×", guide
+    )
+    assert told is not None
+    for slices, scale in zip(told.groups(), (4, 2), strict=True):
+        most = MAX_OUTPUT_VOXELS // (512**2 * scale**3)
+        assert int(slices.replace(",", "")) == most
+    told = re.search(r"some (\d+) bytes of memory a voxel, so that (\d+) GB do for (\d+) such slices at 2×", guide)
+    assert told is not None
+    a_voxel, gigabytes, slices = map(int, told.groups())
+    needed = estimate_memory(Parameters.of("balanced"), (slices, 512, 512), (2, 2, 2), (1.0, 0.7, 0.7))
+    assert 0.8 < needed / (gigabytes * 1e9) < 1 and 0.8 < needed / (a_voxel * slices * 512**2 * 8) < 1
 
 
 def test_every_page_is_linked_from_the_readme() -> None:

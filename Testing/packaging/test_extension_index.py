@@ -1,4 +1,8 @@
-"""The entry for Slicer's extensions index, by the rules of its schema (1.0.1) and of its pull-request checks."""
+"""The entry for Slicer's extensions index, by the rules of its schema (1.0.2) and of its pull-request checks.
+
+The repository's address is not known yet. It stands in the entry; COPIES repeat it, for they are read as literal text.
+To change it, replace it in all of them: a test holds that they agree, and that no other file has it.
+"""
 
 from __future__ import annotations
 
@@ -14,13 +18,15 @@ from PIL import Image
 ROOT = Path(__file__).resolve().parents[2]
 ENTRY = ROOT / "Resources" / "ExtensionsIndex" / "CTSuperResolution.json"
 SCHEMA = (
-    "https://raw.githubusercontent.com/Slicer/Slicer/main/Schemas/slicer-extension-catalog-entry-schema-v1.0.1.json#"
+    "https://raw.githubusercontent.com/Slicer/Slicer/main/Schemas/slicer-extension-catalog-entry-schema-v1.0.2.json#"
 )
+COPIES = ("CITATION.cff", "CMakeLists.txt")
 TYPES = {
     "$schema": str,
     "build_dependencies": list,
     "build_subdirectory": str,
     "category": str,
+    "dicom_support_rule": str,
     "enabled": bool,
     "scm_revision": str,
     "scm_type": str,
@@ -55,6 +61,25 @@ def test_the_entry_follows_the_schema(entry):
     assert 1 <= entry["tier"] <= 5
     assert entry["category"] == "Image Synthesis"  # one of those that the index knows
     assert b"\r" not in ENTRY.read_bytes()
+
+
+def test_the_module_is_recommended_for_ct_and_nothing_else(entry):
+    """The rule is an expression that Slicer evaluates for every DICOM series."""
+    assert entry["dicom_support_rule"] == "Modality == 'CT'"
+
+
+def test_the_address_of_the_repository_is_that_of_the_entry_wherever_it_stands(entry):
+    """One of any other owner would be made up."""
+    repository = urlsplit(entry["scm_url"]).path.removesuffix(".git")
+    name = Path(repository).name
+    found: dict[str, set[str]] = {}
+    for file in tracked_files():
+        if file.suffix in (".png", ".safetensors"):
+            continue
+        text = file.read_text(encoding="utf-8", errors="replace")
+        for owner in re.findall(rf"([\w.-]+)/{re.escape(name)}\b", text):
+            found.setdefault(str(file.relative_to(ROOT)), set()).add(f"/{owner}/{name}")
+    assert found == {file: {repository} for file in (*COPIES, str(ENTRY.relative_to(ROOT)))}
 
 
 def test_names_follow_the_rules(entry, cmake):
@@ -92,13 +117,18 @@ def test_there_is_a_licence_at_the_top():
     assert any((ROOT / name).is_file() for name in NAMES_OF_LICENCES)
 
 
-def test_the_repository_with_its_history_stays_far_below_the_index_limit_of_100_mb():
-    def git(*command: str) -> str:
-        done = subprocess.run(["git", "-C", str(ROOT), *command], capture_output=True, text=True, check=False)
-        if done.returncode:
-            pytest.skip("not a git checkout: the history's size cannot be told")
-        return done.stdout
+def git(*command: str) -> str:
+    done = subprocess.run(["git", "-C", str(ROOT), *command], capture_output=True, text=True, check=False)
+    if done.returncode:
+        pytest.skip("not a git checkout: neither its files nor the history's size can be told")
+    return done.stdout
 
-    history = sum(int(kb) * 1024 for kb in re.findall(r"^size(?:-pack)?: (\d+)$", git("count-objects", "-v"), re.M))
+
+def tracked_files() -> list[Path]:
     files = [ROOT / name for name in git("ls-files", "-z").split("\0") if name]
-    assert history + sum(file.stat().st_size for file in files if file.is_file()) < 60e6
+    return [file for file in files if file.is_file()]
+
+
+def test_the_repository_with_its_history_stays_far_below_the_index_limit_of_100_mb():
+    history = sum(int(kb) * 1024 for kb in re.findall(r"^size(?:-pack)?: (\d+)$", git("count-objects", "-v"), re.M))
+    assert history + sum(file.stat().st_size for file in tracked_files()) < 60e6

@@ -5,7 +5,9 @@ Here are a scan in the scene, and a background process that is real, or a small 
 
 from __future__ import annotations
 
+import os
 import shutil
+import subprocess
 import sys
 from pathlib import Path
 
@@ -23,6 +25,19 @@ CHILD = Path(__file__).parent / "process" / "child.py"
 def python() -> Path:
     """What runs background processes here."""
     return Path(shutil.which("PythonSlicer") or sys.executable)
+
+
+@pytest.fixture(scope="session")
+def library_python(python) -> Path:
+    """A Python that has all that jobs need: $CTSR_PYTHON, or Slicer's own; the test is skipped where neither has."""
+    found = Path(os.environ.get("CTSR_PYTHON") or python)
+    asked = subprocess.run(
+        [str(found), "-c", "import torch, diffusers"], capture_output=True, text=True, timeout=300, check=False
+    )
+    if asked.returncode:
+        reason = (asked.stderr.strip().splitlines() or ["nothing was said"])[-1]
+        pytest.skip(f"{found} lacks what jobs need ({reason}); name another Python in $CTSR_PYTHON")
+    return found
 
 
 @pytest.fixture
@@ -84,6 +99,22 @@ def scan(panel, make_scan, state):
     state.scale = "2"
     panel.panel.refresh()
     return node
+
+
+@pytest.fixture
+def import_more(slicer, tmp_path):
+    """import_more(): adds a scene with one more text to this one."""
+
+    def add() -> None:
+        scene = slicer.vtkMRMLScene()
+        scene.AddNewNodeByClass("vtkMRMLTextNode", "More")
+        scene.SetURL(str(tmp_path / "more.mrml"))
+        assert scene.Commit()
+        slicer.mrmlScene.SetURL(str(tmp_path / "more.mrml"))
+        assert slicer.mrmlScene.Import()
+        assert slicer.util.getNode("More*") is not None
+
+    return add
 
 
 @pytest.fixture

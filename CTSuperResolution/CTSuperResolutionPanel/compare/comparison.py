@@ -27,6 +27,10 @@ from CTSuperResolutionPanel.compare.swipe_view import SwipeView
 from CTSuperResolutionPanel.compare.user_settings import DisplaySettings, UserSettings, crosshair_node, layout_node
 from CTSuperResolutionPanel.compare.view_placement import ViewPlacement
 
+LEAST_WIDTH = 160
+"""Of a slice view, pixels. Slicer takes that of all that is in the view's bar, and with three beside each other the
+window would be wider than a laptop's screen."""
+
 
 class Comparison(VTKObservationMixin):
     """Two or three volumes in linked views.
@@ -86,9 +90,7 @@ class Comparison(VTKObservationMixin):
             self.removeObservers()
             self._undecorate()
             self._placement.release()
-            for view in self._views:
-                view.show(None)
-            self._views = []
+            self._replace_views([])
             self._renderings.hide()
             self.displays.disconnect()
             existing = [volume for volume in self.volumes if slicer.mrmlScene.IsNodePresent(volume)]
@@ -116,6 +118,11 @@ class Comparison(VTKObservationMixin):
         self._position = position
         for swipe_view in self._swipe_views:
             swipe_view.move(position)
+
+    def refill(self) -> None:
+        """Show the volumes again in views that were emptied."""
+        if self.running:
+            self._fill()
 
     def set_difference(self, volume: slicer.vtkMRMLScalarVolumeNode | None) -> None:
         """What the views for the difference show."""
@@ -162,16 +169,27 @@ class Comparison(VTKObservationMixin):
         if layout.GetViewArrangement() != arrangement.number():
             layout.SetViewArrangement(arrangement.number())
         if arrangement.kind == VOLUMES_3D:
-            self._views = []
+            self._replace_views([])
             self._show_renderings()
             return
         self._renderings.hide()
-        self._views = [SliceView(cell) for cell in arrangement.cells()]
-        for view in self._views:
-            view.prepare()
+        self._replace_views([SliceView(cell) for cell in arrangement.cells()])
         self._fill()
         self._placement.take(self._views, self.volumes)
         self._decorate()
+
+    def _replace_views(self, views: list[SliceView]) -> None:
+        """Have other slice views. Those that go are emptied: where one still shows a volume that is deleted, Slicer
+        shows the next volume in it and in all that are linked to it.
+        """
+        kept = {view.cell.view for view in views}
+        for view in self._views:
+            if view.cell.view not in kept:
+                view.show(None)
+        self._views = views
+        for view in views:
+            view.prepare()
+            slicer.app.layoutManager().sliceWidget(view.cell.view).minimumWidth = LEAST_WIDTH
 
     def _fill(self) -> None:
         """Put the volumes into the views, by their places after flickering."""

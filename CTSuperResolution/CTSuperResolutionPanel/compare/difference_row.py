@@ -6,6 +6,7 @@ from collections.abc import Callable, Sequence
 from typing import Any
 
 import numpy as np
+import qt
 import slicer
 from slicer.i18n import tr as _
 
@@ -17,7 +18,7 @@ from CTSuperResolutionPanel.scene.voxel_geometry import ijk_to_ras
 
 
 class DifferenceRow:
-    """Check box, range and legend of the difference. It is computed piece by piece, and again only when it must be.
+    """Button, range and legend of the difference. It is computed piece by piece, and again only when it must be.
 
     Args:
         ui: the panel's widgets.
@@ -46,7 +47,7 @@ class DifferenceRow:
     @property
     def wanted(self) -> bool:
         """Whether the user asks for the difference."""
-        return self._ui.differenceCheckBox.checked
+        return self._ui.differenceButton.checked
 
     def show(self, volumes: Sequence[slicer.vtkMRMLScalarVolumeNode]) -> None:
         """Have the difference of the first two volumes ready soon, from earlier or anew."""
@@ -91,7 +92,9 @@ class DifferenceRow:
         self._show_legend(False)
 
     def _on_progress(self, done: float) -> None:
-        self._ui.differenceCheckBox.text = _("Second − first ({percent} %)").format(percent=round(100 * done))
+        button = self._ui.differenceButton
+        button.toolButtonStyle = qt.Qt.ToolButtonTextOnly
+        button.text = _("{percent} %").format(percent=round(100 * done))
 
     def _ready(self, node: slicer.vtkMRMLScalarVolumeNode) -> None:
         self.node = node
@@ -108,9 +111,9 @@ class DifferenceRow:
 
     def _show_legend(self, visible: bool) -> None:
         ui = self._ui
-        ui.differenceCheckBox.text = _("Second − first")
-        ui.legend.visible = visible
-        ui.rangeSpinBox.enabled = visible
+        ui.differenceButton.toolButtonStyle = qt.Qt.ToolButtonIconOnly
+        ui.differenceButton.text = _("Difference")
+        ui.differenceRow.visible = visible
         ui.legendLow.text = _("−{limit} HU").format(limit=ui.rangeSpinBox.value)
         ui.legendHigh.text = _("+{limit} HU").format(limit=ui.rangeSpinBox.value)
 

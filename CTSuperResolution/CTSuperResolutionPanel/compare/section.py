@@ -16,19 +16,20 @@ from CTSuperResolutionPanel.compare.comparability import find_problem
 from CTSuperResolutionPanel.compare.comparison import Comparison
 from CTSuperResolutionPanel.compare.difference_row import DifferenceRow
 from CTSuperResolutionPanel.compare.flicker import FlickerKey
+from CTSuperResolutionPanel.compare.icons import set_icons
 from CTSuperResolutionPanel.compare.layouts import FLICKER, PLANES, SIDE_BY_SIDE, SWIPE, VOLUMES_3D, Arrangement
 from CTSuperResolutionPanel.compare.profile_row import ProfileRow
-from CTSuperResolutionPanel.compare.user_settings import leave_our_layout
+from CTSuperResolutionPanel.compare.user_settings import has_our_layout, leave_our_layout
 from CTSuperResolutionPanel.compare.window_presets import WindowPreset, window_presets
+from CTSuperResolutionPanel.scene.observing import AFTER_SELECTORS, BEFORE_SELECTORS
 
 UI_FILE = Path(__file__).parents[2] / "Resources" / "UI" / "Compare.ui"
 
 ALL_PLANES = "all"
 """The plane of the panel's state that stands for all three."""
 
-
-BEFORE_SELECTORS = 1.0
-"""Observer priority above that of the node selectors."""
+OPENED_MS = 100
+"""By then a section that was opened has its size."""
 
 
 class CompareSection(VTKObservationMixin):
@@ -49,6 +50,7 @@ class CompareSection(VTKObservationMixin):
         parent_layout.addWidget(self.widget)
         ui = self._ui = slicer.util.childWidgetVariables(self.widget)
         self.widget.setMRMLScene(slicer.mrmlScene)
+        set_icons(ui)
         self._comparison = Comparison(self._stop, self._on_divider_moved)
         self._key = FlickerKey(self.widget, self._comparison.flicker)
         self._difference = DifferenceRow(ui, self._on_difference_ready, self._say)
@@ -68,14 +70,20 @@ class CompareSection(VTKObservationMixin):
             **dict(zip(PLANES, (ui.axialButton, ui.coronalButton, ui.sagittalButton), strict=True)),
             ALL_PLANES: ui.allPlanesButton,
         }
-        self._entered = self._resume = False
+        self._entered = self._resume = self._importing = False
         self._state: Any = None
+        self._line: slicer.vtkMRMLMarkupsLineNode | None = None
         self._notice = ""
+        self._reveal = qt.QTimer()
+        self._reveal.setSingleShot(True)
+        self._reveal.setInterval(OPENED_MS)
+        self._reveal.connect("timeout()", lambda: scroll_to(self.widget))
         self._connect()
         scene = slicer.mrmlScene
         self.addObserver(scene, scene.NodeAboutToBeRemovedEvent, self._on_node_removed, priority=BEFORE_SELECTORS)
         self.addObserver(scene, scene.StartCloseEvent, self._on_scene_closes)
-        self.addObserver(scene, scene.EndBatchProcessEvent, self._on_scene_loaded)
+        self.addObserver(scene, scene.StartImportEvent, self._on_scene_imports)
+        self.addObserver(scene, scene.EndImportEvent, self._on_scene_imported, priority=AFTER_SELECTORS)
         self.set_state(state)
 
     def show(
@@ -113,18 +121,25 @@ class CompareSection(VTKObservationMixin):
     def cleanup(self) -> None:
         """The panel is destroyed."""
         self.exit()
+        self._reveal.stop()
         self.removeObservers()
         self.widget.setMRMLScene(None)
 
     def set_state(self, state: Any) -> None:
         """Take the choices from another parameter node; None where there is none."""
         self.stop()
+        self.replace_state(state)
+
+    def replace_state(self, state: Any) -> None:
+        """As :meth:`set_state`, but what is being compared stays, and is written into the node."""
         self._state = None  # nothing is written while it is read
-        if state is not None:
+        if state is not None and not self._comparison.running:
             self._choose([getattr(state, name) for name in self._selectors])
             self._kinds.get(state.compareKind, self._ui.sideButton).checked = True
             self._planes.get(state.comparePlane, self._ui.axialButton).checked = True
         self._state = state
+        if self._comparison.running:
+            self._write_choices()
         self._update_panel()
 
     def _connect(self) -> None:
@@ -139,12 +154,14 @@ class CompareSection(VTKObservationMixin):
         ui.exchangeButton.connect("clicked()", self._comparison.flicker)
         ui.smoothCheckBox.connect("toggled(bool)", self._comparison.displays.set_interpolation)
         ui.crosshairCheckBox.connect("toggled(bool)", self._comparison.set_crosshair)
-        ui.differenceCheckBox.connect("toggled(bool)", lambda _checked: self._update_views())
+        ui.differenceButton.connect("toggled(bool)", lambda _checked: self._update_views())
         for preset in window_presets():
             ui.windowButtons.layout().addWidget(self._window_button(preset))
 
-    def _window_button(self, preset: WindowPreset) -> qt.QPushButton:
-        button = qt.QPushButton(preset.name)
+    def _window_button(self, preset: WindowPreset) -> qt.QToolButton:
+        button = qt.QToolButton()
+        button.text = preset.name
+        button.setSizePolicy(qt.QSizePolicy.Expanding, qt.QSizePolicy.Fixed)
         button.toolTip = _("Window {window:g} HU wide, centre at {level:g} HU").format(
             window=preset.window, level=preset.level
         )
@@ -159,15 +176,21 @@ class CompareSection(VTKObservationMixin):
     def _choose(self, volumes: list[slicer.vtkMRMLScalarVolumeNode | None]) -> None:
         """Set the selectors, and act once."""
         for selector, volume in zip(self._selectors.values(), volumes, strict=True):
-            was = selector.blockSignals(True)
-            selector.setCurrentNode(volume)
-            selector.blockSignals(was)
+            choose_quietly(selector, volume)
         self._on_volume_chosen()
 
-    def _on_volume_chosen(self, _node: slicer.vtkMRMLNode | None = None) -> None:
-        if self._state is not None and not slicer.mrmlScene.IsBatchProcessing():
+    def _write_choices(self) -> None:
+        """Put what is chosen into the state, where there is one."""
+        if self._state is not None:
             for name, selector in self._selectors.items():
                 setattr(self._state, name, selector.currentNode())
+            self._state.compareKind = self._checked(self._kinds)
+            self._state.comparePlane = self._checked(self._planes)
+
+    def _on_volume_chosen(self, _node: slicer.vtkMRMLNode | None = None) -> None:
+        if self._importing:
+            return
+        self._write_choices()
         if self._comparison.running:
             if find_problem(self._chosen()):
                 self._stop()
@@ -197,6 +220,7 @@ class CompareSection(VTKObservationMixin):
             self._update_views(start=True)
             self._comparison.set_crosshair(self._ui.crosshairCheckBox.checked)
             self._key.start()
+            self._reveal.start()
         self._update_panel()
 
     def _stop(self) -> None:
@@ -208,9 +232,9 @@ class CompareSection(VTKObservationMixin):
 
     def _update_views(self, *, start: bool = False) -> None:
         """Show what is chosen in the views, if they show a comparison at all."""
-        if self._state is not None:
-            self._state.compareKind = self._checked(self._kinds)
-            self._state.comparePlane = self._checked(self._planes)
+        if self._importing:
+            return
+        self._write_choices()
         if start or self._comparison.running:
             volumes = self._chosen()
             self._comparison.show(volumes, self._arrangement(len(volumes)))
@@ -236,12 +260,13 @@ class CompareSection(VTKObservationMixin):
             profile=self._profile.wanted,
         )
 
-    def _checked(self, buttons: dict[str, qt.QPushButton]) -> str:
+    def _checked(self, buttons: dict[str, qt.QToolButton]) -> str:
         return next(name for name, button in buttons.items() if button.checked)
 
     def _on_difference_ready(self, node: slicer.vtkMRMLScalarVolumeNode) -> None:
         self._comparison.set_difference(node)
         show_legend(node, self._comparison.difference_view_ids())
+        self._reveal.start()
 
     def _on_divider_moved(self, position: float) -> None:
         self._ui.dividerSlider.value = round(1000 * position)
@@ -251,10 +276,24 @@ class CompareSection(VTKObservationMixin):
         self._comparison.forget_place()
         self._profile.forget()
 
-    def _on_scene_loaded(self, _scene: object, _event: str) -> None:
-        """Other choices may be in the state now; until here the selectors could not find their nodes."""
-        if not self._comparison.running:
-            self.set_state(self._state)
+    def _on_scene_imports(self, _scene: object, _event: str) -> None:
+        """From here to the end of the import what the selectors say is no choice: they lose their nodes."""
+        self._importing = True
+        self._line = self._ui.lineSelector.currentNode()
+
+    def _on_scene_imported(self, _scene: object, _event: str) -> None:
+        """More is there. A comparison goes on in the views that Slicer emptied, unless the scene brought its own."""
+        running = self._comparison.running and has_our_layout()
+        if running:
+            for selector, volume in zip(self._selectors.values(), [*self._comparison.volumes, None], strict=False):
+                choose_quietly(selector, volume)
+            choose_quietly(self._ui.lineSelector, self._line)
+            self._comparison.refill()
+        self._importing, self._line = False, None
+        if not running:
+            if self._comparison.running:
+                self._stop()
+            self.replace_state(self._state)
             leave_our_layout()
 
     @vtk.calldata_type(vtk.VTK_OBJECT)
@@ -267,7 +306,7 @@ class CompareSection(VTKObservationMixin):
             if selector.currentNode() is node:
                 selector.setCurrentNode(None)
         if node is self._difference.node:
-            self._ui.differenceCheckBox.checked = False
+            self._ui.differenceButton.checked = False
 
     def _update_panel(self) -> None:
         """Enable what can be used, and say why the rest cannot."""
@@ -276,10 +315,11 @@ class CompareSection(VTKObservationMixin):
         ui.compareButton.checked = running
         ui.compareButton.text = _("Back to my views") if running else _("Compare")
         ui.compareButton.enabled = running or not problem
-        ui.controls.enabled = running
+        for widget in (ui.controls, ui.pixelControls, ui.profileControls):
+            widget.enabled = running
         in_3d = ui.renderingButton.checked
         ui.planeButtons.enabled = not in_3d
-        ui.differenceCheckBox.enabled = not in_3d
+        ui.differenceButton.enabled = not in_3d
         for widget in (ui.dividerLabel, ui.dividerSlider):
             widget.visible = ui.swipeButton.checked
         ui.messageLabel.text = self._notice or problem
@@ -289,3 +329,19 @@ class CompareSection(VTKObservationMixin):
         """Tell what happened, until the next start."""
         self._notice = notice
         self._update_panel()
+
+
+def scroll_to(widget: qt.QWidget) -> None:
+    """Bring a part of the module's panel into view, where it is scrolled."""
+    area = widget.parentWidget()
+    while area is not None and not area.inherits("QScrollArea"):
+        area = area.parentWidget()
+    if area is not None:
+        area.ensureWidgetVisible(widget, 0, 0)
+
+
+def choose_quietly(selector: slicer.qMRMLNodeComboBox, node: slicer.vtkMRMLNode | None) -> None:
+    """Set a selector without a word to those who listen."""
+    was = selector.blockSignals(True)
+    selector.setCurrentNode(node)
+    selector.blockSignals(was)

@@ -37,7 +37,7 @@ class UserSettings:
 
     def restore(self) -> None:
         """Bring everything back. A layout that the user chose during the comparison stays."""
-        if is_our_layout(layout_node().GetViewArrangement()):
+        if has_our_layout():
             layout_node().SetViewArrangement(self.layout)
         for node_id, values in self._nodes:
             _bring_back(node_id, values)
@@ -55,9 +55,14 @@ class DisplaySettings:
             _bring_back(node_id, values)
 
 
+def has_our_layout() -> bool:
+    """Whether the layout is one of the comparison's."""
+    return is_our_layout(layout_node().GetViewArrangement())
+
+
 def leave_our_layout() -> None:
     """Show Slicer's usual layout in place of an empty one of the comparison, as a scene saved meanwhile opens with."""
-    if is_our_layout(layout_node().GetViewArrangement()):
+    if has_our_layout():
         layout_node().SetViewArrangement(slicer.vtkMRMLLayoutNode.SlicerLayoutConventionalView)
 
 

@@ -36,6 +36,7 @@ class InstallDialog:
         self._stay = stay
         self._unattended = False
         self._torch_came = False
+        self._warned: Path | None = None
         self._found: EnvironmentStatus | None = None  # Slicer's own Python, for it is where things can be installed
         self._inspection: EnvironmentInspection | None = None
         self._installer: Installer | None = None
@@ -73,7 +74,8 @@ class InstallDialog:
 
     def _inspected(self, found: EnvironmentStatus) -> None:
         self._inspection = None
-        if found.ready and not found.installable and not self._stay:
+        fit = found.ready and (not found.unfit_torch or found.python == self._warned)
+        if fit and not found.installable and not self._stay:
             self._use(found)
         elif is_slicers(found.python):
             self._found = found
@@ -82,6 +84,7 @@ class InstallDialog:
             else:
                 self._show_offer(found)
         else:
+            self._warned = found.python  # who chooses it again has read what is wrong with it
             self.ui.otherButton.checked = True
             self.ui.otherEdit.currentPath = str(found.python)
             self._say(found)
@@ -210,11 +213,12 @@ class InstallDialog:
         self._show_busy(found.problem)
         self.ui.logButton.visible = True
         self._fit()
-        torch = extension.torch_arguments(TORCH.removeprefix("torch")) if found.needs_torch and not offline else ()
+        through_extension = found.needs_torch and not offline
         self._installer = Installer(
             found,
             wheels=Path(self.ui.folderEdit.currentPath) if offline else None,
-            torch_arguments=torch,
+            torch_arguments=extension.torch_arguments(TORCH.removeprefix("torch")) if through_extension else (),
+            finder=extension.finder_arguments() if through_extension else plan.FINDER,
             on_line=lambda line: self.ui.logText.appendPlainText(line),
             on_progress=self._show_progress,
             on_end=lambda outcome: self._installed(found, outcome),

@@ -18,6 +18,8 @@ def name(python: Path) -> str:
 
 def go_on(found: EnvironmentStatus) -> str:
     """The button that uses Slicer's Python as it is."""
+    if found.unfit_torch:
+        return _("Use it as it is")
     if found.replaces_torch:
         return _("Go on with the CPU")
     return _("Go on without") if found.missing else _("Use Slicer's Python")

@@ -11,7 +11,15 @@ from typing import Any
 from slicer.i18n import tr as _
 
 from CTSuperResolutionPanel.install.environment_status import EnvironmentStatus
-from CTSuperResolutionPanel.install.requirements import PACKAGES, PYTHON, SLICERS_OWN, TORCH, kernels_lacking, name_of
+from CTSuperResolutionPanel.install.requirements import (
+    PACKAGES,
+    PYTHON,
+    SLICERS_OWN,
+    TORCH,
+    kernels_lacking,
+    name_of,
+)
+from CTSuperResolutionPanel.process.error_messages import NO_KERNELS
 
 
 def assess(python: Path, answer: Mapping[str, Any], *, own: bool, why_silent: str = "") -> EnvironmentStatus:
@@ -70,6 +78,8 @@ class _Assessment:
         if not self.gpus or sys.platform == "darwin":
             return ready
         gpu = self.gpus[0]
+        if NO_KERNELS in self.loaded.get("on_gpu", ""):
+            return self._not_built_for(ready, gpu)
         if self.loaded["usable"]:
             cuda = self.loaded["cuda"]
             lacking = kernels_lacking(cuda, self.answer["kernels"]) if cuda else ()
@@ -84,6 +94,17 @@ class _Assessment:
             return replace(ready, problem=problem, fix=_("Install torch for CUDA in that Python."))
         return self._installation(replace(ready, problem=problem, replaces_torch=True), (TORCH,))
 
+    def _not_built_for(self, ready: EnvironmentStatus, gpu: str) -> EnvironmentStatus:
+        """torch that has no kernels for the GPU: jobs would fail there, and it has to be replaced by another build."""
+        problem = _(
+            "torch for CUDA {version} has no kernels for the {gpu}, so jobs fail there; update Slicer's PyTorch "
+            "extension and install torch again, or choose the device CPU."
+        )
+        found = replace(ready, problem=problem.format(version=self.loaded["cuda"], gpu=gpu), unfit_torch=True)
+        if not self.own:
+            return replace(found, fix=_("Install torch for a newer CUDA in that Python, or choose the device CPU."))
+        return self._installation(replace(found, replaces_torch=True), (TORCH,))
+
     def _without_kernels(self, ready: EnvironmentStatus, gpu: str, lacking: tuple[str, ...]) -> EnvironmentStatus:
         problem = _("{python} lacks what compiles the CUDA kernels ({packages}), so jobs take longer on the {gpu}.")
         found = replace(
@@ -93,6 +114,14 @@ class _Assessment:
         return self._installation(found, lacking) if self.own else replace(found, fix=_in_environment(lacking))
 
     def _incomplete(self, wanted: tuple[str, ...], broken: tuple[str, ...], why: dict[str, str]) -> EnvironmentStatus:
+        if TORCH in wanted and self._is_intel_mac():
+            return self._unusable(
+                _(
+                    "{python} cannot get {torch}, which jobs need: for Macs with an Intel processor PyTorch ends with "
+                    "version 2.2."
+                ).format(python=self.name, torch=TORCH),
+                _("Use another computer, such as a Mac with Apple silicon, or choose a Python that has it."),
+            )
         names = _enumerate([name_of(each) for each in wanted])
         if broken:
             problem = _("An installation in {python} is half there: {packages}.").format(
@@ -132,6 +161,10 @@ class _Assessment:
             fix = _("Another module of Slicer has torch in use: restart Slicer, and begin here.")
             return replace(found, fix=fix)
         return replace(found, fix="", installable=True)
+
+    def _is_intel_mac(self) -> bool:
+        """Whether that Python runs as on a Mac with an Intel processor, be it on one with Apple silicon."""
+        return self.answer["platform"].startswith("macosx") and self.answer.get("machine") == "x86_64"
 
     def _does_not_load(self, why: str) -> EnvironmentStatus:
         """What a package needs is missing or too old. Asked for by name, pip looks at what they need again."""

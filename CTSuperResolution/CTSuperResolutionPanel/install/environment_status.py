@@ -22,7 +22,9 @@ class EnvironmentStatus:
         fix: what to do about it where an installation cannot; a sentence.
         installable: an installation can be begun now.
         cuda: there is an NVIDIA GPU, so that torch has to be the build for CUDA.
-        replaces_torch: torch is there, and for the CPU only although there is a GPU.
+        replaces_torch: torch is there and has to be another build: it is for the CPU only although there is a GPU, or
+            it was not built for that GPU.
+        unfit_torch: the latter.
         size_gb: about how much is downloaded.
         disk_gb: about how much it takes once installed.
         answer: what that Python said of itself, {} where it said nothing.
@@ -37,6 +39,7 @@ class EnvironmentStatus:
     installable: bool = False
     cuda: bool = False
     replaces_torch: bool = False
+    unfit_torch: bool = False
     size_gb: float = 0.0
     disk_gb: float = 0.0
     answer: Mapping[str, Any] = field(default_factory=dict)

@@ -9,13 +9,14 @@ import tempfile
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import slicer
 from slicer.i18n import tr as _
 
 from CTSuperResolutionPanel.install.environment_status import EnvironmentStatus
 from CTSuperResolutionPanel.install.pip_errors import explain_failure
-from CTSuperResolutionPanel.install.plan import Step, constraints_of, steps_offline, steps_online
+from CTSuperResolutionPanel.install.plan import FINDER, Step, constraints_of, steps_offline, steps_online
 from CTSuperResolutionPanel.install.probe import numbers
 from CTSuperResolutionPanel.process.event_stream import LineDecoder
 from CTSuperResolutionPanel.process.process import Command, Ended, Process, QtProcess, environment_for
@@ -49,6 +50,13 @@ def pip_is_busy() -> bool:
     return packaging is not None and packaging.isPipInstallInProgress()
 
 
+def set_pip_busy(busy: bool) -> None:
+    """Let Slicer's own installations (5.11 and later) wait for this one, or no longer."""
+    packaging: Any = getattr(slicer, "packaging", None)
+    if hasattr(packaging, "_pip_install_in_progress"):
+        packaging._pip_install_in_progress = busy
+
+
 class Installer:
     """One installation.
 
@@ -56,6 +64,7 @@ class Installer:
         found: what is missing, and of which Python.
         wheels: a folder to install from, or None for the package servers.
         torch_arguments: what the PyTorch extension gives to light-the-torch.
+        finder: what it gives to pip to install that.
         on_line: called with each line of the log.
         on_progress: called when a step begins and as downloads proceed.
         on_end: called once, with how it ended.
@@ -67,6 +76,7 @@ class Installer:
         *,
         wheels: Path | None = None,
         torch_arguments: Sequence[str] = (),
+        finder: Sequence[str] = FINDER,
         on_line: Callable[[str], None],
         on_progress: Callable[[InstallProgress], None],
         on_end: Callable[[InstallOutcome], None],
@@ -85,13 +95,14 @@ class Installer:
         self._steps = (
             steps_offline(found, constraints, wheels)
             if wheels is not None
-            else steps_online(found, constraints, torch_arguments)
+            else steps_online(found, constraints, torch_arguments, finder)
         )
         self._done = 0
 
     def start(self) -> None:
         """Begin."""
         slicer.app.connect("aboutToQuit()", self.abandon)
+        set_pip_busy(True)
         self._next()
 
     def cancel(self) -> None:
@@ -167,6 +178,7 @@ class Installer:
 
     def _finish(self, outcome: InstallOutcome) -> None:
         slicer.app.disconnect("aboutToQuit()", self.abandon)
+        set_pip_busy(False)
         with contextlib.suppress(OSError):
             shutil.rmtree(self._folder)
         self._on_end(outcome)

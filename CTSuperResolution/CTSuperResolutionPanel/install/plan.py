@@ -19,6 +19,10 @@ SWAP = ("--force-reinstall", "--no-deps")
 and puts that back where the new one cannot be installed. What torch itself needs comes after, for else numpy and others
 of Slicer's own would be installed anew, too."""
 
+FINDER = ("light-the-torch>=0.5",)
+"""What finds torch for the computer, on PyPI: there it knows CUDA up to 12.6. The PyTorch extension has one that knows
+more."""
+
 INSTALL = ("install", "--disable-pip-version-check", "--no-input", "--no-warn-script-location", "--only-binary=:all:")
 
 
@@ -30,24 +34,28 @@ class Step:
     arguments: tuple[str, ...]
 
 
-def steps_online(found: EnvironmentStatus, constraints: Path, torch_arguments: Sequence[str]) -> list[Step]:
+def steps_online(
+    found: EnvironmentStatus, constraints: Path, torch_arguments: Sequence[str], finder: Sequence[str] = FINDER
+) -> list[Step]:
     """Install from pip's package servers, torch as the PyTorch extension does.
 
     Args:
         found: what is missing.
         constraints: the file that holds :func:`constraints_of`.
         torch_arguments: what the extension gives to light-the-torch.
+        finder: what it gives to pip to install that.
     """
     fixed = ("-c", str(constraints))
     steps = _removal(found)
     if found.needs_torch:
-        if found.answer["light_the_torch"] is None:
-            finder = (*PIP, *INSTALL, *fixed, "light-the-torch>=0.5")
-            steps.append(Step(_("Installing what finds the right torch for this computer"), finder))
-        install, *rest = torch_arguments
-        finds = ("-m", "light_the_torch", install, *INSTALL[1:], *fixed)
+        there = found.answer["light_the_torch"] is not None
+        if not there or (found.cuda and tuple(finder) != FINDER):  # one from PyPI does not know every CUDA
+            install = (*PIP, *INSTALL, *fixed, *(SWAP if there else ()), *finder)
+            steps.append(Step(_("Installing what finds the right torch for this computer"), install))
+        command, *rest = torch_arguments
+        finds = ("-m", "light_the_torch", command, *INSTALL[1:], *fixed)
         if found.replaces_torch:
-            steps.append(Step(_("Replacing torch for the CPU"), (*finds, *SWAP, *rest)))
+            steps.append(Step(_replacing(found), (*finds, *SWAP, *rest)))
         steps.append(Step(_("Installing torch"), (*finds, *rest)))
     others = [each for each in found.missing if name_of(each) != "torch"]
     if others:
@@ -61,9 +69,9 @@ def steps_offline(found: EnvironmentStatus, constraints: Path, wheels: Path) -> 
     steps = _removal(found)
     if found.replaces_torch:
         swap = (*PIP, *INSTALL, *source, *SWAP, *found.missing)
-        steps.append(Step(_("Replacing torch for the CPU"), swap))
+        steps.append(Step(_replacing(found), swap))
         # It is built for one torch, and jobs do not need it.
-        steps.append(Step(_("Removing torchvision for the CPU"), (*PIP, "uninstall", "--yes", "torchvision")))
+        steps.append(Step(_("Removing torchvision, which went with it"), (*PIP, "uninstall", "--yes", "torchvision")))
     return [*steps, Step(_("Installing from the folder"), (*PIP, *INSTALL, *source, *found.missing))]
 
 
@@ -78,6 +86,12 @@ def constraints_of(found: EnvironmentStatus) -> str:
     pinned = found.answer["pinned"]
     kept = [f"{name}=={version}" for name, version in pinned.items() if version is not None]
     return "\n".join([*kept, *(f"{name}<0" for name in NEVER if pinned.get(name) is None)]) + "\n"
+
+
+def _replacing(found: EnvironmentStatus) -> str:
+    if found.unfit_torch:
+        return _("Replacing torch by one for this GPU")
+    return _("Replacing torch for the CPU")
 
 
 def _removal(found: EnvironmentStatus) -> list[Step]:

@@ -14,11 +14,13 @@ import csv
 import importlib.util
 import json
 import os
+import platform
 import re
 import shutil
 import subprocess
 import sys
 import sysconfig
+import types
 
 MARK = "ctsr-probe"
 
@@ -30,6 +32,7 @@ def main(question: str) -> None:
     answer: dict = {
         "python": list(sys.version_info[:3]),
         "platform": sysconfig.get_platform(),
+        "machine": platform.machine(),
         "site": site,
         "writable": os.access(site, os.W_OK),
         "free": shutil.disk_usage(site).free if os.path.isdir(site) else 0,
@@ -144,11 +147,13 @@ def nvidia_gpus() -> list:
 
 def load() -> dict:
     """Import torch, then the library as a job does. What either says, and why one could not be loaded."""
-    said = {"torch": "", "library": "", "cuda": None, "usable": False}
+    said = {"torch": "", "library": "", "cuda": None, "usable": False, "on_gpu": ""}
     try:
         import torch
 
         said.update(cuda=torch.version.cuda, usable=torch.cuda.is_available())
+        if said["usable"]:
+            said["on_gpu"] = why_gpu_fails(torch)
     except Exception as error:
         said["torch"] = first_line(error)
         return said
@@ -157,6 +162,15 @@ def load() -> dict:
     except Exception as error:
         said["library"] = first_line(error)
     return said
+
+
+def why_gpu_fails(torch: types.ModuleType) -> str:
+    """Why the least of work fails on the GPU, "" where it does not. torch also sees GPUs that it has no kernels for."""
+    try:
+        (torch.zeros(1, device="cuda") + 1).item()
+    except Exception as error:
+        return first_line(error)
+    return ""
 
 
 def first_line(error: Exception) -> str:

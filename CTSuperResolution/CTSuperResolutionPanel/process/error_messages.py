@@ -12,6 +12,9 @@ from CTSuperResolutionLib.errors import JobError, Remedy, read_remedies, sentenc
 from CTSuperResolutionPanel.process.process import Ended
 from CTSuperResolutionPanel.scene.result_volumes import WrongResult
 
+NO_KERNELS = "no kernel image is available"
+"""What CUDA says where torch was not built for the GPU that is there, which is newer, or much older, than it."""
+
 KILLED = 9
 """SIGKILL: on POSIX, what the system sends where the memory ran out."""
 
@@ -27,6 +30,11 @@ def why_it_ended(ended: Ended, error: dict[str, Any] | None) -> str:
         return _("The background process could not be started ({reason}); install what it needs again.").format(
             reason=ended.problem.rstrip(".")
         )
+    if lacks_kernels(error):
+        return _(
+            "torch was not built for this GPU; choose the device CPU, or press the button beside “Runs in” under "
+            "Advanced to install another torch."
+        )
     if error is not None and isinstance(error.get("problem"), str):
         return in_panel_words(JobError(error["problem"], *read_remedies(error.get("remedies", ()))))
     if error is not None and isinstance(error.get("message"), str):
@@ -41,6 +49,11 @@ def why_it_ended(ended: Ended, error: dict[str, Any] | None) -> str:
     return _("The background process ended without a result (code {code}); the log has what it said last.").format(
         code=ended.code
     )
+
+
+def lacks_kernels(error: dict[str, Any] | None) -> bool:
+    """Whether that error is CUDA's that torch has nothing that this GPU can run."""
+    return error is not None and NO_KERNELS in f"{error.get('problem')} {error.get('message')}"
 
 
 def why_it_was_not_written(error: Exception, folder: str) -> str:
@@ -94,6 +107,8 @@ def _words(remedy: Remedy) -> str:
             return _("use a computer with more memory")
         case errors.AcceptUnusual():
             return _("tick “Use it all the same”")
+        case errors.Untilt():
+            return _("import it with Slicer’s DICOM module, which can straighten it")
         case errors.ReportBug():
             return _("report it with the log")
     return str(remedy)

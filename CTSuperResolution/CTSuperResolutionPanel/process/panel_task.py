@@ -2,16 +2,15 @@
 
 from __future__ import annotations
 
-import math
 from dataclasses import dataclass
 from pathlib import Path
-
-import numpy as np
 
 from CTSuperResolutionLib.job.job import Job
 from CTSuperResolutionLib.job.method import Method
 from CTSuperResolutionLib.job.region import Slices
-from CTSuperResolutionPanel.scene.voxel_geometry import VoxelRanges, refined, triple
+from CTSuperResolutionLib.planning.margin import with_margin, within
+from CTSuperResolutionPanel.scene.scan_placement import ScanPlacement
+from CTSuperResolutionPanel.scene.voxel_geometry import VoxelRanges, spacing, triple
 
 
 @dataclass(frozen=True)
@@ -33,9 +32,19 @@ class PanelTask:
     preview: bool = False
     allow_unusual: bool = False
 
-    def job(self, input: Path, output: Path) -> Job:
-        """The job on a file that holds the part to work on."""
-        return Job(self.method, str(input), str(output), allow_unusual=self.allow_unusual)
+    def exported(self, scan: ScanPlacement) -> Slices:
+        """The part of the scan that the job gets: the part to work on, with its margin.
+
+        Raises:
+            JobError: the scale does not suit the scan.
+        """
+        return with_margin(self.region, self.method.refinement(spacing(scan.ijk_to_ras)), scan.shape)
+
+    def job(self, input: Path, output: Path, exported: Slices) -> Job:
+        """The job on a file that holds the exported part."""
+        z, y, x = ((part.start, part.stop) for part in within(self.region, exported))
+        roi = None if exported == self.region else (z, y, x)
+        return Job(self.method, str(input), str(output), roi=roi, allow_unusual=self.allow_unusual)
 
     @property
     def region(self) -> Slices:
@@ -47,12 +56,3 @@ class PanelTask:
     def shape(self) -> tuple[int, int, int]:
         """Voxels (z, y, x) to work on."""
         return triple(stop - start for start, stop in self.ranges)
-
-    @property
-    def voxels(self) -> int:
-        """Their number."""
-        return math.prod(self.shape)
-
-    def part(self, ijk_to_ras: np.ndarray) -> np.ndarray:
-        """The matrix of the part that is worked on, given that of the whole volume."""
-        return refined(ijk_to_ras, [start for start, _ in self.ranges], (1, 1, 1))

@@ -173,16 +173,21 @@ class Runner(VTKObservationMixin):
 
     def _export(self, task: PanelTask, python: Path, scan: slicer.vtkMRMLScalarVolumeNode) -> None:
         placement = ScanPlacement.of(scan)
-        voxels = slicer.util.arrayFromVolume(scan)[tuple(slice(*pair) for pair in task.ranges)]
         try:
+            exported = task.exported(placement)
             self._folder = folder = JobFolder(python, environment_for(python))
-            folder.job.write_text(task.job(folder.input, folder.output).to_json(), encoding="utf-8")
+            folder.job.write_text(task.job(folder.input, folder.output, exported).to_json(), encoding="utf-8")
+        except JobError as error:
+            self._finish(RunnerState.FAILED, error_messages.in_panel_words(error))
+            return
         except OSError as error:
             self._not_written(error)
             return
+        voxels = slicer.util.arrayFromVolume(scan)[exported]
+        matrix = voxel_geometry.refined(placement.ijk_to_ras, [part.start for part in exported], (1, 1, 1))
         job = _Job(task, python, folder, placement)
         self._stepper = Stepper(
-            nrrd.write(folder.input, voxels, voxel_geometry.LPS @ task.part(placement.ijk_to_ras)),
+            nrrd.write(folder.input, voxels, voxel_geometry.LPS @ matrix),
             done=lambda nothing: self._run(job),
             failed=self._not_written,
             progress=self._show_part,
@@ -271,7 +276,7 @@ class Runner(VTKObservationMixin):
             report = result.get("report")
             self._load(job, report if isinstance(report, dict) else {})
         else:
-            if ended.problem or (error or {}).get("kind") == "install":
+            if ended.problem or (error or {}).get("kind") == "install" or error_messages.lacks_kernels(error):
                 self._forget_python()
             self._finish(RunnerState.FAILED, error_messages.why_it_ended(ended, error))
 

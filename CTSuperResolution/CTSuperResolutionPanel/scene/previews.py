@@ -7,10 +7,19 @@ from typing import Any
 
 import slicer
 
-from CTSuperResolutionPanel.scene.result_volumes import CUBIC, PREVIEW_CUBIC, PREVIEW_SR, SR, report_of, role_of
+from CTSuperResolutionPanel.scene.result_folders import remove_empty_folders
+from CTSuperResolutionPanel.scene.result_volumes import (
+    CUBIC,
+    PREVIEW_CUBIC,
+    PREVIEW_SR,
+    SR,
+    report_of,
+    role_of,
+    set_saved,
+)
 
-KEPT = 8
-"""Previews in the scene; an older one goes when another comes."""
+LATEST = 8
+"""Previews in the scene beside those that are kept; an older one goes when another comes."""
 
 CUBIC_REFERENCE = "CTSuperResolution.cubic"
 """Node reference from a preview's super-resolved cube to its cubic one."""
@@ -28,9 +37,14 @@ class Preview:
         """The report of the job that made it."""
         return report_of(self.sr)
 
+    @property
+    def kept(self) -> bool:
+        """Whether it is saved with the scene, and stays however many come after it."""
+        return bool(self.sr.GetSaveWithScene())
+
 
 def find_previews() -> list[Preview]:
-    """The previews in the scene, oldest first. They are in the scene, so they are saved with it."""
+    """The previews in the scene, oldest first."""
     nodes = slicer.util.getNodesByClass("vtkMRMLScalarVolumeNode")
     return [Preview(node, node.GetNodeReference(CUBIC_REFERENCE)) for node in nodes if role_of(node) == PREVIEW_SR]
 
@@ -38,8 +52,15 @@ def find_previews() -> list[Preview]:
 def add(placed: dict[str, slicer.vtkMRMLScalarVolumeNode]) -> None:
     """Make a preview of new volumes; the oldest one goes where there are too many."""
     placed[SR].SetNodeReferenceID(CUBIC_REFERENCE, placed[CUBIC].GetID())
-    for old in find_previews()[:-KEPT]:
+    for old in [preview for preview in find_previews() if not preview.kept][:-LATEST]:
         remove(old)
+
+
+def keep(preview: Preview, kept: bool) -> None:
+    """Have a preview saved with the scene, or not."""
+    for node in (preview.sr, preview.cubic):
+        if node is not None:
+            set_saved(node, kept)
 
 
 def remove(preview: Preview) -> None:
@@ -49,3 +70,4 @@ def remove(preview: Preview) -> None:
             if node.GetDisplayNode() is not None:
                 slicer.mrmlScene.RemoveNode(node.GetDisplayNode())
             slicer.mrmlScene.RemoveNode(node)
+    remove_empty_folders()

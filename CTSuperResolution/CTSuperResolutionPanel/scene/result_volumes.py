@@ -15,12 +15,15 @@ from slicer.i18n import tr as _
 from vtk.util.numpy_support import get_vtk_array_type, vtk_to_numpy
 
 from CTSuperResolutionPanel.scene import nrrd, voxel_geometry
+from CTSuperResolutionPanel.scene.result_folders import put_into_folder
 from CTSuperResolutionPanel.scene.scan_placement import ScanPlacement
 from CTSuperResolutionPanel.scene.voxel_geometry import VoxelRanges
 
-ROLE, REPORT, NOTE, REGION = (f"CTSuperResolution.{name}" for name in ("role", "report", "note", "region"))
+ROLE, REPORT, NOTE, REGION, NUMBER = (
+    f"CTSuperResolution.{name}" for name in ("role", "report", "note", "region", "number")
+)
 """Node attributes: what a volume is (one of the roles below), its whole report as JSON, the warning that goes with it,
-and the part of the scan it shows as JSON."""
+the part of the scan it shows as JSON, and the number of a preview."""
 
 SR, CUBIC, PREVIEW_SR, PREVIEW_CUBIC = "sr", "cubic", "preview-sr", "preview-cubic"
 
@@ -110,9 +113,10 @@ def place(
     scan_name: str,
     preview: bool,
 ) -> dict[str, slicer.vtkMRMLScalarVolumeNode]:
-    """Put a result into the scene, as the scan is: same study, transform, window and colours.
+    """Put a result into the scene, as the scan is: same transform, window and colours, and beside it in a folder.
 
-    A scan that was moved meanwhile has its result where it is now; one that has other voxels now, where it was.
+    A scan that was moved meanwhile has its result where it is now; one that has other voxels now, where it was. A
+    preview is not saved with the scene, until somebody says so.
 
     Args:
         loaded: the result.
@@ -131,9 +135,10 @@ def place(
         [start for start, _stop in loaded.ranges],
         loaded.factors,
     )
+    number = _next_number() if preview else None
     placed = {}
     for role, image in loaded.images.items():
-        name = slicer.mrmlScene.GenerateUniqueName(_name(role, scan_name, loaded.report, preview=preview))
+        name = slicer.mrmlScene.GenerateUniqueName(_name(role, scan_name, loaded.report, number))
         node = slicer.mrmlScene.AddNewNodeByClass("vtkMRMLScalarVolumeNode", name)
         node.SetIJKToRASMatrix(slicer.util.vtkMatrixFromArray(matrix))
         _show_as(node, scan)
@@ -144,9 +149,19 @@ def place(
         node.SetAttribute(REPORT, json.dumps(loaded.report))
         node.SetAttribute(NOTE, str(loaded.report.get("note", "")))
         node.SetAttribute(REGION, region)
-        _put_beside(node, scan)
+        if number is not None:
+            node.SetAttribute(NUMBER, str(number))
+            set_saved(node, False)
+        put_into_folder(node, scan, scan_reference=SCAN_REFERENCE, preview=preview)
         placed[role] = node
     return placed
+
+
+def set_saved(node: slicer.vtkMRMLScalarVolumeNode, saved: bool) -> None:
+    """Have a volume saved with the scene, or not."""
+    for each in (node, node.GetDisplayNode()):
+        if each is not None:
+            each.SetSaveWithScene(saved)
 
 
 def report_of(node: slicer.vtkMRMLNode | None) -> dict[str, Any]:
@@ -163,11 +178,17 @@ def role_of(node: slicer.vtkMRMLNode | None) -> str:
     return (node.GetAttribute(ROLE) or "") if node is not None else ""
 
 
-def _name(role: str, scan_name: str, report: Mapping[str, Any], *, preview: bool) -> str:
+def _name(role: str, scan_name: str, report: Mapping[str, Any], number: int | None) -> str:
     kind = _("SR") if role == SR else _("cubic")
     scale = factors_text(report.get("scale", ()))
-    pattern = _("{scan} {kind} {scale} (preview)") if preview else _("{scan} {kind} {scale}")
-    return pattern.format(scan=scan_name, kind=kind, scale=scale)
+    pattern = _("{scan} {kind} {scale}") if number is None else _("{scan} try {number} {kind} {scale}")
+    return pattern.format(scan=scan_name, kind=kind, scale=scale, number=number)
+
+
+def _next_number() -> int:
+    """The number of the next preview: one that no volume in the scene has, so that none is mistaken for another."""
+    numbers = [node.GetAttribute(NUMBER) for node in slicer.util.getNodesByClass("vtkMRMLScalarVolumeNode")]
+    return 1 + max((int(number) for number in numbers if number and number.isdigit()), default=0)
 
 
 def factors_text(factors: Sequence[int]) -> str:
@@ -188,12 +209,3 @@ def _show_as(node: slicer.vtkMRMLScalarVolumeNode, scan: slicer.vtkMRMLScalarVol
         display.SetWindowLevel(*DEFAULT_WINDOW_LEVEL)
         display.SetAndObserveColorNodeID("vtkMRMLColorTableNodeGrey")
     node.SetAndObserveDisplayNodeID(display.GetID())
-
-
-def _put_beside(node: slicer.vtkMRMLNode, scan: slicer.vtkMRMLNode) -> None:
-    """Under the scan's study, or whatever it is under."""
-    hierarchy = slicer.vtkMRMLSubjectHierarchyNode.GetSubjectHierarchyNode(slicer.mrmlScene)
-    scan_item = hierarchy.GetItemByDataNode(scan)
-    item = hierarchy.GetItemByDataNode(node)
-    if item and scan_item:
-        hierarchy.SetItemParent(item, hierarchy.GetItemParent(scan_item))

@@ -14,10 +14,10 @@ from vtk.util.numpy_support import vtk_to_numpy
 from CTSuperResolutionLib.volume.checks import (
     MIN_CONTRAST_HU,
     MIN_SIDE,
-    ORTHONORMAL_TOLERANCE,
     SPACING_RANGE_MM,
     VALUE_RANGE,
 )
+from CTSuperResolutionLib.volume.geometry import grid_geometry
 from CTSuperResolutionPanel.scene import voxel_geometry
 from CTSuperResolutionPanel.scene.result_volumes import role_of
 
@@ -60,7 +60,6 @@ def facts_of(volume: slicer.vtkMRMLVolumeNode) -> Facts:
     image = volume.GetImageData()
     matrix = voxel_geometry.ijk_to_ras(volume)
     spacing = voxel_geometry.spacing(matrix)
-    axes = matrix[:3, :3] / np.maximum(spacing[::-1], 1e-12)
     scalars = None if image is None else image.GetPointData().GetScalars()
     low, high = (0.0, 0.0) if scalars is None else image.GetScalarRange()
     if scalars is not None and _nan_finder.finds(scalars):
@@ -72,7 +71,7 @@ def facts_of(volume: slicer.vtkMRMLVolumeNode) -> Facts:
         components=0 if image is None else image.GetNumberOfScalarComponents(),
         shape=voxel_geometry.shape(volume),
         spacing=spacing,
-        straight=bool(np.abs(axes.T @ axes - np.eye(3)).max() <= ORTHONORMAL_TOLERANCE),
+        straight=grid_geometry(matrix[:3, :3], matrix[:3, 3], voxel_geometry.shape(volume)) is not None,
         low=low,
         high=high,
         linear=voxel_geometry.ras_to_world(volume) is not None,

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any
@@ -36,11 +37,18 @@ class Estimate:
     problem: str = ""
 
 
-def estimate(task: PanelTask, spacing: tuple[float, float, float], hardware: Hardware, free_disk: int) -> Estimate:
+def estimate(
+    task: PanelTask,
+    scan_shape: tuple[int, int, int],
+    spacing: tuple[float, float, float],
+    hardware: Hardware,
+    free_disk: int,
+) -> Estimate:
     """What a task would need.
 
     Args:
         task: the task.
+        scan_shape: voxels of its scan, (z, y, x).
         spacing: of its scan, mm (z, y, x).
         hardware: what there is to compute on.
         free_disk: bytes that a job folder could take.
@@ -49,7 +57,7 @@ def estimate(task: PanelTask, spacing: tuple[float, float, float], hardware: Har
     available = hardware.available(device or "cpu")
     try:
         free = UNKNOWN_FREE if available is None else available
-        needed = requirements_on(device or "cpu", free, task.method, task.region, spacing)
+        needed = requirements_on(device or "cpu", free, task.method, task.region, spacing, scan_shape)
     except JobError as error:
         return Estimate(problem=in_panel_words(error))
     duration = duration_text(load_calibration(device or "cpu").seconds(_expected(task.method, needed)))
@@ -70,18 +78,25 @@ def estimate(task: PanelTask, spacing: tuple[float, float, float], hardware: Har
     return Estimate(line, duration, problem)
 
 
-def calibrate(task: PanelTask, spacing: tuple[float, float, float], report: Mapping[str, Any], total: float) -> None:
+def calibrate(
+    task: PanelTask,
+    scan_shape: tuple[int, int, int],
+    spacing: tuple[float, float, float],
+    report: Mapping[str, Any],
+    total: float,
+) -> None:
     """Remember how long a task took, for later estimates.
 
     Args:
         task: the task.
+        scan_shape: voxels of its scan, (z, y, x).
         spacing: of its scan, mm (z, y, x).
         report: of its result.
         total: seconds from its start to its end.
     """
     device, stages = str(report.get("device", "cpu")), report.get("stages")
     if isinstance(stages, Mapping):
-        needed = requirements_on(device, UNKNOWN_FREE, task.method, task.region, spacing)
+        needed = requirements_on(device, UNKNOWN_FREE, task.method, task.region, spacing, scan_shape)
         expected = _expected(task.method, needed)
         save_calibration(device, load_calibration(device).updated(expected, stages, total))
 
@@ -103,7 +118,7 @@ def gigabytes(count: float) -> str:
 
 def _expected(method: Method, needed: Requirements) -> dict[str, float]:
     """Seconds that the library expects every stage to take."""
-    return stage_seconds(method.parameters, needed.shape, needed.factors, needed.spacing) | {
+    return stage_seconds(method.parameters, needed.worked_shape, needed.factors, needed.spacing) | {
         "write": needed.write_seconds
     }
 
@@ -124,7 +139,7 @@ def _obstacle(needed: Requirements, task: PanelTask, free_disk: int) -> str:
         needed.require_memory(task.method)
     except JobError as error:
         return in_panel_words(error)
-    disk = needed.disk + 8 * task.voxels
+    disk = needed.disk + 8 * math.prod(needed.worked_shape)
     if free_disk < disk:
         return _("The job needs {need} of temporary disk space and {free} are free; choose a region.").format(
             need=gigabytes(disk), free=gigabytes(free_disk)

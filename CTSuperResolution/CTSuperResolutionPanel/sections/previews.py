@@ -7,6 +7,7 @@ from __future__ import annotations
 import json
 from typing import Any
 
+import qt
 import slicer
 from slicer.i18n import tr as _
 
@@ -17,6 +18,7 @@ from CTSuperResolutionPanel.process.hardware import Hardware
 from CTSuperResolutionPanel.process.runner import Runner
 from CTSuperResolutionPanel.scene import previews, voxel_geometry
 from CTSuperResolutionPanel.scene.previews import Preview, find_previews
+from CTSuperResolutionPanel.scene.result_folders import remove_empty_folders
 from CTSuperResolutionPanel.scene.result_volumes import SCAN_REFERENCE, SR, factors_text
 from CTSuperResolutionPanel.scene.slice_overlay import SliceOverlay
 from CTSuperResolutionPanel.scene.voxel_geometry import triple
@@ -51,6 +53,7 @@ class PreviewsSection:
         ui.previewButton.connect("clicked(bool)", lambda checked: self.start())
         ui.previewsList.connect("currentRowChanged(int)", self._row_chosen)
         ui.usePreviewButton.connect("clicked(bool)", lambda checked: self.use_settings())
+        ui.keepPreviewButton.connect("clicked(bool)", self.keep)
         ui.removePreviewButton.connect("clicked(bool)", lambda checked: self.remove())
         ui.hidePreviewsButton.connect("clicked(bool)", lambda checked: self.hide())
 
@@ -62,14 +65,11 @@ class PreviewsSection:
             self._list([])
 
     def scene_imported(self) -> None:
-        """A preview over the scan is still to be taken away later, unless the views now show something else."""
-        shown = {node.GetForegroundVolumeID() for node in slicer.util.getNodesByClass("vtkMRMLSliceCompositeNode")}
-        if not any(
-            node is not None and node.GetID() in shown
-            for preview in find_previews()
-            for node in (preview.sr, preview.cubic)
-        ):
-            self._overlay.forget()
+        """A preview that was shown over the scan is shown again: an import empties the views."""
+        self._overlay.show_again()
+        self.refresh()
+        # Of previews that were not saved. Slicer sorts the subject hierarchy only after this.
+        qt.QTimer.singleShot(0, remove_empty_folders)
 
     def exit(self) -> None:
         """Give the views back as they were."""
@@ -110,8 +110,9 @@ class PreviewsSection:
             return
         try:
             task = preview_task(self._state, crosshair())
-            spacing = voxel_geometry.spacing(voxel_geometry.ijk_to_ras(self._state.inputVolume))
-            found = estimate(task, spacing, self._hardware, job_folder.free_space())
+            volume = self._state.inputVolume
+            spacing = voxel_geometry.spacing(voxel_geometry.ijk_to_ras(volume))
+            found = estimate(task, voxel_geometry.shape(volume), spacing, self._hardware, job_folder.free_space())
         except NotReady as missing:
             ui.previewButton.enabled = False
             ui.previewHintLabel.text = str(missing)
@@ -137,6 +138,14 @@ class PreviewsSection:
         state.scale = scale
         state.EndModify(was)
 
+    def keep(self, kept: bool) -> None:
+        """Have the chosen preview saved with the scene, or not."""
+        preview = self._chosen()
+        if preview is not None:
+            previews.keep(preview, kept)
+            row = self._ui.previewsList.currentRow
+            self._ui.previewsList.item(row).setText(row_text(row, preview))
+
     def remove(self) -> None:
         """Take the chosen preview out of the scene."""
         preview = self._chosen()
@@ -151,7 +160,8 @@ class PreviewsSection:
         self._ui.previewsList.setCurrentRow(-1)
 
     def _list(self, there: list[Preview]) -> None:
-        """Fill the list: the cubic cube first, for comparison, then the previews."""
+        """Fill the list: the cubic cube first, for comparison, then the previews. What is chosen stays chosen."""
+        chosen, on_cubic = self._chosen(), self._ui.previewsList.currentRow == 0
         self._filling = True
         try:
             self._listed = there
@@ -160,10 +170,14 @@ class PreviewsSection:
             if there:
                 ui.previewsList.addItem(_("Cubic"))
             for number, preview in enumerate(there, 1):
-                ui.previewsList.addItem(f"{number}  {title(preview)}")
+                ui.previewsList.addItem(row_text(number, preview))
                 ui.previewsList.item(number).setToolTip(details(preview))
+                if chosen is not None and preview.sr is chosen.sr:
+                    ui.previewsList.setCurrentRow(number)
+            if on_cubic and there:
+                ui.previewsList.setCurrentRow(0)
             ui.previewsList.visible = bool(there)
-            for button in (ui.usePreviewButton, ui.removePreviewButton, ui.hidePreviewsButton):
+            for button in (ui.usePreviewButton, ui.keepPreviewButton, ui.removePreviewButton, ui.hidePreviewsButton):
                 button.visible = bool(there)
         finally:
             self._filling = False
@@ -186,8 +200,10 @@ class PreviewsSection:
         return self._listed[row - 1] if 1 <= row <= len(self._listed) else None
 
     def _enable_buttons(self) -> None:
-        chosen = self._chosen() is not None
-        self._ui.usePreviewButton.enabled = self._ui.removePreviewButton.enabled = chosen
+        chosen = self._chosen()
+        for button in (self._ui.usePreviewButton, self._ui.keepPreviewButton, self._ui.removePreviewButton):
+            button.enabled = chosen is not None
+        self._ui.keepPreviewButton.checked = chosen is not None and chosen.kept
         self._ui.hidePreviewsButton.enabled = self._ui.previewsList.currentRow >= 0
 
     def _size_chosen(self, index: int) -> None:
@@ -211,6 +227,12 @@ def title(preview: Preview) -> str:
         parts.append(_("prior {name}").format(name=job["prior"]))
     changed = settings_text(job.get("settings", {}))
     return " · ".join(filter(None, [*parts, changed]))
+
+
+def row_text(number: int, preview: Preview) -> str:
+    """A preview's row in the list."""
+    text = f"{number}  {title(preview)}"
+    return _("{title} · kept").format(title=text) if preview.kept else text
 
 
 def details(preview: Preview) -> str:

@@ -90,8 +90,9 @@ class RunSection:
         self._task, problem, line = None, "", ""
         try:
             task = run_task(self._state)
-            spacing = voxel_geometry.spacing(voxel_geometry.ijk_to_ras(self._state.inputVolume))
-            found = estimate(task, spacing, self._hardware, job_folder.free_space())
+            volume = self._state.inputVolume
+            spacing = voxel_geometry.spacing(voxel_geometry.ijk_to_ras(volume))
+            found = estimate(task, voxel_geometry.shape(volume), spacing, self._hardware, job_folder.free_space())
             line, problem = found.line, found.problem
             self._task = None if problem else task
         except NotReady as missing:
@@ -104,7 +105,8 @@ class RunSection:
 
     def finished(self, task: PanelTask, report: Mapping[str, Any], scan: slicer.vtkMRMLVolumeNode) -> None:
         """Take from a job how long the next one will be."""
-        calibrate(task, voxel_geometry.spacing(voxel_geometry.ijk_to_ras(scan)), report, self._runner.seconds)
+        spacing = voxel_geometry.spacing(voxel_geometry.ijk_to_ras(scan))
+        calibrate(task, voxel_geometry.shape(scan), spacing, report, self._runner.seconds)
 
     def show_job(self) -> None:
         """Show what the runner does."""

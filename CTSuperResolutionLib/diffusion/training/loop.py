@@ -22,7 +22,7 @@ from CTSuperResolutionLib.diffusion.training.examples import Source
 from CTSuperResolutionLib.diffusion.training.sample_figure import write_samples
 from CTSuperResolutionLib.diffusion.training.targets import NoisyBatch, noisy_batch
 from CTSuperResolutionLib.diffusion.training.validation import validate
-from CTSuperResolutionLib.errors import JobError
+from CTSuperResolutionLib.errors import JobError, OtherOption
 
 if TYPE_CHECKING:
     from accelerate import Accelerator  # an extra of the package
@@ -161,8 +161,8 @@ class _Trainer:
         loss = (batch.weights * (predicted.float() - batch.targets).square().mean((1, 2, 3))).mean()
         if not torch.isfinite(loss):
             raise JobError(
-                f"Training ran away: the loss of step {self._step + 1} is not a number; lower --learning-rate, and go "
-                "on."
+                f"Training ran away: the loss of step {self._step + 1} is not a number",
+                OtherOption("learning-rate", "a lower {} and go on"),
             )
         self._accelerator.backward(loss)
         self._accelerator.clip_grad_norm_(self._network.parameters(), 1.0)

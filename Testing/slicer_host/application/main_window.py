@@ -12,6 +12,32 @@ from slicer_host.widgets.properties import Property
 
 from .modules import qSlicerModuleManager, qSlicerScriptedLoadableModule
 
+TOOL_BAR_HEIGHT = 40
+ABOVE = (("3D Slicer", 58), ("▸ Help & Acknowledgement", 24))
+BELOW = (("▾ Data Probe\n\nL\nF\nB", 112),)
+"""What Slicer has above and below the panel of every module, and how high it is, pixels: the panel gets the rest."""
+
+
+def _with_neighbours(panel: QWidget) -> QWidget:
+    """A module's panel between what Slicer puts there."""
+    whole = QWidget()
+    layout = QVBoxLayout(whole)
+    layout.setContentsMargins(0, 0, 0, 0)
+    for text, height in ABOVE:
+        layout.addWidget(_neighbour(text, height))
+    layout.addWidget(panel, 1)
+    for text, height in BELOW:
+        layout.addWidget(_neighbour(text, height))
+    return whole
+
+
+def _neighbour(text: str, height: int) -> QLabel:
+    label = QLabel(text)
+    label.setFixedHeight(height)
+    label.setEnabled(False)
+    label.setMargin(4)
+    return label
+
 
 @register
 class qSlicerModuleSelectorToolBar(QToolBar):
@@ -69,12 +95,15 @@ class qSlicerMainWindow(QMainWindow):
         self._panel.setWidgetResizable(True)
         self._panel.setHorizontalScrollBarPolicy(Qt.ScrollBarPolicy.ScrollBarAlwaysOff)
         self._dock.setObjectName("PanelDockWidget")
-        self._dock.setWidget(self._panel)
+        self._dock.setWidget(_with_neighbours(self._panel))
         self.addDockWidget(Qt.DockWidgetArea.LeftDockWidgetArea, self._dock)
         self._selector = qSlicerModuleSelectorToolBar(manager, self._panel)
         self._selector.panel_width_needed.connect(self._fit_panel)
         self._fit_panel(0)
+        self._selector.setMinimumHeight(TOOL_BAR_HEIGHT)
         self.addToolBar(self._selector)
+        for title in ("File", "Edit", "View", "Help"):
+            self.menuBar().addMenu(title)
         central = QWidget()
         central.setObjectName("CentralWidgetLayoutFrame")
         layout = QVBoxLayout(central)

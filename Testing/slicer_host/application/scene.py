@@ -40,6 +40,10 @@ IN_SUBJECT_HIERARCHY = (
 )
 
 
+BEFORE_OTHERS = 10.0
+"""Observer priority of what Slicer does before its widgets look at the scene again."""
+
+
 class Scene:
     """The scene, the application's logic and the modules' logics; they live as long as this object."""
 
@@ -66,6 +70,7 @@ class Scene:
             self.logics[name] = logic
         self._default_nodes()
         self._watch_hierarchy()
+        self._keep_imports_quiet()
 
     def _default_nodes(self) -> None:
         """Nodes that Slicer's scene always has."""
@@ -85,6 +90,9 @@ class Scene:
                 self._take_up(node)
 
         def add_imported(scene: Any, event: str) -> None:
+            if scene.IsBatchProcessing():  # as a scene that is loaded in place of another; its items are not yet there
+                return
+            slicer.vtkMRMLSubjectHierarchyNode.ResolveSubjectHierarchy(scene)
             for index in range(scene.GetNumberOfNodes()):
                 self._take_up(scene.GetNthNode(index))
 
@@ -99,7 +107,20 @@ class Scene:
         add.CallDataType = remove.CallDataType = vtk.VTK_OBJECT
         self.scene.AddObserver(self.scene.NodeAddedEvent, add)
         self.scene.AddObserver(self.scene.NodeAboutToBeRemovedEvent, remove)
-        self.scene.AddObserver(self.scene.EndImportEvent, add_imported)
+        for event in (self.scene.EndImportEvent, self.scene.EndBatchProcessEvent):
+            self.scene.AddObserver(event, add_imported, BEFORE_OTHERS)
+
+    def _keep_imports_quiet(self) -> None:
+        """Parameter nodes that an import writes over say nothing of it, as in Slicer 5.8; slicer-core's would."""
+
+        def set_quiet(quiet: bool) -> None:
+            nodes = self.scene.GetNodesByClass("vtkMRMLScriptedModuleNode")
+            nodes.UnRegister(None)
+            for index in range(nodes.GetNumberOfItems()):
+                nodes.GetItemAsObject(index).SetDisableModifiedEvent(quiet)
+
+        self.scene.AddObserver(self.scene.StartImportEvent, lambda *_: set_quiet(True))
+        self.scene.AddObserver(self.scene.EndImportEvent, lambda *_: set_quiet(False), BEFORE_OTHERS)
 
     def _take_up(self, node: Any) -> None:
         if node.GetHideFromEditors() or not any(node.IsA(kind) for kind in IN_SUBJECT_HIERARCHY):

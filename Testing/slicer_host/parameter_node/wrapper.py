@@ -1,8 +1,13 @@
-"""The class decorator @parameterNodeWrapper."""
+"""The class decorator @parameterNodeWrapper, as Slicer 5.8.1 has it.
+
+Values are kept in the wrapper and read again only at a ModifiedEvent of the node; ``connectGui`` returns no tag, and
+``disconnectGui`` leaves the node's observer, which holds the wrapper, where it is.
+"""
 
 from __future__ import annotations
 
 import typing
+import weakref
 from typing import Any
 
 import slicer
@@ -18,7 +23,7 @@ def parameterNodeWrapper(cls: type) -> type:
     for name, hint in typing.get_type_hints(cls, include_extras=True).items():
         kind = kind_of(hint)
         members[name] = (kind, getattr(cls, name) if hasattr(cls, name) else kind.default())
-        setattr(cls, name, _member(name, kind))
+        setattr(cls, name, _member(name))
     for name, item in vars(Wrapped).items():
         if name.startswith("__") and name != "__init__":
             continue
@@ -29,12 +34,45 @@ def parameterNodeWrapper(cls: type) -> type:
     return cls
 
 
-def _member(name: str, kind: Kind) -> property:
-    def write(self: Any, value: Any) -> None:
-        kind.check(value)
-        kind.write(self.parameterNode, name, value)
+def _member(name: str) -> property:
+    return property(lambda self: self._values[name].value, lambda self, value: self._values[name].write(value))
 
-    return property(lambda self: kind.read(self.parameterNode, name), write)
+
+class CachedValue:
+    """The value of one member, as it was when the node last said that it was modified.
+
+    The node's observer does not hold it: it ends with the wrapper.
+    """
+
+    def __init__(self, name: str, kind: Kind, default: Any, node: Any):
+        self._name, self._kind, self._default, self._node = name, kind, default, node
+        self._writing = False
+        self.value = self._read()
+        itself = weakref.ref(self)
+        self._tag = node.AddObserver(vtk.vtkCommand.ModifiedEvent, lambda *_: itself()._modified())
+
+    def __del__(self):
+        self._node.RemoveObserver(self._tag)
+
+    def write(self, value: Any) -> None:
+        """Keep a value here and in the node; those who watch the node find it in both."""
+        self._kind.check(value)
+        self._writing = True
+        try:
+            with slicer.util.NodeModify(self._node):
+                self._kind.write(self._node, self._name, value)
+                self.value = self._read()
+        finally:
+            self._writing = False
+
+    def _read(self) -> Any:
+        if not self._node.HasParameter(self._name):
+            self._kind.write(self._node, self._name, self._default)
+        return self._kind.read(self._node, self._name)
+
+    def _modified(self) -> None:
+        if not self._writing:
+            self.value = self._read()
 
 
 class Wrapped:
@@ -43,18 +81,20 @@ class Wrapped:
     def __init__(self, parameterNode: Any):
         self.parameterNode = parameterNode
         self._guis: dict[int, dict[str, gui.Connector]] = {}
-        self._gui_observers: dict[int, int] = {}
         self._updating, self._next_gui = False, 0
         for name, (kind, default) in self._members.items():
             if not parameterNode.HasParameter(name):
                 kind.check(default)
                 kind.write(parameterNode, name, default)
+        self._values = {
+            name: CachedValue(name, kind, default, parameterNode) for name, (kind, default) in self._members.items()
+        }
 
     # --- widgets ---
 
-    def connectGui(self, ui: Any) -> int:
-        """Connect all widgets with a dynamic property SlicerParameterName, both ways; returns a tag."""
-        return self.connectParametersToGui(gui.named_widgets(ui))
+    def connectGui(self, ui: Any) -> None:
+        """Connect all widgets with a dynamic property SlicerParameterName, both ways; the tag is lost."""
+        self.connectParametersToGui(gui.named_widgets(ui))
 
     def connectParametersToGui(self, mapping: dict[str, Any]) -> int:
         """Connect members to widgets, both ways; returns a tag."""
@@ -66,15 +106,13 @@ class Wrapped:
         for name, item in connectors.items():
             item.write(getattr(self, name))
             item.on_changed(self._from_widget(name, item))
-        self._gui_observers[tag] = self.AddObserver(vtk.vtkCommand.ModifiedEvent, lambda *_: self._to_widgets())
+        self.AddObserver(vtk.vtkCommand.ModifiedEvent, lambda *_: self._to_widgets())
         return tag
 
-    def disconnectGui(self, tag: int) -> None:
-        """Undo a connection."""
+    def disconnectGui(self, tag: int | None) -> None:
+        """Undo the widgets' side of a connection; without its tag, nothing."""
         for item in self._guis.pop(tag, {}).values():
             item.on_changed(None)
-        if tag in self._gui_observers:
-            self.RemoveObserver(self._gui_observers.pop(tag))
 
     def _from_widget(self, name: str, item: gui.Connector) -> Any:
         def changed() -> None:

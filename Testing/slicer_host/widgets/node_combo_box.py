@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from functools import partial
 from operator import methodcaller
 from typing import Any
@@ -74,24 +74,25 @@ class qMRMLNodeComboBox(QWidget):
             late, early = BEFORE_AND_AFTER
             self._scene_watch.add(scene, scene.NodeAddedEvent, self._node_added, data=True)
             self._scene_watch.add(scene, scene.NodeAboutToBeRemovedEvent, self._node_leaving, data=True, priority=late)
-            self._scene_watch.add(scene, scene.NodeRemovedEvent, self._scene_changed, priority=early)
-            self._scene_watch.add(scene, scene.EndBatchProcessEvent, self._scene_changed)
+            self._scene_watch.add(scene, scene.NodeRemovedEvent, self._node_removed, data=True, priority=early)
+            for event in (scene.EndImportEvent, scene.EndCloseEvent):
+                self._scene_watch.add(scene, event, self._scene_replaced)
         self.setEnabled(scene is not None)
         self._take_nodes()
         first = self._nodes[0] if self._nodes and not self.property("noneEnabled") else None
         self._choose(self._requested if self._requested in self._nodes else first)
 
     def _node_added(self, scene: Any, event: str, node: Any) -> None:
-        if scene.IsBatchProcessing() or node is None or not self._is_of_type(node):
+        if scene.IsImporting() or node is None or not self._is_of_type(node):
             return
         was_empty = self._box.count() == 0
         self._take_nodes()
-        if was_empty and node in self._nodes:  # a box with nothing in it, no None and no actions: what comes first
+        if was_empty and node in self._nodes and self._first_comes_by_itself():
             self._choose(node)
 
     def _node_leaving(self, scene: Any, event: str, node: Any) -> None:
         """A node that goes away leaves its place, and the choice, to the one below it."""
-        if node not in self._nodes or scene.IsBatchProcessing():
+        if node not in self._nodes or scene.IsClosing():
             return
         place = self._nodes.index(node)
         self._nodes.remove(node)
@@ -99,9 +100,24 @@ class qMRMLNodeComboBox(QWidget):
             self._choose(self._nodes[min(place, len(self._nodes) - 1)] if self._nodes else None)
         self.refill()
 
-    def _scene_changed(self, scene: Any, event: str, data: Any) -> None:
-        if not scene.IsBatchProcessing():
+    def _node_removed(self, scene: Any, event: str, node: Any) -> None:
+        if not scene.IsClosing() and node is not None and self._is_of_type(node):
             self.refilter()
+
+    def _scene_replaced(self, scene: Any, event: str, data: Any) -> None:
+        """After an import or a close all nodes are listed anew; with its row goes the choice, although the node stays.
+
+        What listens is told of it at once, when the scene already says that it is no longer importing.
+        """
+        self._nodes = []
+        self._choose(None)
+        self._take_nodes()
+        if self._first_comes_by_itself() and self._nodes:
+            self._choose(self._nodes[0])
+
+    def _first_comes_by_itself(self) -> bool:
+        """Whether the box holds nothing but nodes, no None and no actions: then Qt chooses what comes first."""
+        return not self.property("noneEnabled") and not self._actions
 
     def refilter(self) -> None:
         """Look through the scene again; the choice stays where it still fits."""
@@ -110,22 +126,27 @@ class qMRMLNodeComboBox(QWidget):
             self._choose(None)
 
     def _take_nodes(self) -> None:
-        count = self._scene.GetNumberOfNodes() if self._scene is not None else 0
-        of_type = [node for node in map(self._nth, range(count)) if self._is_of_type(node)]
+        of_type = [node for node in self._all_nodes() if self._is_of_type(node)]
         self._nodes = [node for node in of_type if not node.GetHideFromEditors()]
         self._node_watch.drop()
         for node in of_type:
             self._node_watch.add(node, vtk.vtkCommand.ModifiedEvent, self._node_modified)
         self.refill()
 
-    def _nth(self, index: int) -> Any:
-        return self._scene.GetNthNode(index)
+    def _all_nodes(self) -> Iterator[Any]:
+        nodes = self._scene.GetNodes() if self._scene is not None else vtk.vtkCollection()
+        nodes.InitTraversal()
+        while (node := nodes.GetNextItemAsObject()) is not None:
+            yield node
 
     def _is_of_type(self, node: Any) -> bool:
-        children = self.property("showChildNodeTypes")
-        return any((node.IsA(kind) if children else node.GetClassName() == kind) for kind in self.property("nodeTypes"))
+        children = self.__dict__.get("_showChildNodeTypes", True)
+        kinds = self.__dict__.get("_nodeTypes", ())
+        return any((node.IsA(kind) if children else node.GetClassName() == kind) for kind in kinds)
 
     def _node_modified(self, node: Any, event: str, data: Any) -> None:
+        if self._scene.IsImporting() or self._scene.IsClosing():
+            return
         if bool(node.GetHideFromEditors()) == (node in self._nodes):
             self.refilter()
         elif node in self._nodes:

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+from functools import partial
 from typing import Any
 
 import slicer
 import vtk
-from PySide6.QtCore import Qt, Signal
+from PySide6.QtCore import QSize, Qt, Signal
 from PySide6.QtGui import QColor
 from PySide6.QtWidgets import QHBoxLayout, QLabel, QVBoxLayout, QWidget
 
@@ -14,8 +15,57 @@ from slicer_host.pythonqt.classes import register
 
 from .ctk_sliders import ctkSliderWidget
 from .mrml_widget import qMRMLWidget
+from .node_combo_box import qMRMLNodeComboBox
 from .observing import Observations
 from .slice_view import qMRMLSliceView
+
+LEAST_WIDTH = 280
+"""Of a bar, pixels, about: three beside each other and a wide panel make the window wider than a laptop's screen."""
+
+LAYERS = {"Background": "vtkMRMLVolumeNode", "Foreground": "vtkMRMLVolumeNode", "Label": "vtkMRMLLabelMapVolumeNode"}
+"""Layers of a slice view and the nodes that each can show."""
+
+
+class LayerSelectors:
+    """The node selectors behind the pin of a slice view, one for each layer. Nobody sees them, and they matter.
+
+    What one of them chooses is set in the view, and in all views that are linked to it: where its volume is deleted,
+    the next one; where a scene is imported, none.
+    """
+
+    def __init__(self, parent: QWidget, logic: Any):
+        self._logic, self._watch = logic, Observations()
+        self._boxes = {layer: qMRMLNodeComboBox(parent) for layer in LAYERS}
+        for layer, box in self._boxes.items():
+            box.hide()
+            for name, value in {"nodeTypes": [LAYERS[layer]], "noneEnabled": True, "addEnabled": False}.items():
+                box.setProperty(name, value)
+            box.setProperty("removeEnabled", False)
+            box.setProperty("renameEnabled", True)
+            box.setMRMLScene(logic.GetMRMLScene())
+            box.currentNodeChanged[object].connect(partial(self._chosen, layer))
+        scene = logic.GetMRMLScene()
+        self._watch.add(scene, scene.EndBatchProcessEvent, self._follow)
+        self._watch.add(logic.GetSliceCompositeNode(), vtk.vtkCommand.ModifiedEvent, self._follow)
+        self._follow()
+
+    def _follow(self, *unused: Any) -> None:
+        """Show what the view shows; while a scene is loaded, its volumes may not exist yet."""
+        layers, scene = self._logic.GetSliceCompositeNode(), self._logic.GetMRMLScene()
+        if layers is None or scene is None or scene.IsBatchProcessing():
+            return
+        for layer, box in self._boxes.items():
+            name = getattr(layers, f"Get{layer}VolumeID")()
+            was = box.blockSignals(True)
+            box.setCurrentNode(scene.GetNodeByID(name) if name else None)
+            box.blockSignals(was)
+
+    def _chosen(self, layer: str, node: Any) -> None:
+        layers = self._logic.GetSliceCompositeNode()
+        if layers is not None:
+            self._logic.StartSliceCompositeNodeInteraction(getattr(layers, f"{layer}VolumeFlag"))
+            getattr(layers, f"Set{layer}VolumeID")(node.GetID() if node is not None else None)
+            self._logic.EndSliceCompositeNodeInteraction()
 
 
 @register
@@ -36,9 +86,13 @@ class qMRMLSliceControllerWidget(qMRMLWidget):
         layout.addWidget(self._slider, 1)
         self._slider.valueChanged.connect(self._slid)
 
+    def minimumSizeHint(self) -> QSize:
+        """As wide as all that Slicer has in such a bar."""
+        return QSize(LEAST_WIDTH, super().minimumSizeHint().height())
+
     def show_logic(self, logic: Any) -> None:
         """The host's way to say which view this is the bar of."""
-        self._logic = logic
+        self._logic, self._selectors = logic, LayerSelectors(self, logic)
         self._watch.drop()
         self._watch.add(logic, vtk.vtkCommand.ModifiedEvent, self._changed)
         self._watch.add(logic.GetSliceNode(), vtk.vtkCommand.ModifiedEvent, self._changed)

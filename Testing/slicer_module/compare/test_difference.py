@@ -142,7 +142,7 @@ def test_colours_are_dark_at_zero_and_of_different_hue_on_both_sides():
 def test_asking_for_it_adds_a_view_with_a_legend(section, ui, ct, screen, wait_until):
     cubic, sr = ct("cubic", seed=1), ct("sr", seed=2)
     section.show(cubic, sr)
-    ui.differenceCheckBox.click()
+    ui.differenceButton.click()
     assert screen.names() == ["CTSRAxial1", "CTSRAxial2", "CTSRAxial2-1"]
     wait_until(lambda: screen.layers("CTSRAxial2-1").GetBackgroundVolumeID())
     node = slicer.mrmlScene.GetNodeByID(screen.layers("CTSRAxial2-1").GetBackgroundVolumeID())
@@ -167,7 +167,7 @@ def test_asking_for_it_adds_a_view_with_a_legend(section, ui, ct, screen, wait_u
 def test_it_is_not_computed_twice_and_is_computed_again_when_a_volume_changed(section, ui, ct, screen, wait_until):
     cubic, sr = ct("cubic", seed=1), ct("sr", seed=2)
     section.show(cubic, sr)
-    ui.differenceCheckBox.click()
+    ui.differenceButton.click()
     wait_until(lambda: screen.layers("CTSRAxial2-1").GetBackgroundVolumeID())
     node = slicer.mrmlScene.GetNodeByID(screen.layers("CTSRAxial2-1").GetBackgroundVolumeID())
     image = node.GetImageData()
@@ -185,7 +185,7 @@ def test_it_is_not_computed_twice_and_is_computed_again_when_a_volume_changed(se
 
 def test_what_it_was_computed_with_is_let_go(section, ui, ct, screen, wait_until):
     section.show(ct("cubic", seed=1), ct("sr", seed=2))
-    ui.differenceCheckBox.click()
+    ui.differenceButton.click()
     wait_until(lambda: screen.layers("CTSRAxial2-1").GetBackgroundVolumeID())
     gc.collect()
     assert not [one for one in gc.get_objects() if isinstance(one, Difference)]
@@ -194,19 +194,19 @@ def test_what_it_was_computed_with_is_let_go(section, ui, ct, screen, wait_until
 def test_deleting_it_leaves_the_comparison_on(section, ui, ct, screen, wait_until):
     cubic, sr = ct("cubic", seed=1), ct("sr", seed=2)
     section.show(cubic, sr)
-    ui.differenceCheckBox.click()
+    ui.differenceButton.click()
     wait_until(lambda: screen.layers("CTSRAxial2-1").GetBackgroundVolumeID())
     slicer.mrmlScene.RemoveNode(slicer.util.getNode("sr minus cubic"))
     slicer.app.processEvents()
     assert screen.names() == ["CTSRAxial1", "CTSRAxial2"]
-    assert not ui.differenceCheckBox.checked
+    assert not ui.differenceButton.checked
     assert screen.shows("CTSRAxial1", cubic)
 
 
 def test_swapping_the_volumes_turns_its_sign(section, ui, ct, screen, wait_until):
     cubic, sr = ct("cubic", seed=1), ct("sr", seed=2)
     section.show(cubic, sr)
-    ui.differenceCheckBox.click()
+    ui.differenceButton.click()
     wait_until(lambda: slicer.mrmlScene.GetFirstNodeByName("sr minus cubic"))
     ui.swapButton.click()
     wait_until(lambda: slicer.mrmlScene.GetFirstNodeByName("cubic minus sr"))

@@ -151,14 +151,14 @@ def test_deleting_the_third_volume_goes_on_with_two(section, ui, volumes, ct, sc
 def test_closing_the_scene_ends_it_and_the_next_comparison_works(section, ui, state, volumes, ct, screen, kind):
     section.show(*volumes)
     getattr(ui, kind).click()
-    ui.differenceCheckBox.click()
+    ui.differenceButton.click()
     slicer.mrmlScene.Clear(0)
     slicer.app.processEvents()
     state.compareKind = "side"
     section.set_state(state)
     assert screen.layout() == slicer.vtkMRMLLayoutNode.SlicerLayoutFourUpView
     assert not ui.compareButton.checked and not ui.compareButton.enabled
-    ui.differenceCheckBox.checked = False
+    ui.differenceButton.checked = False
     new = ct("cubic", seed=3), ct("sr", seed=4)
     section.show(*new)
     assert screen.names() == ["CTSRAxial1", "CTSRAxial2"]
@@ -254,3 +254,80 @@ def test_a_saved_scene_brings_its_choice_of_volumes_back(panel, ct, tmp_path):
     assert [selector.currentNode().GetName() for selector in (ui.firstSelector, ui.secondSelector)] == ["scan", "sr"]
     assert ui.sagittalButton.checked and ui.swipeButton.checked
     assert ui.compareButton.enabled and not ui.compareButton.checked
+
+
+@pytest.mark.parametrize("kind", ["sideButton", "swipeButton", "allPlanesButton", "renderingButton"])
+def test_more_that_is_loaded_leaves_the_comparison_as_it_is(section, ui, state, volumes, ct, screen, import_more, kind):
+    """Slicer empties every selector and every view's layers at an import."""
+    third = ct("another", seed=3)
+    section.show(*volumes, third)
+    getattr(ui, kind).click()
+    views, layout = screen.names(), screen.layout()
+    import_more()
+    slicer.app.processEvents()
+    assert ui.compareButton.checked and screen.layout() == layout and screen.names() == views
+    chosen = [selector.currentNode() for selector in (ui.firstSelector, ui.secondSelector, ui.thirdSelector)]
+    assert chosen == [*volumes, third] == [state.compareFirst, state.compareSecond, state.compareThird]
+    if kind == "sideButton":
+        for place, volume in enumerate(chosen, 1):
+            assert screen.shows(f"CTSRAxial{place}", volume)
+    if kind == "swipeButton":
+        assert screen.layers("CTSRAxial1").GetForegroundVolumeID() == volumes[1].GetID()
+
+
+def test_more_that_is_loaded_leaves_difference_and_profile(section, ui, volumes, screen, import_more, wait_until):
+    section.show(*volumes)
+    ui.differenceButton.click()
+    wait_until(lambda: screen.layers("CTSRAxial2-1").GetBackgroundVolumeID())
+    line = slicer.mrmlScene.AddNewNodeByClass("vtkMRMLMarkupsLineNode", "Line")
+    ui.lineSelector.setCurrentNode(line)
+    difference = slicer.util.getNode("sr minus cubic")
+    views = screen.names()
+    assert "CTSRProfile" in views
+    import_more()
+    assert screen.names() == views and ui.lineSelector.currentNode() is line
+    assert screen.layers("CTSRAxial2-1").GetBackgroundVolumeID() == difference.GetID()
+    assert ui.differenceButton.checked and ui.legend.visible
+
+
+def test_a_scene_with_a_layout_of_its_own_ends_the_comparison(section, ui, volumes, screen, tmp_path):
+    slicer.app.layoutManager().setLayout(slicer.vtkMRMLLayoutNode.SlicerLayoutOneUpRedSliceView)
+    for volume in volumes:
+        volume.SetSaveWithScene(False)
+    assert slicer.util.saveScene(str(tmp_path / "scene.mrml"))
+    slicer.app.layoutManager().setLayout(slicer.vtkMRMLLayoutNode.SlicerLayoutFourUpView)
+    section.show(*volumes)
+    slicer.util.loadScene(str(tmp_path / "scene.mrml"), {"clear": False})
+    slicer.app.processEvents()
+    assert screen.layout() == slicer.vtkMRMLLayoutNode.SlicerLayoutOneUpRedSliceView
+    assert not ui.compareButton.checked and not section._comparison.running
+
+
+def test_a_comparison_that_waits_for_the_module_survives_more_that_is_loaded(section, ui, volumes, screen, import_more):
+    section.show(*volumes)
+    section.exit()
+    import_more()
+    section.enter()
+    assert ui.compareButton.checked and screen.shows("CTSRAxial1", volumes[0])
+
+
+@pytest.mark.parametrize("kind", ["sideButton", "swipeButton", "flickerButton"])
+def test_deleting_what_is_no_longer_shown_changes_no_view(section, ui, volumes, ct, screen, kind):
+    """A view that is not on the screen would still choose another volume, for all that are linked to it."""
+    third = ct("another", seed=3)
+    section.show(*volumes, third)
+    getattr(ui, kind).click()
+    ui.thirdSelector.setCurrentNode(None)
+    slicer.mrmlScene.RemoveNode(third)
+    slicer.app.processEvents()
+    assert screen.layers("CTSRAxial1").GetBackgroundVolumeID() == volumes[0].GetID()
+    if kind == "sideButton":
+        assert screen.shows("CTSRAxial1", volumes[0]) and screen.shows("CTSRAxial2", volumes[1])
+
+
+def test_the_first_view_stays_when_the_third_volume_is_deleted(section, ui, volumes, ct, screen):
+    third = ct("another", seed=7)
+    section.show(*volumes, third)
+    slicer.mrmlScene.RemoveNode(third)
+    slicer.app.processEvents()
+    assert screen.shows("CTSRAxial1", volumes[0]) and screen.shows("CTSRAxial2", volumes[1])

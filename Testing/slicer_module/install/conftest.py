@@ -22,6 +22,12 @@ class version: cuda = {cuda!r}
 class cuda:
     @staticmethod
     def is_available(): return {usable}
+class Tensor:
+    def __add__(self, other): return self
+    def item(self): return 1.0
+def zeros(size, device):
+    if {fault!r}: raise RuntimeError({fault!r})
+    return Tensor()
 """
 
 
@@ -54,8 +60,8 @@ def wheel() -> Callable[..., Path]:
 
 @pytest.fixture(scope="session")
 def torch_code() -> Callable[..., str]:
-    """The code of a torch, given the CUDA it was built for and whether it can use a GPU."""
-    return lambda cuda, usable: TORCH.format(cuda=cuda, usable=usable)
+    """The code of a torch, given the CUDA it was built for, whether it sees a GPU, and what goes wrong there."""
+    return lambda cuda, usable, fault="": TORCH.format(cuda=cuda, usable=usable, fault=fault)
 
 
 @pytest.fixture(scope="session")
@@ -64,7 +70,7 @@ def wheels(tmp_path_factory) -> Path:
     folder = tmp_path_factory.mktemp("wheels")
     for requirement in PACKAGES:
         name = name_of(requirement)
-        make_wheel(folder, name, code=TORCH.format(cuda=None, usable=False) if name == "torch" else "")
+        make_wheel(folder, name, code=TORCH.format(cuda=None, usable=False, fault="") if name == "torch" else "")
     return folder
 
 

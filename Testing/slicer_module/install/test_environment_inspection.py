@@ -173,6 +173,63 @@ def test_torch_for_cuda_beside_a_gpu(full_environment, make_slicers, inspect, gp
         assert "driver" in found.fix and gpu in found.problem
 
 
+NO_KERNELS = "CUDA error: no kernel image is available for execution on the device\nCompile with TORCH_USE_CUDA_DSA"
+
+
+def test_torch_that_was_not_built_for_the_gpu_is_replaced(full_environment, make_slicers, inspect, gpu, torch_code):
+    """It sees the card, and says so: only work shows that it has nothing that could run there."""
+    (full_environment.site / "torch" / "__init__.py").write_text(torch_code("12.6", True, NO_KERNELS))
+    found = inspect(make_slicers(full_environment))
+    assert found.ready and found.installable and found.replaces_torch and found.unfit_torch
+    assert found.missing == ("torch>=2.4",) and found.size_gb >= 2.5
+    assert f"torch for CUDA 12.6 has no kernels for the {gpu}" in found.problem
+    assert "PyTorch extension" in found.problem and "device CPU" in found.problem and found.problem.count(".") == 2
+
+
+def test_another_python_whose_torch_was_not_built_for_the_gpu_is_told_what_to_do(
+    full_environment, second_environment, make_slicers, inspect, gpu, torch_code
+):
+    make_slicers(second_environment)
+    (full_environment.site / "torch" / "__init__.py").write_text(torch_code("12.6", True, NO_KERNELS))
+    found = inspect(full_environment.python)
+    assert found.unfit_torch and not found.installable and "newer CUDA" in found.fix
+
+
+def test_a_gpu_that_is_only_busy_is_no_reason_for_another_torch(
+    full_environment, make_slicers, inspect, gpu, torch_code, kernel_wheels
+):
+    full_environment.put(*kernel_wheels(13))
+    (full_environment.site / "torch" / "__init__.py").write_text(torch_code("13.0", True, "CUDA error: out of memory"))
+    found = inspect(make_slicers(full_environment))
+    assert found.ready and not found.unfit_torch and not found.problem
+
+
+@pytest.mark.parametrize("state", ["missing", "old", "broken"])
+def test_a_mac_with_an_intel_processor_is_told_before_anything_is_downloaded(tmp_path, state):
+    torch = {"torch": {"version": None, "state": state, "why": "half"}}
+    mac = {"platform": "macosx-10.13-universal2", "machine": "x86_64"}
+    found = assess(tmp_path, answered(**mac, packages=answered()["packages"] | torch), own=True)
+    assert not found.ready and not found.installable and found.size_gb == 0
+    assert "Intel" in found.problem and "torch>=2.4" in found.problem and "Apple silicon" in found.fix
+    silicon = assess(tmp_path, answered(**mac | {"machine": "arm64"}), own=True)
+    assert silicon.installable and "Intel" not in silicon.problem
+
+
+def test_torch_that_a_mac_with_an_intel_processor_has_all_the_same_is_used(
+    full_environment, make_slicers, inspect, tmp_path
+):
+    """As of a distribution that still builds it."""
+    found = inspect(make_slicers(full_environment))
+    mac = {"platform": "macosx-10.13-x86_64", "machine": "x86_64"}
+    assert assess(tmp_path, {**found.answer, **mac}, own=False).ready
+
+
+def test_the_processor_is_asked_for(environment, make_slicers, inspect):
+    import platform
+
+    assert inspect(make_slicers(environment)).answer["machine"] == platform.machine()
+
+
 @pytest.mark.parametrize("cuda", ["12.8", "13.0"])
 def test_without_what_compiles_the_kernels_a_job_runs_and_could_be_better(
     full_environment, make_slicers, inspect, gpu, torch_code, kernel_wheels, cuda

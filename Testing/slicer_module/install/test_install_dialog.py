@@ -347,6 +347,38 @@ def test_torch_for_the_cpu_beside_a_gpu_is_offered_cuda_and_may_be_left(
     assert dialog.python == python and install.ensure() == python  # and it is not asked again
 
 
+def test_another_python_whose_torch_does_not_fit_the_gpu_is_used_only_if_it_is_chosen_again(
+    full_environment, second_environment, make_slicers, shown, gpu, torch_code, wait_for
+):
+    make_slicers(second_environment)
+    fault = "CUDA error: no kernel image is available for execution on the device"
+    (full_environment.site / "torch" / "__init__.py").write_text(torch_code("12.6", True, fault))
+    dialog = shown()
+    ui = dialog.ui
+    ui.otherButton.click()
+    ui.otherEdit.currentPath = str(full_environment.folder)
+    ui.startButton.click()
+    wait_for(lambda: ui.choiceBox.visible and ui.startButton.enabled)
+    assert "no kernels for the" in ui.problemLabel.text and "device CPU" in ui.fixLabel.text and dialog.python is None
+    ui.startButton.click()
+    wait_for(lambda: dialog.python)
+    assert dialog.python == full_environment.python
+
+
+def test_torch_that_does_not_fit_the_gpu_is_offered_another_and_may_be_left(
+    full_environment, make_slicers, shown, gpu, torch_code, pytorch_extension
+):
+    fault = "CUDA error: no kernel image is available for execution on the device"
+    (full_environment.site / "torch" / "__init__.py").write_text(torch_code("12.6", True, fault))
+    python = make_slicers(full_environment)
+    dialog = shown()
+    ui = dialog.ui
+    assert "no kernels for the" in ui.problemLabel.text and ui.startButton.text == "Install torch for CUDA"
+    assert ui.goOnButton.text == "Use it as it is"
+    ui.goOnButton.click()
+    assert dialog.python == python
+
+
 def test_without_what_compiles_the_kernels_it_is_offered_and_may_be_left(
     full_environment, make_slicers, shown, gpu, torch_code, kernel_wheels, wait_for
 ):

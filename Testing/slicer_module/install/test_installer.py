@@ -12,7 +12,7 @@ from pathlib import Path
 
 import pytest
 import qt
-from CTSuperResolutionPanel.install import extension
+from CTSuperResolutionPanel.install import extension, plan
 from CTSuperResolutionPanel.install.environment_status import EnvironmentStatus
 from CTSuperResolutionPanel.install.installer import Installer
 from CTSuperResolutionPanel.install.pip_errors import explain_failure
@@ -238,6 +238,90 @@ def test_online_torch_comes_as_the_pytorch_extension_has_it_and_the_rest_after(c
     assert [p.step for p in done.progress if p.total == 0] == [0, 1, 2]
     assert {(p.done, p.total) for p in done.progress if p.total} == {(1e8, 5e8), (5e8, 5e8)}
     assert "Progress" not in done.log and "Collecting something" in done.log
+
+
+FORK = "https://github.com/Slicer/light-the-torch/archive/refs/heads/main.zip"
+
+
+@pytest.fixture
+def extension_with_a_fork(pytorch_extension, monkeypatch):
+    """The PyTorch extension since April 2026: it has a light-the-torch of Slicer's own."""
+
+    def install_it():
+        import slicer
+
+        slicer.util.pip_install(FORK)
+
+    logic = sys.modules["PyTorchUtils"].PyTorchUtilsLogic
+    monkeypatch.setattr(logic, "_installLightTheTorch", staticmethod(install_it), raising=False)
+
+
+def test_the_extensions_own_light_the_torch_is_taken(commands, install, extension_with_a_fork, monkeypatch):
+    import slicer
+
+    before = slicer.util.pip_install
+    assert extension.finder_arguments() == (FORK,)
+    assert slicer.util.pip_install is before
+    found, ran = commands
+    arguments = {"torch_arguments": extension.torch_arguments(">=2.4"), "finder": extension.finder_arguments()}
+    assert install(found, **arguments).outcomes[0].ok
+    assert ran()[0][0][:3] == ["-m", "pip", "install"] and ran()[0][0][-1] == FORK
+
+
+def test_a_slicer_with_packaging_is_asked_there(extension_with_a_fork, monkeypatch):
+    import slicer
+
+    packaging = types.SimpleNamespace(pip_install=None, isPipInstallInProgress=lambda: False)
+    monkeypatch.setattr(slicer, "packaging", packaging, raising=False)
+    logic = sys.modules["PyTorchUtils"].PyTorchUtilsLogic
+    monkeypatch.setattr(
+        logic, "_installLightTheTorch", staticmethod(lambda: packaging.pip_install(["--pre", FORK], requester="x"))
+    )
+    assert extension.finder_arguments() == ("--pre", FORK)
+    assert packaging.pip_install is None
+
+
+def test_an_extension_that_says_nothing_of_it_gets_the_one_from_pypi(pytorch_extension):
+    assert extension.finder_arguments() == plan.FINDER == ("light-the-torch>=0.5",)
+
+
+def test_a_light_the_torch_from_pypi_is_replaced_where_there_is_a_gpu(commands, tmp_path):
+    """It finds no torch for a GPU of 2025."""
+    found, _ran = commands
+    there = replace(found, answer={**found.answer, "light_the_torch": "0.8.0"})
+    assert all("pip" not in step.arguments or FORK not in step.arguments for step in online(there, tmp_path, FORK))
+    first, *_others = online(replace(there, cuda=True), tmp_path, FORK)
+    assert first.arguments[:3] == ("-m", "pip", "install") and first.arguments[-1] == FORK
+    assert {"--force-reinstall", "--no-deps"} <= set(first.arguments)
+    assert "light_the_torch" in online(replace(there, cuda=True), tmp_path, *plan.FINDER)[0].arguments
+
+
+def online(found, folder, *finder):
+    return steps_online(found, folder, ["install", TORCH, "torchvision"], finder)
+
+
+def test_torch_that_was_not_built_for_the_gpu_is_replaced_by_another_build(
+    full_environment, make_slicers, inspect, gpu, torch_code, tmp_path
+):
+    fault = "CUDA error: no kernel image is available for execution on the device"
+    (full_environment.site / "torch" / "__init__.py").write_text(torch_code("12.6", True, fault))
+    found = inspect(make_slicers(full_environment))
+    swap = next(step for step in online(found, tmp_path, FORK) if "light_the_torch" in step.arguments)
+    assert swap.title == "Replacing torch by one for this GPU" and "--force-reinstall" in swap.arguments
+
+
+def test_slicers_own_installations_wait_meanwhile(commands, install, wheels, monkeypatch):
+    import slicer
+
+    packaging = types.SimpleNamespace(_pip_install_in_progress=False)
+    monkeypatch.setattr(slicer, "packaging", packaging, raising=False)
+    found, _ran = commands
+    watched = Watched(found, wheels=wheels)
+    assert packaging._pip_install_in_progress
+    watched.installer.abandon()
+    assert not packaging._pip_install_in_progress
+    assert install(found, wheels=wheels).outcomes[0].ok
+    assert not packaging._pip_install_in_progress
 
 
 @pytest.mark.parametrize(("pip", "bar"), [("24.0", None), ("24.1", "raw"), ("26.1.1", "raw")])

@@ -32,7 +32,7 @@ def progress(stage: str, step: int = 0, steps: int = 1, fraction: float | None =
 
 
 def scan() -> tuple[np.ndarray, np.ndarray]:
-    """The voxels (z, y, x) and the matrix (x, y, z) to LPS of the job's input."""
+    """The voxels (z, y, x) and the matrix (x, y, z) to LPS of the job's region of its input."""
     head, _, data = Path(JOB["input"]).read_bytes().partition(b"\n\n")
     fields = dict(line.split(": ", 1) for line in head.decode().splitlines() if ": " in line)
     shape = [int(n) for n in fields["sizes"].split()][::-1]
@@ -40,7 +40,9 @@ def scan() -> tuple[np.ndarray, np.ndarray]:
     matrix = np.eye(4)
     matrix[:3] = np.transpose([[float(v) for v in vector.split(",")] for vector in vectors])
     dtype = {"short": "<i2", "int16": "<i2", "float": "<f4"}[fields["type"]]
-    return np.frombuffer(data, dtype=dtype).reshape(shape), matrix
+    roi = JOB["roi"] or [[0, n] for n in shape]
+    matrix[:3, 3] += matrix[:3, :3] @ [start for start, _ in roi[::-1]]
+    return np.frombuffer(data, dtype=dtype).reshape(shape)[tuple(slice(*pair) for pair in roi)], matrix
 
 
 def write_results(shift_mm: float = 0.0, voxels_short: int = 0) -> None:
@@ -68,7 +70,7 @@ def write_results(shift_mm: float = 0.0, voxels_short: int = 0) -> None:
 
 def result() -> None:
     scale = [int(n) for n in JOB["scale"].split(",")] * (3 if "," not in JOB["scale"] else 1)
-    job = {name: JOB[name] for name in ("scale", "preset", "seed", "settings", "prior")}
+    job = {name: JOB[name] for name in ("scale", "preset", "seed", "settings", "prior", "roi")}
     agreement = {"sr": {"rms_hu": 1.0, "max_hu": 2.0}, "cubic": {"rms_hu": 3.0, "max_hu": 4.0}}
     report = {"note": "Not for diagnosis.", "scale": scale, "job": job, "seed": JOB["seed"], "seconds": 1.0}
     report |= {"peak_mb": 100.0, "device": "cpu", "consistency": agreement, "stages": {}}

@@ -7,12 +7,17 @@ import json
 
 import pytest
 from CTSuperResolutionPanel.process.event_stream import LONGEST_LINE, LineDecoder, StageProgress, parse_event
-from hypothesis import given
+from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 TEXT = 'plain\n{"event": "note", "message": "größer – 4×"}\r\n\nlast ü'
 
 
+at_any_speed = settings(deadline=None, suppress_health_check=[HealthCheck.too_slow])
+"""A busy computer is no fault of what is tested."""
+
+
+@at_any_speed
 @given(st.lists(st.integers(0, len(TEXT.encode()))))
 def test_lines_are_the_same_however_they_are_cut(cuts):
     data, lines, found = TEXT.encode(), LineDecoder(), []
@@ -39,6 +44,7 @@ def test_what_is_no_event_is_text(line):
     assert parse_event(line) is None
 
 
+@at_any_speed
 @given(st.dictionaries(st.sampled_from(["stage", "step", "steps", "fraction", "elapsed_s", "remaining_s"]),
                        st.one_of(st.none(), st.booleans(), st.integers(), st.floats(), st.text())))  # fmt: skip
 def test_nonsense_in_a_progress_event_is_unknown(values):

@@ -6,15 +6,24 @@ import json
 
 import numpy as np
 import pytest
+from CTSuperResolutionPanel import install
 from CTSuperResolutionPanel.process.runner_state import RunnerState
 from CTSuperResolutionPanel.scene import previews
+from CTSuperResolutionPanel.scene.phantom import load_phantom
 from CTSuperResolutionPanel.scene.result_volumes import report_of
-from CTSuperResolutionPanel.scene.sample_data import load_phantom
 
 QUICK = {"views": 6, "iterations": 3, "gaussians": 500, "max_gaussians": 1000}
 
 
+@pytest.fixture
+def runs_the_library(library_python, monkeypatch):
+    """Jobs are done by a Python that has what they need, which Slicer's own may not."""
+    monkeypatch.setattr(install, "ensure", lambda parent=None: library_python)
+    monkeypatch.setattr(install, "chosen_python", lambda: library_python)
+
+
 @pytest.mark.slow
+@pytest.mark.usefixtures("runs_the_library")
 def test_apply_with_defaults_on_the_phantom(panel, state, finish, wait_until, job_folders, slicer):
     """Both volumes side by side, the panel tells what was done, and what the next job will take has been learnt."""
     wait_until(lambda: panel.logic.hardware.machine is not None, 60, "the look at the machine")
@@ -39,6 +48,7 @@ def test_apply_with_defaults_on_the_phantom(panel, state, finish, wait_until, jo
 
 
 @pytest.mark.slow
+@pytest.mark.usefixtures("runs_the_library")
 def test_try_here_then_cancel_the_next_one(panel, state, finish, wait_until, job_folders, slicer):
     state.inputVolume = load_phantom(shape=(10, 12, 16), spacing=12.0)
     state.scale, state.preset, state.settings, state.previewVoxels = "2", "preview", json.dumps(QUICK), 16

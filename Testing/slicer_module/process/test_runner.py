@@ -7,9 +7,13 @@ import time
 
 import numpy as np
 import pytest
+from CTSuperResolutionPanel.process.panel_task import PanelTask
 from CTSuperResolutionPanel.process.process_tree import is_running
 from CTSuperResolutionPanel.process.runner_state import RunnerState
+from CTSuperResolutionPanel.scene import voxel_geometry
 from CTSuperResolutionPanel.scene.result_volumes import NOTE, REPORT, ROLE
+
+from CTSuperResolutionLib.job.method import Method
 
 CRASHES = {
     "crashes": "crashed",
@@ -44,16 +48,76 @@ def test_both_volumes_appear_beside_the_scan(panel, scan, child, finish, job_fol
         assert "größer – 4×" in "\n".join(panel.logic.runner.log)
 
 
+def test_a_part_is_handed_over_with_its_margin_and_comes_back_without(
+    panel, make_scan, child, finish, slicer, monkeypatch
+):
+    from CTSuperResolutionPanel.process import runner
+
+    written, write = [], runner.nrrd.write
+    monkeypatch.setattr(
+        runner.nrrd, "write", lambda path, voxels, matrix: written.append(voxels.shape) or write(path, voxels, matrix)
+    )
+    child("does well")
+    scan = make_scan(shape=(40, 30, 30))
+    part = ((10, 20), (0, 9), (12, 30))
+    panel.logic.runner.start(PanelTask(scan.GetID(), "Scan", part, Method("2", "preview"), allow_unusual=True))
+    finish()
+    sr = slicer.util.getNode("Scan SR 2×")
+    assert written == [(22, 15, 24)]  # six voxels more on each side, as far as the scan goes
+    assert json.loads(sr.GetAttribute(REPORT))["job"]["roi"] == [[6, 16], [0, 9], [6, 24]]
+    expected = slicer.util.arrayFromVolume(scan)[10:20, :9, 12:].repeat(2, 0).repeat(2, 1).repeat(2, 2)
+    assert np.array_equal(slicer.util.arrayFromVolume(sr), expected)
+    first = np.array([12, 0, 10]) - 0.25
+    assert np.allclose(sr.GetOrigin(), (voxel_geometry.ijk_to_ras(scan) @ [*first, 1])[:3])
+
+
+def test_a_scale_that_does_not_suit_the_scan_is_said_before_anything_is_written(panel, make_scan, finish, job_folders):
+    task = PanelTask(make_scan().GetID(), "Scan", ((0, 10), (0, 12), (0, 14)), Method("isotropic", "preview"))
+    panel.logic.runner.start(task)
+    assert panel.logic.runner.state is RunnerState.FAILED
+    assert "isotropic already" in panel.logic.runner.message
+
+
 def test_results_stand_in_the_study_of_the_scan(panel, scan, child, finish, slicer):
+    """In a folder of their own there, one for each scan; another run of a scan goes into the same."""
     hierarchy = slicer.mrmlScene.GetSubjectHierarchyNode()
     study = hierarchy.CreateStudyItem(hierarchy.GetSceneItemID(), "Study")
     hierarchy.SetItemParent(hierarchy.GetItemByDataNode(scan), study)
     child("does well")
+    for _each in range(2):
+        panel.ui.applyButton.click()
+        finish()
+    folders = set()
+    for name in ("Scan SR 2×", "Scan cubic 2×", "Scan SR 2×_1", "Scan cubic 2×_1"):
+        item = hierarchy.GetItemByDataNode(slicer.util.getNode(name))
+        assert hierarchy.GetItemAncestorAtLevel(item, "Study") == study
+        folders.add(hierarchy.GetItemParent(item))
+    (folder,) = folders
+    assert hierarchy.GetItemParent(folder) == study and hierarchy.GetItemName(folder) == "Scan, super-resolved"
+
+
+def test_two_scans_have_a_folder_each_and_a_renamed_one_stays_theirs(panel, scan, make_scan, state, child, finish):
+    import slicer
+
+    hierarchy = slicer.mrmlScene.GetSubjectHierarchyNode()
+
+    def folder_of(node) -> int:
+        return hierarchy.GetItemParent(hierarchy.GetItemByDataNode(node))
+
+    child("does well")
     panel.ui.applyButton.click()
     finish()
-    for kind in ("SR", "cubic"):
-        item = hierarchy.GetItemByDataNode(slicer.util.getNode(f"Scan {kind} 2×"))
-        assert hierarchy.GetItemParent(item) == study
+    first = state.srVolume
+    hierarchy.SetItemName(folder_of(first), "My results")
+    other = make_scan()  # of the same name
+    found = {}
+    for each in (other, scan):
+        state.inputVolume = each
+        panel.panel.refresh()
+        panel.ui.applyButton.click()
+        finish()
+        found[each.GetID()] = folder_of(state.srVolume)
+    assert found[scan.GetID()] == folder_of(first) != found[other.GetID()]
 
 
 def test_a_result_that_comes_while_another_module_is_open_is_compared_on_return(panel, scan, child, finish, slicer):

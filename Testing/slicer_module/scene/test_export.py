@@ -47,6 +47,15 @@ def save(panel, wait_until):
     return until_done
 
 
+def write_whole_file(dataset, path):
+    """With preamble and meta information, which pydicom 2.4, as in Slicer 5.8, calls by another name than 3."""
+    if int(pydicom.__version__.partition(".")[0]) < 3:
+        dataset.is_little_endian, dataset.is_implicit_VR = True, False
+        dataset.save_as(str(path), write_like_original=False)
+    else:
+        dataset.save_as(str(path), enforce_file_format=True)
+
+
 def lps(slicer, node):
     return np.diag([-1.0, -1.0, 1.0, 1.0]) @ slicer.util.arrayFromVTKMatrix(matrix_of(node))
 
@@ -113,7 +122,7 @@ def test_patient_and_study_are_those_of_the_scan(panel, result, save, tmp_path, 
     source.StudyInstanceUID, source.FrameOfReferenceUID, source.SeriesInstanceUID = "1.2.3", "1.2.4", "1.2.5"
     source.SOPClassUID, source.SOPInstanceUID = export.CT_IMAGE_STORAGE, "1.2.6"
     source.StudyDescription, source.SeriesNumber, source.SpecificCharacterSet = "Thorax", 4, "ISO_IR 192"
-    source.save_as(str(tmp_path / "source.dcm"), enforce_file_format=True)
+    write_whole_file(source, tmp_path / "source.dcm")
     monkeypatch.setattr(export, "_source_path", lambda scan: str(tmp_path / "source.dcm"))
     (tmp_path / "out").mkdir()
     save(panel.panel.result.save_dicom, tmp_path / "out")

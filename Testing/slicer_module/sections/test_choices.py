@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import gc
 import json
+import weakref
 
 import numpy as np
 import pytest
@@ -271,6 +273,59 @@ def test_a_saved_scene_brings_the_panel_back(panel, scan, state, shown, slicer, 
     assert ui.seedSpinBox.value == 7 and ui.useRoiCheckBox.checked
     assert ui.advancedCollapsibleButton.findChild("QSpinBox", "viewsField").value == 12
     assert ui.inputSelector.currentNode().GetName() == "Scan"
+
+
+def test_a_scene_with_choices_of_its_own_brings_them(panel, scan, state, shown, slicer, make_scan, tmp_path):
+    """Loaded beside the present one, it writes over the one node that has them."""
+    state.seed, state.factorX = 7, 3
+    assert slicer.util.saveScene(str(tmp_path / "scene.mrb"))
+    slicer.mrmlScene.Clear(0)
+    state = panel.logic.getParameterNode()
+    state.inputVolume, state.seed = make_scan(name="Another"), 1
+    shown()
+    slicer.util.loadScene(str(tmp_path / "scene.mrb"), {"clear": False})
+    shown()
+    state = panel.logic.getParameterNode()
+    assert (state.inputVolume.GetName(), state.seed, state.factorX) == ("Scan", 7, 3)
+    assert panel.ui.inputSelector.currentNode() is state.inputVolume
+    assert (panel.ui.seedSpinBox.value, panel.ui.factorXSpinBox.value) == (7, 3)
+
+
+def test_more_that_is_loaded_changes_no_choice(panel, scan, state, shown, import_more):
+    """Although the selectors lose their nodes meanwhile."""
+    panel.ui.useRoiCheckBox.click()
+    before, box = shown(), state.roi
+    import_more()
+    assert shown() == before and before[1]
+    assert (state.inputVolume, state.roi, state.useRoi) == (scan, box, True)
+    assert panel.ui.inputSelector.currentNode() is scan and panel.ui.roiSelector.currentNode() is box
+    panel.ui.seedSpinBox.value = 5
+    assert panel.logic.getParameterNode().seed == 5
+
+
+def test_there_is_one_state_for_each_import_and_the_old_ones_are_let_go(panel, scan, shown, slicer, import_more):
+    """Their connections would act, and be kept, as long as the node."""
+    shown()
+    old = []
+    for _each in range(3):
+        old.append(weakref.ref(panel.panel._state))
+        import_more()
+    old.append(weakref.ref(panel.panel._state))
+    slicer.mrmlScene.Clear(0)
+    slicer.app.processEvents()
+    gc.collect()
+    assert [state() for state in old] == [None] * 4
+
+
+def test_a_changed_widget_writes_once_whatever_was_loaded_before(panel, scan, state, shown, slicer, import_more):
+    for _each in range(3):
+        import_more()
+    written = []
+    node = panel.logic.getParameterNode().parameterNode
+    tag = node.AddObserver(vtk.vtkCommand.ModifiedEvent, lambda *_: written.append(panel.ui.seedSpinBox.value))
+    panel.ui.seedSpinBox.value = 3
+    node.RemoveObserver(tag)
+    assert written == [3]
 
 
 def choose(combo, value):

@@ -3,8 +3,11 @@
 from __future__ import annotations
 
 import pytest
+from CTSuperResolutionPanel.process.panel_task import PanelTask
 from CTSuperResolutionPanel.process.runtime_calibration import RuntimeCalibration
 from CTSuperResolutionPanel.sections import estimate
+
+from CTSuperResolutionLib.job.method import Method
 
 pytestmark = pytest.mark.usefixtures("machine")
 
@@ -61,6 +64,17 @@ def test_a_result_too_large_for_any_memory_offers_a_region(panel, make_scan, sho
     assert not enabled and "a region of at most" in text and "voxels" in text and ":" not in text.split("·")[-1]
 
 
+def test_the_margin_around_a_part_counts(panel, make_scan):
+    """In the memory, and not in the size of what comes out."""
+    task = PanelTask(make_scan().GetID(), "Scan", ((0, 60),) * 3, Method("4", "preview", device="cpu"))
+    found = [
+        estimate.estimate(task, (n, n, n), (1.0, 1.0, 1.0), panel.logic.hardware, 100 * GB).line.split(" · ")
+        for n in (60, 72)
+    ]
+    sizes, memories = [line[0] for line in found], [float(line[1].split("\N{NO-BREAK SPACE}")[0]) for line in found]
+    assert sizes[0] == sizes[1] and memories[0] + 0.1 < memories[1]
+
+
 def test_too_little_disk_is_said(scan, shown, monkeypatch):
     monkeypatch.setattr("CTSuperResolutionPanel.process.job_folder.free_space", lambda: 10_000)
     text, enabled = shown()
@@ -75,12 +89,12 @@ def test_the_estimate_learns_how_fast_this_computer_is(scan, panel, finish, show
     finish()
     assert known["cpu"] == RuntimeCalibration(4.0, 1.0)  # this report has no stages
     task, expected = panel.logic.runner.task, RuntimeCalibration(0.0, 1.0)
-    needs = estimate.needs_on("cpu", 1 << 40, task.method.spec(), task.shape, (1.0, 1.0, 1.0))
-    expected_stages = estimate._expected(task.method.spec(), needs)
+    needed = estimate.requirements_on("cpu", 1 << 40, task.method, task.region, (1.0, 1.0, 1.0), task.shape)
+    expected_stages = estimate._expected(task.method, needed)
     stages = {name: {"seconds": 4 * seconds} for name, seconds in expected_stages.items()}
     total = expected.seconds({name: stage["seconds"] for name, stage in stages.items()}) + 20.0
     for _ in range(8):
-        estimate.calibrate(task, (1.0, 1.0, 1.0), {"device": "cpu", "stages": stages}, total)
+        estimate.calibrate(task, task.shape, (1.0, 1.0, 1.0), {"device": "cpu", "stages": stages}, total)
     assert known["cpu"].factor == pytest.approx(4.0, rel=0.05) and known["cpu"].overhead == pytest.approx(20, rel=0.05)
     assert estimate.duration_text(total) in shown()[0]
 

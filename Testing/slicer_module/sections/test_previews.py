@@ -94,7 +94,7 @@ def test_a_preview_that_ends_in_another_module_leaves_the_views_alone(panel, lar
 
 def test_the_list_tells_the_previews_apart_and_flips_between_them(panel, large_scan, preview_once, slicer):
     preview_once(preset="preview")
-    preview_once(settings=json.dumps({"blur": 0.6}), seed=3)
+    preview_once(settings=json.dumps({"pixel_width": 0.6}), seed=3)
     assert titles(panel) == ["Cubic", "1  2× · preview", "2  2× · preview · seed 3 · blur 0.6"]
     first, second = previews.find_previews()
     for row, node in ((1, first.sr), (2, second.sr), (0, second.cubic), (1, first.sr), (0, first.cubic)):
@@ -123,7 +123,7 @@ def test_the_settings_of_a_preview_can_be_taken_up(panel, large_scan, preview_on
 
 
 def test_only_the_last_previews_are_kept(panel, large_scan, preview_once, monkeypatch, slicer):
-    monkeypatch.setattr(previews, "KEPT", 2)
+    monkeypatch.setattr(previews, "LATEST", 2)
     for seed in (1, 2, 3):
         preview_once(seed=seed)
     assert [one.report["seed"] for one in previews.find_previews()] == [2, 3]
@@ -143,15 +143,90 @@ def test_a_preview_can_be_removed(panel, large_scan, preview_once, slicer):
 
 
 def test_previews_are_saved_with_the_scene(panel, large_scan, preview_once, slicer, tmp_path):
+    """If they are kept."""
     preview_once(seed=2)
+    panel.ui.keepPreviewButton.click()
+    assert panel.ui.keepPreviewButton.checked
+    assert titles(panel) == ["Cubic", "1  2× · balanced · seed 2 · kept"]
     assert slicer.util.saveScene(str(tmp_path / "scene.mrb"))
     slicer.mrmlScene.Clear(0)
     assert titles(panel) == []
     slicer.util.loadScene(str(tmp_path / "scene.mrb"))
     panel.panel.refresh()
-    assert titles(panel) == ["Cubic", "1  2× · balanced · seed 2"]
+    assert titles(panel) == ["Cubic", "1  2× · balanced · seed 2 · kept"]
     panel.ui.previewsList.currentRow = 0
     assert layers(slicer)[1] == previews.find_previews()[0].cubic.GetID()
+
+
+def test_previews_that_are_not_kept_are_not_saved(panel, large_scan, preview_once, slicer, tmp_path, wait_until):
+    """Nor is anything of them: no volume, no display, no folder."""
+    preview_once(seed=1)
+    panel.ui.keepPreviewButton.click()
+    panel.ui.keepPreviewButton.click()
+    assert not panel.ui.keepPreviewButton.checked
+    assert slicer.util.saveScene(str(tmp_path / "scene.mrb"))
+    slicer.mrmlScene.Clear(0)
+    slicer.util.loadScene(str(tmp_path / "scene.mrb"))
+    assert titles(panel) == [] and previews.find_previews() == []
+    assert len(slicer.util.getNodesByClass("vtkMRMLScalarVolumeNode")) == 1
+    assert len(slicer.util.getNodesByClass("vtkMRMLScalarVolumeDisplayNode")) == 1
+    assert layers(slicer)[1] is None
+    wait_until(lambda: not slicer.mrmlScene.GetSubjectHierarchyNode().GetItemByName("Scan, super-resolved"))
+
+
+def test_kept_previews_stay_however_many_come(panel, large_scan, preview_once, monkeypatch):
+    monkeypatch.setattr(previews, "LATEST", 1)
+    preview_once(seed=1)
+    panel.ui.keepPreviewButton.click()
+    for seed in (2, 3):
+        preview_once(seed=seed)
+    assert [one.report["seed"] for one in previews.find_previews()] == [1, 3]
+
+
+def test_a_shown_preview_that_is_deleted_elsewhere_leaves_the_views_as_they_were(
+    panel, large_scan, preview_once, slicer
+):
+    """Slicer would show the next volume in its place, over the scan."""
+    before = layers(slicer)
+    preview_once(seed=1)
+    preview_once(seed=2)
+    (first, second) = previews.find_previews()
+    slicer.mrmlScene.RemoveNode(second.sr)
+    assert layers(slicer) == before
+    panel.panel.refresh()
+    panel.ui.previewsList.currentRow = 1
+    assert layers(slicer)[1] == first.sr.GetID()
+
+
+def test_a_list_that_changes_keeps_what_is_chosen(panel, large_scan, preview_once, slicer):
+    for seed in (1, 2, 3):
+        preview_once(seed=seed)
+    panel.ui.previewsList.currentRow = 2
+    first, second, _third = previews.find_previews()
+    slicer.mrmlScene.RemoveNode(first.sr)
+    panel.panel.refresh()
+    assert panel.ui.previewsList.currentRow == 1 and layers(slicer)[1] == second.sr.GetID()
+    panel.ui.hidePreviewsButton.click()
+    assert panel.ui.previewsList.currentRow == -1
+
+
+def test_previews_lie_in_a_folder_of_the_scan_by_clear_names(panel, large_scan, preview_once, slicer):
+    hierarchy = slicer.mrmlScene.GetSubjectHierarchyNode()
+    preview_once(seed=1)
+    preview_once(seed=2)
+    nodes = [node for one in previews.find_previews() for node in (one.sr, one.cubic)]
+    assert [node.GetName() for node in nodes] == [
+        "Scan try 1 SR 2×", "Scan try 1 cubic 2×", "Scan try 2 SR 2×", "Scan try 2 cubic 2×"
+    ]  # fmt: skip
+    (folder,) = {hierarchy.GetItemParent(hierarchy.GetItemByDataNode(node)) for node in nodes}
+    assert hierarchy.GetItemName(folder) == "Tries"
+    above = hierarchy.GetItemParent(folder)
+    assert hierarchy.GetItemName(above) == "Scan, super-resolved"
+    assert hierarchy.GetItemParent(above) == hierarchy.GetItemParent(hierarchy.GetItemByDataNode(large_scan))
+    for _each in range(2):
+        panel.ui.previewsList.currentRow = 1
+        panel.ui.removePreviewButton.click()
+    assert not hierarchy.GetItemByName("Tries") and not hierarchy.GetItemByName("Scan, super-resolved")
 
 
 def test_a_crosshair_outside_is_said(panel, large_scan, slicer):
@@ -161,32 +236,26 @@ def test_a_crosshair_outside_is_said(panel, large_scan, slicer):
     assert "outside the scan" in panel.ui.previewHintLabel.text
 
 
-def test_more_that_is_loaded_leaves_a_shown_preview_to_be_taken_away(panel, large_scan, preview_once, slicer, tmp_path):
+def test_more_that_is_loaded_leaves_a_shown_preview_to_be_taken_away(
+    panel, large_scan, preview_once, slicer, import_more
+):
     before = layers(slicer)
     preview_once()
-    import_more(slicer, tmp_path)
+    (one,) = previews.find_previews()
+    import_more()
     assert layers(slicer) != before
+    assert layers(slicer) == (large_scan.GetID(), one.sr.GetID(), 1.0)
+    assert panel.ui.previewsList.currentRow == 1
     panel.ui.hidePreviewsButton.click()
     assert layers(slicer) == before
 
 
-def test_more_that_is_loaded_leaves_a_comparison_running(panel, large_scan, child, finish, slicer, tmp_path):
+def test_more_that_is_loaded_leaves_a_comparison_running(panel, large_scan, child, finish, slicer, import_more):
     child("does well")
     panel.ui.applyButton.click()
     finish()
     layout = slicer.app.layoutManager().layout
     button = panel.ui.comparePlace.findChild("QPushButton", "compareButton")
     assert button.checked
-    import_more(slicer, tmp_path)
+    import_more()
     assert button.checked and slicer.app.layoutManager().layout == layout
-
-
-def import_more(slicer, folder) -> None:
-    """Add a scene with one more point list to this one."""
-    scene = slicer.vtkMRMLScene()
-    scene.AddNewNodeByClass("vtkMRMLTextNode", "More")
-    scene.SetURL(str(folder / "more.mrml"))
-    assert scene.Commit()
-    slicer.mrmlScene.SetURL(str(folder / "more.mrml"))
-    assert slicer.mrmlScene.Import()
-    assert slicer.util.getNode("More") is not None

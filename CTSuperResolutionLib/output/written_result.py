@@ -1,0 +1,58 @@
+"""Written result: a result as its files hold it, cut to the region and in whole HU, and what can be said of that."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import numpy as np
+import torch
+
+from CTSuperResolutionLib.degradation.data_consistency import METAL_HU, residual_norms
+from CTSuperResolutionLib.job.events import Progress
+from CTSuperResolutionLib.job.region import Slices
+from CTSuperResolutionLib.pipeline import Result
+from CTSuperResolutionLib.volume.checks import AIR_HU
+from CTSuperResolutionLib.volume.volume import Volume
+from CTSuperResolutionLib.volume.writing import to_int16
+
+
+def written_result(scan: Volume, result: Result, region: Slices, progress: Progress) -> Result:
+    """A result cut to a region, in the whole HU that its files have, with a report on exactly that.
+
+    In the report, ``consistency`` is that of the whole HU over the region's voxels, where A sees the margin as well;
+    ``voxels`` counts those of the scan's region that are padding (−1024 HU, as which padding is read) or metal (3071 HU
+    or more), and those of the result that int16 clips.
+
+    Args:
+        scan: what was worked on, the region with its margin. result: what came of it.
+        region: slices along (z, y, x), in voxels of ``scan``.
+        progress: advanced by two.
+    """
+    factors = tuple(fine // coarse for fine, coarse in zip(result.sr.shape, scan.shape, strict=True))
+    grids = [list(zip(volume.shape, volume.spacing, strict=True)) for volume in (scan, result.sr)]
+    degradation = result.acquisition.degradation(*grids)
+    z, y, x = (slice(s * part.start, s * part.stop) for s, part in zip(factors, region, strict=True))
+    measured = scan.array[region]
+    volumes, consistency = {}, {}
+    for name, volume in (("sr", result.sr), ("cubic", result.cubic)):
+        # What is no HU is written as it is: see Volume.value_scale.
+        whole = to_int16(volume.array).astype(np.float32) if volume.value_scale is None else volume.array
+        error = degradation.A(torch.from_numpy(whole))[region] - torch.from_numpy(measured)
+        consistency[name] = residual_norms(error)
+        volumes[name] = volume.with_array(whole).crop((z, y, x))
+        progress.advance()
+    limits = np.iinfo(np.int16)
+    sr = result.sr.array[z, y, x]
+    counted = {
+        "padding": measured == AIR_HU if scan.valid is None else ~scan.valid[region] & (measured < METAL_HU),
+        "metal": measured >= METAL_HU,
+        "clipped": ((sr < limits.min) | (sr > limits.max)) & (result.sr.value_scale is None),
+    }
+    voxels = {what: int(np.count_nonzero(where)) for what, where in counted.items()}
+    return replace(
+        result,
+        sr=volumes["sr"],
+        cubic=volumes["cubic"],
+        uncertainty=None if result.uncertainty is None else result.uncertainty.crop((z, y, x)),
+        report=result.report | {"consistency": consistency, "voxels": voxels},
+    )

@@ -1,0 +1,88 @@
+"""Where the acquisition of a scan is known from, and that its degradation is what it says."""
+
+import numpy as np
+import pytest
+import torch
+
+from CTSuperResolutionLib.degradation.acquisition import LanczosSampling, PointSpreadSampling, acquisition_of
+from CTSuperResolutionLib.degradation.operator import make_degradation
+from CTSuperResolutionLib.degradation.point_spread import PointSpread, psf_matrix
+from CTSuperResolutionLib.job.parameters import Parameters
+from CTSuperResolutionLib.volume.volume import Volume
+
+IDENTITY = (1.0, 0.0, 0.0, 0.0, 1.0, 0.0, 0.0, 0.0, 1.0)
+FACTORS = (5, 1, 1)
+
+
+def scan_of(array: np.ndarray, spacing: tuple[float, float, float]) -> Volume:
+    return Volume(np.ascontiguousarray(array, dtype=np.float32), spacing, (0.0, 0.0, 0.0), IDENTITY)
+
+
+@pytest.fixture(scope="module")
+def thick() -> Volume:
+    """Slices of 5 mm with a triangular profile of 4.5 mm, of a ball in air."""
+    z, y, x = np.ogrid[-48:48:192j, -40:40:60j, -40:40:60j]
+    fine = np.where(x**2 + y**2 + z**2 < 36**2, 40.0, -1000.0)
+    matrix = psf_matrix(PointSpread("triangle", 4.5), (19, 5.0), (192, 0.5))
+    return scan_of(np.tensordot(matrix, fine, axes=(1, 0)), (5.0, 80 / 59, 80 / 59))
+
+
+def acquisition(scan: Volume, factors=FACTORS, **settings):
+    return acquisition_of(scan, Parameters.of("balanced", settings), factors)
+
+
+def test_what_the_scan_shows_is_used_and_said_with_its_error(thick):
+    slices = acquisition(thick).axes[0]
+    assert slices.source == "measured" and isinstance(slices.kernel, PointSpreadSampling)
+    assert slices.kernel.psf.fwhm == pytest.approx(4.5, rel=0.1)
+    report = acquisition(thick).report()["z"]
+    assert report["measured_mm"] == report["fwhm_mm"] and report["measured_error_mm"] < 0.45
+
+
+def test_what_the_user_sets_comes_first_and_what_was_measured_is_still_said(thick):
+    slices = acquisition(thick, slice_width=6.0, psf="gaussian").axes[0]
+    assert slices.source == "set" and slices.kernel == PointSpreadSampling(PointSpread("gaussian", 6.0))
+    assert slices.report()["measured_mm"] == pytest.approx(4.5, rel=0.1)
+
+
+def test_a_family_can_be_set_without_a_width(thick):
+    slices = acquisition(thick, psf="gaussian").axes[0]
+    assert slices.kernel.psf.family == "gaussian" and slices.source == "measured"
+
+
+def test_the_slice_axis_is_the_one_of_the_largest_spacing(thick):
+    turned = scan_of(thick.array.transpose(1, 2, 0), (80 / 59, 80 / 59, 5.0))
+    found = acquisition(turned, (1, 1, 5), slice_width=6.0, pixel_width=2.0)
+    assert [axis.kernel.psf.fwhm for axis in found.axes] == [2.0, 2.0, 6.0]
+
+
+@pytest.mark.parametrize("value", [0.0, -1000.0])
+def test_a_scan_of_one_value_is_taken_for_a_sharp_one(value):
+    slices = acquisition(scan_of(np.full((12, 20, 20), value), (5.0, 1.0, 1.0))).axes[0]
+    assert slices.source == "spacing" and slices.measured is None and isinstance(slices.kernel, LanczosSampling)
+
+
+@pytest.mark.parametrize("psf", ["lanczos", "mean"])
+def test_the_papers_protocols_are_told_and_give_the_papers_operators(thick, psf):
+    found = acquisition(thick, (2, 4, 4), psf=psf)
+    assert {axis.source for axis in found.axes} == {"set"} and all(axis.measured is None for axis in found.axes)
+    fine = torch.from_numpy(np.random.default_rng(0).random((8, 16, 16)))
+    expected = make_degradation(fine.shape, (2, 4, 4), kernel=psf, blur=(0.5, 1.0, 1.0))
+    degradation = found.degradation([(4, 2.0), (4, 4.0), (4, 4.0)], [(8, 1.0), (16, 1.0), (16, 1.0)])
+    torch.testing.assert_close(degradation.A(fine), expected.A(fine))
+
+
+def test_an_axis_that_is_not_refined_is_left_alone(thick):
+    degradation = acquisition(thick).degradation([(19, 5.0), (60, 1.4), (60, 1.4)], [(95, 1.0), (60, 1.4), (60, 1.4)])
+    assert degradation.axes[1] is None and degradation.axes[2] is None
+    assert degradation.factors == (5.0, 1.0, 1.0)
+
+
+def test_the_least_rough_inverse_gives_the_scan_back_without_steps_between_slices():
+    """Slices that hardly overlap: the pseudo-inverse steps from one to the next, which no scan demands."""
+    matrix_of = PointSpreadSampling(PointSpread("triangle", 4.5)).matrix
+    axis = type(make_degradation((40,), (4,)).axes[0])(matrix_of((20, 5.0), (100, 1.0)))
+    y = np.sin(np.linspace(0, 3, 20)) * 100
+    np.testing.assert_allclose(axis.matrix @ (axis.smooth_inverse @ y), y, atol=0.5)
+    rough, smooth = (np.abs(np.diff(inverse @ y)).max() for inverse in (axis.pseudo_inverse, axis.smooth_inverse))
+    assert smooth < 0.65 * rough

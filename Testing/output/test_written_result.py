@@ -1,0 +1,52 @@
+"""The report on what the files hold: how well that agrees with the scan, and how much of it is no tissue."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from CTSuperResolutionLib.degradation.acquisition import acquisition_of
+from CTSuperResolutionLib.degradation.simulation import degrade
+from CTSuperResolutionLib.job.events import Progress
+from CTSuperResolutionLib.output.written_result import written_result
+from CTSuperResolutionLib.phantom import thorax
+from CTSuperResolutionLib.pipeline import Result
+from CTSuperResolutionLib.volume.volume import Volume
+from CTSuperResolutionLib.volume.writing import write_volume
+
+IDENTITY = (1, 0, 0, 0, 1, 0, 0, 0, 1)
+
+
+def test_the_report_counts_what_is_no_tissue_and_judges_what_was_written(run, hu, residual, norms, tmp_path: Path):
+    scan = degrade(thorax(shape=(20, 24, 32), spacing=6.0), (2, 2, 2), blur=0.5)
+    scan.array[:, 0, :3] = -3024
+    scan.array[5, 6, 7:9] = (3071, 3500)
+    write_volume(scan, tmp_path / "scan.nrrd")
+    run(tmp_path / "scan.nrrd", tmp_path / "out")
+    report = json.loads((tmp_path / "out" / "result.json").read_text(encoding="utf-8"))
+    assert report["voxels"] == {"padding": 30, "metal": 2, "clipped": 0}
+    read = hu(tmp_path / "scan.nrrd")
+    read[read < -1500] = -1024
+    for name in ("sr", "cubic"):
+        error = residual(hu(tmp_path / "out" / f"{name}.nrrd"), read)
+        assert report["consistency"][name] == pytest.approx(norms(error), abs=0.002)
+
+
+def test_a_result_beyond_int16_is_judged_as_the_file_has_it(method, residual, norms):
+    rng = np.random.default_rng(0)
+    scan = Volume(rng.normal(0, 300, (8, 8, 8)).astype(np.float32), (2.0, 2.0, 2.0), (0, 0, 0), IDENTITY)
+    fine = scan.with_array(rng.normal(0, 300, (16, 16, 16)).astype(np.float32), (2, 2, 2))
+    fine.array[4, 4, 4:7] = 40_000
+    cubic = fine.with_array(fine.array + 0.25)
+    all_of_it = (slice(0, 8),) * 3
+    acquisition = acquisition_of(scan, method.parameters, (2, 2, 2))
+    written = written_result(scan, Result(fine, cubic, None, acquisition, {"seed": 0}), all_of_it, Progress())
+    for name, volume in (("sr", fine), ("cubic", cubic)):
+        stored = np.rint(volume.array).clip(-32768, 32767).astype(np.float64)
+        assert np.array_equal(getattr(written, name).array, stored)
+        expected = norms(residual(stored, scan.array.astype(np.float64)))
+        assert written.report["consistency"][name] == pytest.approx(expected, rel=1e-4)
+    assert written.report["voxels"]["clipped"] == 3 and written.report["seed"] == 0
