@@ -30,7 +30,8 @@ def memory() -> dict[str, float]:
     """Memory of this process in MB (1e6 bytes): resident now and at its peak, and torch's share of the GPU."""
     found = {"memory_mb": psutil.Process().memory_info().rss / MB, "peak_mb": _peak_bytes() / MB}
     loaded = sys.modules.get("torch")
-    cuda = getattr(loaded, "cuda", None)  # torch may be half loaded
+    half = getattr(getattr(loaded, "__spec__", None), "_initializing", False)  # by another thread
+    cuda = None if half else getattr(loaded, "cuda", None)
     if cuda is not None and cuda.is_available() and cuda.is_initialized():
         found |= {"gpu_mb": cuda.memory_allocated() / MB, "gpu_peak_mb": cuda.max_memory_allocated() / MB}
     return {name: round(value, 1) for name, value in found.items()}

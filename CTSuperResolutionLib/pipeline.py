@@ -61,15 +61,17 @@ def super_resolve(
     p, factors = method.parameters, method.factors(scan.spacing, scan.shape)
     progress.plan(stage_seconds(p, scan.shape, factors, scan.spacing))
 
-    progress.stage("upsample")
+    progress.stage("upsample", 2 + p.consistency_rounds)
     device = machine.choose_device(method.device)
     # First, so that a damaged one is said at once.
     prior = Prior.load(find_prior(method.prior), device=device) if p.uses_prior else None
-    upsampled = upsample_scan(scan, factors, p, device, acquisition)
+    progress.advance()
+    upsampled = upsample_scan(scan, factors, p, device, acquisition, progress)
+    consistent = upsampled.consistent(progress)
 
     progress.stage("project", projection_steps(p))
     projector = make_projector(upsampled, p)
-    start = ProjectedVolume.of(upsampled.consistent(), projector, progress)
+    start = ProjectedVolume.of(consistent, projector, progress)
     base = project_base(start, upsampled, projector, p, progress)
 
     view_degradation = make_view_degradation(upsampled, projector)
@@ -81,13 +83,14 @@ def super_resolve(
         restored = interpolate_views(start, view_degradation, p)
     if p.base == "restored":
         base = restored.start
-    del start  # volumes: memory is what limits the size of a job
+    del consistent, start  # volumes: memory is what limits the size of a job
 
     progress.stage("fit", residual_steps(p))
     residual = reconstruct_residual(restored, base, projector, p, seed=method.seed, progress=progress)
 
-    progress.stage("assemble", upsampled.grid.shape[0])
-    fine = upsampled.enforce(base.volume + residual.voxels(progress)).round_()
+    progress.stage("assemble", p.consistency_rounds + 3)
+    slices = progress.in_parts(upsampled.grid.shape[0])
+    fine = upsampled.enforce(base.volume + residual.voxels(slices), progress).round_()
 
     return Result(
         sr=upsampled.to_volume(fine),
@@ -99,7 +102,7 @@ def super_resolve(
             "device": str(device),
             "prior": {"name": prior_name(method.prior), "sha256": prior.sha256} if prior else None,
             **residual.report,
-            **upsampled.report(fine),
+            **upsampled.report(fine, progress),
         },
     )
 

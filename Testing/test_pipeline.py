@@ -1,6 +1,7 @@
 """The whole method on small phantoms: geometry, agreement with the scan, reproducibility, and that it helps."""
 
 from dataclasses import replace
+from fractions import Fraction
 
 import numpy as np
 import pytest
@@ -109,7 +110,7 @@ def test_restoring_can_be_cancelled_all_the_way(truth, share):
         now, left = "", 0.0
 
         def stage(self, name, steps=1):
-            self.now, self.left = name, share * steps
+            self.now, self.left = name, Fraction(share) * steps  # counted in exact parts
 
         def advance(self, steps=1):
             self.left -= steps

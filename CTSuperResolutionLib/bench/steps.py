@@ -18,6 +18,7 @@ from CTSuperResolutionLib.gaussians.fit import FitSettings, fit
 from CTSuperResolutionLib.gaussians.scene import Scene
 from CTSuperResolutionLib.job.events import Progress
 from CTSuperResolutionLib.job.parameters import Parameters
+from CTSuperResolutionLib.job.timeline import Steps
 
 STEPS = {"cpu": 5, "cuda": 30}  # in a run; the first is not counted, for it begins with what is done once a fit
 NEVER = 1_000_000  # when Gaussians would be cloned and split
@@ -88,7 +89,7 @@ class _Laps(Progress):
         self._watch = watch
         self._ends: list[str] = []
 
-    def advance(self, steps: int = 1) -> None:
+    def advance(self, steps: Steps = 1) -> None:
         if self._ends:
             self._mark("step")
         else:

@@ -86,6 +86,7 @@ def main(arguments: Sequence[str] | None = None, *, ended: Callable[[int], None]
             write = TerminalBar(sys.stderr)
         reporter = Reporter(write, cancellation=cancellation, memory=_memory, wording=error_sentence)
         cancellation.on_kill(lambda: reporter.error(Cancelled(cancellation.message)))
+        stack.enter_context(reporter.ticking())
         stack.enter_context(warnings.catch_warnings())
         _prepare_libraries(debug)
         try:

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 import torch
 
 from CTSuperResolutionLib.degradation.operator import Degradation
+from CTSuperResolutionLib.job.events import Progress
 from CTSuperResolutionLib.volume.checks import AIR_HU
 
 METAL_HU = 3071.0  # the 12-bit ceiling of a CT; a scan that goes beyond raises it for its own result
@@ -48,22 +49,25 @@ class DataConsistency:
         filtered = degradation.filtered_measurement(measurement, upsampled, damping)
         return cls(degradation, measurement, filtered, rounds)
 
-    def enforce(self, fine: torch.Tensor) -> torch.Tensor:
+    def enforce(self, fine: torch.Tensor, progress: Progress | None = None) -> torch.Tensor:
         """The volume nearest to ``fine`` (HU) that is consistent within the HU that matter can have.
 
         Projected gradients with Nesterov's momentum (FISTA), x between air and metal. With A⁺ the least rough inverse
         of A (:meth:`Degradation.A_smooth`) A⁺A is a projection, so the step is 1 and a plain step is x + A⁺(y − A x):
         the first one deblurs what was measured, and the bounds then take back its ringing beside air and metal. The
-        bounds have the last word.
+        bounds have the last word. ``progress`` advances by one a round.
         """
         highest = max(METAL_HU, float(self.filtered_measurement.max()))
         previous, momentum = fine, 1.0
+        along_axes = 2 * sum(a is not None for a in self.degradation.axes)
         for _ in range(self.rounds):
-            missing = self.filtered_measurement - self.degradation.A(fine)
-            current = (fine + self.degradation.A_smooth(missing)).clamp_(AIR_HU, highest)
+            parts = (progress or Progress()).in_parts(along_axes + 1)
+            missing = self.filtered_measurement - self.degradation.A(fine, parts)
+            current = (fine + self.degradation.A_smooth(missing, parts)).clamp_(AIR_HU, highest)
             following = (1 + (1 + 4 * momentum**2) ** 0.5) / 2
             fine = current + (momentum - 1) / following * (current - previous)
             previous, momentum = current, following
+            parts.advance()
         return previous
 
     def residual(self, fine: torch.Tensor) -> dict[str, float]:

@@ -11,6 +11,7 @@ import torch
 
 from CTSuperResolutionLib.degradation.kernels import lanczos_matrix, mean_matrix
 from CTSuperResolutionLib.degradation.separable import apply_along_axes
+from CTSuperResolutionLib.job.events import Progress
 
 
 @dataclass(frozen=True, eq=False)
@@ -67,9 +68,9 @@ class Degradation:
         """By how much each axis is coarser than the fine array's."""
         return tuple(1.0 if a is None else a.matrix.shape[1] / a.matrix.shape[0] for a in self.axes)
 
-    def A(self, fine: torch.Tensor) -> torch.Tensor:
-        """A x: the coarse array."""
-        return apply_along_axes([None if a is None else a.matrix for a in self.axes], fine)
+    def A(self, fine: torch.Tensor, progress: Progress | None = None) -> torch.Tensor:
+        """A x: the coarse array. ``progress`` advances by one for each axis that is not left alone."""
+        return apply_along_axes([None if a is None else a.matrix for a in self.axes], fine, progress)
 
     def A_dagger(self, coarse: torch.Tensor) -> torch.Tensor:
         """A† y: the smallest fine array whose degradation is y."""
@@ -91,9 +92,12 @@ class Degradation:
         beyond = apply_along_axes([p and p[0].T for p in parts], coarse - known)
         return known + apply_along_axes([p and p[0] for p in parts], beyond * gains**2 / (gains**2 + damping**2))
 
-    def A_smooth(self, coarse: torch.Tensor) -> torch.Tensor:
-        """The least rough fine array whose degradation is y: see :attr:`AxisDegradation.smooth_inverse`."""
-        return apply_along_axes([None if a is None else a.smooth_inverse for a in self.axes], coarse)
+    def A_smooth(self, coarse: torch.Tensor, progress: Progress | None = None) -> torch.Tensor:
+        """The least rough fine array whose degradation is y: see :attr:`AxisDegradation.smooth_inverse`.
+
+        ``progress`` advances as that of :meth:`A`.
+        """
+        return apply_along_axes([None if a is None else a.smooth_inverse for a in self.axes], coarse, progress)
 
     def enforce(self, fine: torch.Tensor, coarse: torch.Tensor) -> torch.Tensor:
         """x + A†(y − A x): the nearest array to x whose degradation is y."""

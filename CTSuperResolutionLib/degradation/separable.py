@@ -7,11 +7,16 @@ from collections.abc import Sequence
 import numpy as np
 import torch
 
+from CTSuperResolutionLib.job.events import Progress
 
-def apply_along_axes(matrices: Sequence[np.ndarray | None], array: torch.Tensor) -> torch.Tensor:
+
+def apply_along_axes(
+    matrices: Sequence[np.ndarray | None], array: torch.Tensor, progress: Progress | None = None
+) -> torch.Tensor:
     """Apply ``matrices[k]`` (out, in) along axis ``k - len(matrices)`` of an array; None leaves an axis alone.
 
-    Axes that shrink go first, so that the work and memory in between stay small.
+    Axes that shrink go first, so that the work and memory in between stay small. ``progress`` advances by one for each
+    matrix.
     """
     present = [(k, m) for k, m in enumerate(matrices) if m is not None]
     for k, values in sorted(present, key=lambda entry: entry[1].shape[0] / entry[1].shape[1]):
@@ -24,4 +29,6 @@ def apply_along_axes(matrices: Sequence[np.ndarray | None], array: torch.Tensor)
             rest = array.shape[axis + 1 :]
             flat = array.reshape(*array.shape[:axis], array.shape[axis], -1)
             array = (matrix @ flat).reshape(*array.shape[:axis], matrix.shape[0], *rest)
+        if progress is not None:
+            progress.advance()
     return array

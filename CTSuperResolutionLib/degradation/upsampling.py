@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from functools import lru_cache
+from typing import TypeAlias
 
 import numpy as np
 import scipy.ndimage as ndi
 import torch
 
 from CTSuperResolutionLib.degradation.separable import apply_along_axes
+from CTSuperResolutionLib.job.events import Progress
 
 
 @lru_cache(maxsize=16)
@@ -24,10 +26,14 @@ def spline_matrix(size: int, scale: int) -> np.ndarray:
     return np.stack(columns, axis=1)
 
 
-def upsample(array: torch.Tensor, scale: Sequence[int]) -> torch.Tensor:
-    """Upsample the last ``len(scale)`` axes of an array by whole factors, one per axis."""
+def upsample(array: torch.Tensor, scale: Sequence[int], progress: Progress | None = None) -> torch.Tensor:
+    """Upsample the last ``len(scale)`` axes of an array by whole factors, one per axis.
+
+    ``progress`` advances by one for each axis whose factor is not 1.
+    """
     sizes = array.shape[-len(scale) :]
-    return apply_along_axes([None if s == 1 else spline_matrix(n, s) for n, s in zip(sizes, scale, strict=True)], array)
+    matrices = [None if s == 1 else spline_matrix(n, s) for n, s in zip(sizes, scale, strict=True)]
+    return apply_along_axes(matrices, array, progress)
 
 
 def upsample_bilinear(views: torch.Tensor, scale: Sequence[int]) -> torch.Tensor:
@@ -36,4 +42,6 @@ def upsample_bilinear(views: torch.Tensor, scale: Sequence[int]) -> torch.Tensor
     return torch.nn.functional.interpolate(views[:, None], sizes, mode="bilinear", align_corners=False)[:, 0]
 
 
-VIEW_UPSAMPLING = {"cubic": upsample, "bilinear": upsample_bilinear}
+ViewUpsampling: TypeAlias = Callable[[torch.Tensor, Sequence[int]], torch.Tensor]
+
+VIEW_UPSAMPLING: dict[str, ViewUpsampling] = {"cubic": upsample, "bilinear": upsample_bilinear}

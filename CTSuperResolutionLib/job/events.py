@@ -19,11 +19,13 @@ Exactly one ``result`` or ``error`` ends the stream; who reads it need not wait 
 
 from __future__ import annotations
 
+import contextlib
 import json
 import os
 import threading
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
+from fractions import Fraction
 from typing import Any
 
 from CTSuperResolutionLib.errors import (
@@ -36,7 +38,7 @@ from CTSuperResolutionLib.errors import (
     SmallerRegion,
 )
 from CTSuperResolutionLib.job.cancellation import Cancellation
-from CTSuperResolutionLib.job.timeline import Timeline
+from CTSuperResolutionLib.job.timeline import Steps, Timeline
 
 
 class Progress:
@@ -48,8 +50,8 @@ class Progress:
     def stage(self, name: str, steps: int = 1) -> None:
         """A stage of that many steps begins; the one before it is over. Raises Cancelled when that was asked for."""
 
-    def advance(self, steps: int = 1) -> None:
-        """Steps of the stage are done. Raises Cancelled when that was asked for."""
+    def advance(self, steps: Steps = 1) -> None:
+        """Steps of the stage are done, or a part of one. Raises Cancelled when that was asked for."""
 
     def check(self) -> None:
         """Raises Cancelled when that was asked for. Long loops without steps call this every half second or so."""
@@ -61,6 +63,26 @@ class Progress:
         """Time and memory of every stage so far: ``{name: {"seconds": …, "peak_mb": …}}``."""
         return {}
 
+    def in_parts(self, count: int) -> Progress:
+        """Progress of one of these steps, for work that does it in so many parts."""
+        return _Parts(self, count)
+
+
+class _Parts(Progress):
+    """Steps that are equal parts of one step of another progress; stages are that one's own matter."""
+
+    def __init__(self, whole: Progress, count: int) -> None:
+        self._whole, self._part = whole, Fraction(1, count)
+
+    def advance(self, steps: Steps = 1) -> None:
+        self._whole.advance(steps * self._part)
+
+    def check(self) -> None:
+        self._whole.check()
+
+    def note(self, message: str) -> None:
+        self._whole.note(message)
+
 
 class Reporter(Progress):
     """Turns progress into events, at most five a second, and a cancel request into :class:`Cancelled`.
@@ -71,6 +93,7 @@ class Reporter(Progress):
         memory: ``{"memory_mb": now, "peak_mb": most so far, …}`` of this process.
         clock: seconds, rising.
         interval: least seconds between two progress events within a stage.
+        longest: most seconds between two of them while :meth:`ticking`.
         wording: makes the one sentence of an error.
     """
 
@@ -82,6 +105,7 @@ class Reporter(Progress):
         memory: Callable[[], Mapping[str, float]] = dict,
         clock: Callable[[], float] = time.monotonic,
         interval: float = 0.2,
+        longest: float = 1.0,
         wording: Callable[[JobError], str] = str,
     ) -> None:
         self.cancellation = cancellation or Cancellation()
@@ -89,53 +113,88 @@ class Reporter(Progress):
         self._memory = memory
         self._clock = clock
         self._interval = interval
+        self._longest = longest
         self._wording = wording
         self._timeline = Timeline(clock)
         self._last = -interval
         self._peaks: dict[str, float] = {}
         self._process_peak = 0.0
-        self._final = threading.Lock()
+        self._ended = False
+        self._lock = threading.Lock()
+
+    @contextlib.contextmanager
+    def ticking(self) -> Iterator[None]:
+        """Until the block ends, have another thread tell of the time that passes within a long step.
+
+        Nothing is told of a stage whose steps are all done: there is nothing under way, and the user may be asked.
+        """
+        stopped = threading.Event()
+
+        def tick() -> None:
+            while not stopped.wait(self._longest / 4):
+                with self._lock:
+                    line, quiet = self._timeline, self._clock() - self._last
+                    if line.step < line.steps and quiet >= self._longest and not self._ended:
+                        self._tell()
+
+        thread = threading.Thread(target=tick, name="ticking", daemon=True)
+        thread.start()
+        try:
+            yield
+        finally:
+            stopped.set()
+            thread.join(1)  # it may be in a write that nobody takes
 
     def plan(self, weights: Mapping[str, float]) -> None:
-        self._timeline.plan(weights)
-        self._write({"event": "plan", "stages": dict(weights)})
+        with self._lock:
+            self._timeline.plan(weights)
+            self._write({"event": "plan", "stages": dict(weights)})
 
     def stage(self, name: str, steps: int = 1) -> None:
         self.check()
-        self._sample()
-        self._timeline.begin(name, steps)
-        self._tell()
-
-    def advance(self, steps: int = 1) -> None:
-        self.check()
-        self._timeline.advance(steps)
-        complete = self._timeline.step == self._timeline.steps
-        if complete or self._clock() - self._last >= self._interval:
+        with self._lock:
+            self._sample()
+            self._timeline.begin(name, steps)
             self._tell()
+
+    def advance(self, steps: Steps = 1) -> None:
+        self.check()
+        with self._lock:
+            self._timeline.advance(steps)
+            complete = self._timeline.step == self._timeline.steps
+            if complete or self._clock() - self._last >= self._interval:
+                self._tell()
 
     def check(self) -> None:
         if self.cancellation.requested:
             raise Cancelled(self.cancellation.message)
 
     def note(self, message: str) -> None:
-        self._write({"event": "note", "message": message})
+        with self._lock:
+            self._write({"event": "note", "message": message})
 
     def stages(self) -> dict[str, dict[str, float]]:
-        self._sample()
-        seconds = self._timeline.seconds()
+        with self._lock:
+            self._sample()
+            seconds = self._timeline.seconds()
         return {name: {"seconds": round(s, 3), "peak_mb": self._peaks.get(name, 0.0)} for name, s in seconds.items()}
 
     def result(self, found: Mapping[str, Any]) -> None:
         """End the stream with what came out. Does nothing when it has ended already."""
-        if self._final.acquire(blocking=False):
+        with self._lock:
             memory = self._sample()
             times = {"elapsed_s": round(self._timeline.elapsed(), 3), "peak_mb": memory.get("peak_mb")}
-            self._write({"event": "result", **times, **found})
+            self._end({"event": "result", **times, **found})
 
     def error(self, error: BaseException) -> None:
         """End the stream with why nothing came out. Does nothing when it has ended already."""
-        if self._final.acquire(blocking=False):
-            self._write({"event": "error", **describe_error(error, self._wording)})
+        with self._lock:
+            self._end({"event": "error", **describe_error(error, self._wording)})
+
+    def _end(self, event: dict[str, Any]) -> None:
+        if not self._ended:
+            self._ended = True
+            self._write(event)
 
     def _tell(self) -> None:
         self._last = self._clock()
@@ -146,11 +205,11 @@ class Reporter(Progress):
             {
                 "event": "progress",
                 "stage": line.stage,
-                "step": line.step,
+                "step": int(line.step),
                 "steps": line.steps,
                 "elapsed_s": round(line.elapsed(), 1),
                 "remaining_s": None if remaining is None else round(remaining, 1),
-                "fraction": None if fraction is None else round(fraction, 4),
+                "fraction": None if fraction is None else round(fraction, 6),
                 **memory,
             }
         )

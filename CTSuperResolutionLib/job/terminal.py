@@ -37,7 +37,8 @@ class TerminalBar:
         elif kind == "error":
             self._line(f"ctsr: {event['message']}")
         elif kind == "result":
-            self._line(None)
+            # The last line of a log is the end; a terminal has no more use for its bar.
+            self._line(None if self._moving else end_line(event))
 
     def _progress(self, event: dict[str, Any]) -> None:
         text = progress_line(event)
@@ -76,6 +77,14 @@ def progress_line(event: dict[str, Any]) -> str:
     parts.append(clock_text(event["elapsed_s"]) + ("" if remaining is None else f", {clock_text(remaining)} left"))
     if event.get("memory_mb") is not None:
         parts.append(f"{event['memory_mb']:.0f} MB")
+    return "  ".join(parts)
+
+
+def end_line(event: dict[str, Any]) -> str:
+    """One line of text for a result event."""
+    parts = [f"{'done':<12}", f"[{'#' * BAR}] 100 %", clock_text(event["elapsed_s"])]
+    if event.get("peak_mb") is not None:
+        parts.append(f"peak {event['peak_mb']:.0f} MB")
     return "  ".join(parts)
 
 

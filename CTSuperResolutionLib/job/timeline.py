@@ -4,6 +4,11 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Mapping
+from fractions import Fraction
+from typing import TypeAlias
+
+Steps: TypeAlias = int | Fraction
+"""How many steps of a stage; parts of one are exact, so that they add up to it."""
 
 
 class Timeline:
@@ -25,7 +30,8 @@ class Timeline:
         self._stage_started = self._marked = self._started
         self._fraction = 0.0
         self.stage = ""
-        self.step = 0
+        self.step: Steps = 0
+        self._size: Steps = 1  # of what was counted last
         self.steps = 0
 
     def plan(self, weights: Mapping[str, float]) -> None:
@@ -36,12 +42,14 @@ class Timeline:
         """Close the running stage and begin another one (or an earlier one again)."""
         self._seconds = self.seconds()
         self.stage, self.step, self.steps = stage, 0, steps
+        self._size = 1
         self._seconds.setdefault(stage, 0.0)
         self._stage_started = self._marked = self._clock()
 
-    def advance(self, steps: int) -> None:
-        """Count steps of the running stage."""
+    def advance(self, steps: Steps) -> None:
+        """Count steps, or parts of one, of the running stage."""
         self.step = min(self.step + steps, self.steps)
+        self._size = steps
         self._marked = self._clock()
 
     def seconds(self) -> dict[str, float]:
@@ -59,30 +67,51 @@ class Timeline:
         """Estimated seconds to the end of the planned stages; None while nothing is planned."""
         if not self._weights:
             return None
-        since = self._clock() - self._marked if self.stage else 0.0
+        pace, running = self._expected()
+        ahead = sum(weight for name, weight in self._weights.items() if name not in self._seconds)
+        return max(running - self._since(), 0.0) + pace * ahead
+
+    def _expected(self) -> tuple[float, float]:
+        """How many times longer than planned the work takes, and the seconds that the running stage still needs."""
         seconds = self.seconds()
         if self.stage:
-            seconds[self.stage] -= since  # what a step under way has taken says nothing yet
+            seconds[self.stage] -= self._since()  # what a step under way has taken says nothing yet
         done = self._done()
         spent = sum(seconds[name] for name in seconds if name in self._weights)
         # As if a fiftieth of the plan had gone exactly as planned: keeps the first moments from deciding all.
         anchor = 0.02 * sum(self._weights.values())
         pace = (spent + anchor) / (self._behind() + anchor)
         own = seconds[self.stage] / done if done else 0.0
-        running = (1 - done) * ((1 - done) * self._weights.get(self.stage, 0.0) * pace + done * own)
-        ahead = sum(weight for name, weight in self._weights.items() if name not in seconds)
-        return max(running - since, 0.0) + pace * ahead
+        return pace, (1 - done) * ((1 - done) * self._weights.get(self.stage, 0.0) * pace + done * own)
 
     def fraction(self) -> float | None:
-        """Share of the planned weight that is done, 0 to 1; never falls. None while nothing is planned."""
+        """Share of the planned weight that is done, 0 to 1; never falls. None while nothing is planned.
+
+        A step under way is taken to be as large as the last one. After t of the T seconds that it is expected to take,
+        but at least one, t/(t + T) of it counts: always more, and never all.
+        """
         if not self._weights:
             return None
-        self._fraction = max(self._fraction, self._behind() / sum(self._weights.values()))
+        done = self._behind() + self._under_way() * self._weights.get(self.stage, 0.0)
+        self._fraction = max(self._fraction, done / sum(self._weights.values()))
         return self._fraction
 
     def _done(self) -> float:
         """Share of the running stage's steps that are done."""
-        return self.step / self.steps if self.steps else 0.0
+        return float(self.step / self.steps) if self.steps else 0.0
+
+    def _under_way(self) -> float:
+        """Share of the running stage that the step under way makes up as far as it has come."""
+        since, left = self._since(), self.steps - self.step
+        if not since or not left:
+            return 0.0
+        size = min(self._size, left)
+        expected = max(1.0, self._expected()[1] * size / left)
+        return since / (since + expected) * size / self.steps
+
+    def _since(self) -> float:
+        """Seconds that the step under way has taken so far."""
+        return self._clock() - self._marked if self.stage else 0.0
 
     def _behind(self) -> float:
         """Planned weight of what is done: of the stages left, and of the running one as far as it has come."""

@@ -37,7 +37,7 @@ def write_results(
         scan: the region that was worked on.
         result: what came of it.
         job: what was asked for.
-        progress: told of this stage; its record of the stages goes into the report.
+        progress: advanced by :func:`writing_steps`; its record of the stages goes into the report.
         extra: entries to add to the report.
 
     Returns:
@@ -50,12 +50,10 @@ def write_results(
     volumes = [("sr", result.sr, True), ("cubic", result.cubic, True)]
     if result.uncertainty is not None:
         volumes.append((Path(UNCERTAINTY).stem, result.uncertainty, False))
-    progress.stage("write", len(volumes) + 1)
     report = _report(scan, result, job) | extra
     for name, volume, integer in volumes:
-        metadata = header_entries(name, report["job"])
-        write_volume(volume, folder.file(f"{name}.nrrd"), integer=integer, metadata=metadata)
-        progress.advance()
+        metadata, slices = header_entries(name, report["job"]), progress.in_parts(volume.shape[0])
+        write_volume(volume, folder.file(f"{name}.nrrd"), integer=integer, metadata=metadata, progress=slices)
     method = job.method
     title = f"CT super-resolution, {' x '.join(map(str, report['scale']))} (z, y, x), preset {method.preset}"
     caption = f"Prior {report['job']['prior']}, seed {method.seed}, CTSuperResolution {__version__}."
@@ -95,6 +93,11 @@ def header_entries(volume: str, job: Mapping[str, Any]) -> dict[str, str]:
 def file_name(path: str) -> str:
     """Name of a file or folder, of "." as well: a result is handed on more often than its folders should be."""
     return Path(os.path.abspath(path)).name
+
+
+def writing_steps(result: Result) -> int:
+    """How often :func:`write_results` advances its progress: once for every volume, and for the figure."""
+    return 3 if result.uncertainty is None else 4
 
 
 def _earlier_files(folder: Path) -> list[str]:

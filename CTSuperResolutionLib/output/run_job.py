@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 from CTSuperResolutionLib.job.events import Reporter
 from CTSuperResolutionLib.job.job import Job
 from CTSuperResolutionLib.output.folder import OutputFolder
-from CTSuperResolutionLib.output.report import RESULTS, write_results
+from CTSuperResolutionLib.output.report import RESULTS, write_results, writing_steps
 
 if TYPE_CHECKING:
     from CTSuperResolutionLib.pipeline import Result
@@ -39,7 +39,7 @@ def run_job(
     progress.cancellation.on_kill(folder.discard)
     with folder:
         folder.require_replaceable(RESULTS, job.input)
-        progress.stage("load", 2)
+        progress.stage("load", 3)
         source = find(folder)
         progress.advance()
         # Imported here and not above: the command line must watch for cancelling before torch is loaded.
@@ -63,10 +63,12 @@ def run_job(
 
         p, thickness = job.method.parameters, source.acquisition.slice_thickness
         acquisition = acquisition_of(scan, p, needed.factors, thickness)
+        progress.advance()
         result = pipeline.super_resolve(scan, job.method, acquisition=acquisition, progress=progress)
 
+        progress.stage("write", 2 + writing_steps(result))
         inner = within(region, worked)
-        result = written_result(scan, result, inner)
+        result = written_result(scan, result, inner, progress)
         extra = {"margin": margins(region, worked), "notes": notes, **score(result)}
         with folder.writing():
             report = write_results(folder, scan.crop(inner), result, job, progress, extra=extra)

@@ -8,6 +8,7 @@ import numpy as np
 import torch
 
 from CTSuperResolutionLib.degradation.data_consistency import METAL_HU, residual_norms
+from CTSuperResolutionLib.job.events import Progress
 from CTSuperResolutionLib.job.region import Slices
 from CTSuperResolutionLib.pipeline import Result
 from CTSuperResolutionLib.volume.checks import AIR_HU
@@ -15,7 +16,7 @@ from CTSuperResolutionLib.volume.volume import Volume
 from CTSuperResolutionLib.volume.writing import to_int16
 
 
-def written_result(scan: Volume, result: Result, region: Slices) -> Result:
+def written_result(scan: Volume, result: Result, region: Slices, progress: Progress) -> Result:
     """A result cut to a region, in the whole HU that its files have, with a report on exactly that.
 
     In the report, ``consistency`` is that of the whole HU over the region's voxels, where A sees the margin as well;
@@ -25,6 +26,7 @@ def written_result(scan: Volume, result: Result, region: Slices) -> Result:
     Args:
         scan: what was worked on, the region with its margin. result: what came of it.
         region: slices along (z, y, x), in voxels of ``scan``.
+        progress: advanced by two.
     """
     factors = tuple(fine // coarse for fine, coarse in zip(result.sr.shape, scan.shape, strict=True))
     grids = [list(zip(volume.shape, volume.spacing, strict=True)) for volume in (scan, result.sr)]
@@ -38,6 +40,7 @@ def written_result(scan: Volume, result: Result, region: Slices) -> Result:
         error = degradation.A(torch.from_numpy(whole))[region] - torch.from_numpy(measured)
         consistency[name] = residual_norms(error)
         volumes[name] = volume.with_array(whole).crop((z, y, x))
+        progress.advance()
     limits = np.iinfo(np.int16)
     sr = result.sr.array[z, y, x]
     counted = {

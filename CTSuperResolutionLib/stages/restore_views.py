@@ -24,8 +24,8 @@ from CTSuperResolutionLib.stages.restore_slices import SliceDenoiser, coarsest_a
 class Consistency(Protocol):
     """What makes a volume agree with the scan: an UpsampledScan."""
 
-    def enforce_unit(self, unit: torch.Tensor) -> torch.Tensor:
-        """A volume in [0, 1] made consistent with the scan."""
+    def enforce_unit(self, unit: torch.Tensor, progress: Progress) -> torch.Tensor:
+        """A volume in [0, 1] made consistent with the scan. Advances by one for each of ``consistency_rounds``."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -88,7 +88,9 @@ class Restorer:
         """How often :meth:`restore` advances its progress."""
         p = self.p
         sampling = sampler_steps(self._settings(torch.device("cpu"), 0), p.views)
-        slices = sum(self.projector.grid.shape[axis] for axis in self._axes) + p.views if p.slice_gain else 0
+        slices = 0
+        if p.slice_gain:
+            slices = sum(self.projector.grid.shape[axis] for axis in self._axes) + p.consistency_rounds + p.views
         reconstruction = 2 * p.views if p.samples > 1 else 0
         return p.samples * (slices + sampling + reconstruction)
 
@@ -109,7 +111,7 @@ class Restorer:
             return self._denoiser.denoise(slices, axis, seeds)
 
         restored = restore_slices(volume, denoise, self.p.slice_gain, self._axes, progress)
-        return self.consistency.enforce_unit(restored)
+        return self.consistency.enforce_unit(restored, progress)
 
     def _reconstruct(self, drawn: Restored, progress: Progress) -> torch.Tensor:
         """The volume that one sample's views give, (z, y, x)."""

@@ -10,6 +10,7 @@ from CTSuperResolutionLib.degradation.acquisition import Acquisition, acquisitio
 from CTSuperResolutionLib.degradation.data_consistency import DataConsistency
 from CTSuperResolutionLib.degradation.noise_estimation import ScanNoise, scan_noise
 from CTSuperResolutionLib.degradation.upsampling import upsample
+from CTSuperResolutionLib.job.events import Progress
 from CTSuperResolutionLib.job.parameters import Parameters
 from CTSuperResolutionLib.projection.grid import VolumeGrid
 from CTSuperResolutionLib.volume.axis_order import AxisOrder
@@ -45,25 +46,35 @@ class UpsampledScan:
     consistency: DataConsistency
     hu_range: tuple[float, float]
 
-    def consistent(self) -> torch.Tensor:
-        """The cubic upsampling made consistent with the scan, in [0, 1]."""
-        return to_unit(self.consistency.enforce(self.cubic), self.hu_range)
+    def consistent(self, progress: Progress | None = None) -> torch.Tensor:
+        """The cubic upsampling made consistent with the scan, in [0, 1]. Advances by one a round."""
+        return to_unit(self.consistency.enforce(self.cubic, progress), self.hu_range)
 
-    def enforce(self, unit: torch.Tensor) -> torch.Tensor:
-        """A volume of the [0, 1] scale in HU, what the scale clips taken from cubic, and consistent with the scan."""
+    def enforce(self, unit: torch.Tensor, progress: Progress | None = None) -> torch.Tensor:
+        """A volume of the [0, 1] scale in HU, what the scale clips taken from cubic, and consistent with the scan.
+
+        Advances by one a round.
+        """
         hu = restore_clipped(to_hu(unit.clamp(min=0), self.hu_range), self.cubic, self.hu_range)
-        return self.consistency.enforce(hu)
+        return self.consistency.enforce(hu, progress)
 
-    def enforce_unit(self, unit: torch.Tensor) -> torch.Tensor:
+    def enforce_unit(self, unit: torch.Tensor, progress: Progress | None = None) -> torch.Tensor:
         """As :meth:`enforce`, back on the [0, 1] scale."""
-        return to_unit(self.enforce(unit), self.hu_range)
+        return to_unit(self.enforce(unit, progress), self.hu_range)
 
-    def report(self, fine: torch.Tensor) -> dict[str, object]:
-        """What was found of the scan, and how far a result (HU) and cubic are from it, as plain values."""
+    def report(self, fine: torch.Tensor, progress: Progress) -> dict[str, object]:
+        """What was found of the scan, and how far a result (HU) and cubic are from it, as plain values.
+
+        Advances by two.
+        """
+        consistency = {}
+        for name, volume in (("sr", fine), ("cubic", self.cubic)):
+            consistency[name] = self.consistency.residual(volume)
+            progress.advance()
         return {
             "acquisition": self.acquisition.report(),
             "noise": {"hu": round(self.noise.noise, 1), "damping": round(self.damping, 3)},
-            "consistency": {"sr": self.consistency.residual(fine), "cubic": self.consistency.residual(self.cubic)},
+            "consistency": consistency,
         }
 
     def to_volume(self, fine: torch.Tensor) -> Volume:
@@ -77,6 +88,7 @@ def upsample_scan(
     p: Parameters,
     device: torch.device | str,
     acquisition: Acquisition | None = None,
+    progress: Progress | None = None,
 ) -> UpsampledScan:
     """Upsample a scan and find out what it demands: how it was acquired and how noisy it is.
 
@@ -85,18 +97,23 @@ def upsample_scan(
         p: point-spread function, damping, rounds of consistency and range of HU.
         device: where the volumes are to be.
         acquisition: of the scan, where it is known already; found out otherwise.
+        progress: advanced by one in all.
     """
     axis_order = AxisOrder.for_factors(factors)
     scale = axis_order.permute(factors)
     measured = axis_order.to_scanner_order(scan.array)
     coarse = torch.from_numpy(measured).to(device)
-    cubic = upsample(coarse, scale)
+    parts = (progress or Progress()).in_parts(sum(s > 1 for s in scale) + 2)
+    cubic = upsample(coarse, scale, parts)
     noise = scan_noise(measured)  # in this order, so that how a scan is stored does not change the result's last bits
     damping = noise.damping(p.damping)
+    parts.advance()
     coarse_grid = VolumeGrid(axis_order.permute(scan.shape), axis_order.permute(scan.spacing))
     grid = coarse_grid.refined(scale)
     acquisition = acquisition or acquisition_of(scan, p, factors)
     degradation = acquisition.permuted(axis_order).degradation(coarse_grid.axes, grid.axes)
+    consistency = DataConsistency.damped(degradation, coarse, cubic, damping=damping, rounds=p.consistency_rounds)
+    parts.advance()
     return UpsampledScan(
         scan,
         factors,
@@ -108,6 +125,6 @@ def upsample_scan(
         acquisition,
         noise,
         damping,
-        DataConsistency.damped(degradation, coarse, cubic, damping=damping, rounds=p.consistency_rounds),
+        consistency,
         (p.hu_low, p.hu_high),
     )

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import io
+import itertools
 import json
 import os
+import time
 
 import pytest
 
@@ -87,6 +89,53 @@ def test_fraction_never_falls_and_ends_at_one() -> None:
     assert fractions == sorted(fractions)
     assert fractions[-1] == 1.0
     assert all(0 <= f <= 1 for f in fractions)
+
+
+def test_fraction_rises_all_through_a_long_step_and_leaves_room_for_its_end() -> None:
+    clock = Clock()
+    line = Timeline(clock)
+    line.plan({"a": 10, "b": 30})
+    line.begin("a", 2)
+    fractions = []
+    for _ in range(2):
+        for _ in range(40):
+            clock.now += 0.5
+            fractions.append(line.fraction())
+        line.advance(1)
+        fractions.append(line.fraction())
+    assert all(before < after for before, after in itertools.pairwise(fractions))
+    assert fractions[9] == pytest.approx(0.125 / 2)  # after the 5 seconds that half of "a" was to take
+    assert fractions[40] == 0.125 and fractions[-1] == 0.25
+
+
+def test_parts_of_steps_add_up_exactly() -> None:
+    clock = Clock()
+    progress, events, clock = reporter()
+    progress.plan({"a": 1})
+    progress.stage("a", 3)
+    for parts in (7, 11, 13):
+        piece = progress.in_parts(parts)
+        for _ in range(parts):
+            clock.now += 1
+            piece.in_parts(3).advance(2)
+            piece.in_parts(3).advance()
+    assert [event["step"] for event in events[-3:]] == [2, 2, 3] and events[-1]["fraction"] == 1
+    fractions = [event["fraction"] for event in events[1:]]
+    assert len(set(fractions)) > 30 and fractions == sorted(fractions)
+
+
+def test_parts_are_cancelled_with_the_whole() -> None:
+    cancellation = Cancellation()
+    progress, events, _ = reporter(cancellation=cancellation)
+    progress.stage("a", 3)
+    parts = progress.in_parts(4)
+    parts.note("A remark.")
+    parts.check()
+    assert events[-1]["message"] == "A remark."
+    cancellation.request("asked for by a test")
+    for call in (parts.check, parts.advance, parts.in_parts(2).advance):
+        with pytest.raises(Cancelled):
+            call()
 
 
 def test_nothing_planned_means_no_estimate() -> None:
@@ -184,6 +233,44 @@ def test_too_late_to_cancel() -> None:
         other.close()
 
 
+def ticks(steps: int, done: int, seconds: float = 0.6) -> list[dict]:
+    """Progress events while nothing is told, with some steps of a stage done."""
+    events: list[dict] = []
+    progress = Reporter(events.append, longest=0.05)
+    progress.plan({"a": 1.0})
+    with progress.ticking():
+        progress.stage("a", steps)
+        progress.advance(done)
+        before = len(events)
+        time.sleep(seconds)
+        return events[before:]
+
+
+def test_a_long_step_is_told_of_while_it_lasts() -> None:
+    told = ticks(steps=2, done=1)
+    assert 3 <= len(told) <= 12
+    assert {event["step"] for event in told} == {1}
+    fractions = [event["fraction"] for event in told]
+    assert fractions == sorted(fractions) and 0.5 < fractions[0] < fractions[-1] < 1
+    assert told[-1]["elapsed_s"] >= 0.4
+
+
+def test_nothing_is_told_when_nothing_is_under_way() -> None:
+    """The user may be asked whether to go on, below the bar."""
+    assert ticks(steps=1, done=1) == []
+
+
+def test_nothing_follows_the_end() -> None:
+    events: list[dict] = []
+    progress = Reporter(events.append, longest=0.05)
+    with progress.ticking():
+        progress.stage("a", 2)
+        time.sleep(0.2)
+        progress.result({})
+        time.sleep(0.2)
+    assert [event["event"] for event in events].count("result") == 1 and events[-1]["event"] == "result"
+
+
 def test_exactly_one_final_event() -> None:
     progress, events, _ = reporter()
     progress.result({"files": {}})
@@ -266,6 +353,21 @@ def test_plain_lines_elsewhere() -> None:
     assert "\r" not in text
     assert len(text.splitlines()) == 7  # two stages, at 10, 20 and 30 seconds, the remark and the error
     assert text.splitlines()[-1] == "ctsr: It went wrong."
+
+
+def test_the_last_line_of_a_log_is_the_end() -> None:
+    for stream in (io.StringIO(), Terminal()):
+        clock = Clock()
+        progress = Reporter(TerminalBar(stream, clock=clock), clock=clock, memory=lambda: {"peak_mb": 1234.4})
+        progress.plan({"write": 4})
+        progress.stage("write", 3)
+        clock.now += 65
+        progress.result({})
+        if not stream.isatty():
+            last = stream.getvalue().splitlines()[-1]
+            assert last.split() == ["done", f"[{24 * '#'}]", "100", "%", "1:05", "peak", "1234", "MB"]
+        else:
+            assert stream.getvalue().endswith(" \r")  # the bar is gone
 
 
 def test_a_closed_terminal_stops_nothing() -> None:

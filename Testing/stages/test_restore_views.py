@@ -47,7 +47,8 @@ PRIOR = Mixing()
 class Anything:
     """A scan that every volume is consistent with."""
 
-    def enforce_unit(self, unit: torch.Tensor) -> torch.Tensor:
+    def enforce_unit(self, unit: torch.Tensor, progress: Progress) -> torch.Tensor:
+        progress.advance(parameters().consistency_rounds)
         return unit
 
 

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import gzip
+import os
+import re
 import subprocess
 import sys
 from pathlib import Path
@@ -12,6 +14,8 @@ import numpy as np
 import pytest
 import SimpleITK as sitk
 
+from CTSuperResolutionLib.errors import Cancelled
+from CTSuperResolutionLib.job.events import Progress
 from CTSuperResolutionLib.volume.reading import read_volume
 from CTSuperResolutionLib.volume.volume import Volume
 from CTSuperResolutionLib.volume.writing import write_volume
@@ -88,6 +92,52 @@ def test_other_endings_and_values_that_are_no_numbers(volume, tmp_path):
     assert not list(tmp_path.iterdir())
 
 
+def test_stops_between_slices_and_leaves_nothing(volume, tmp_path):
+    """Compressing a large volume takes minutes, and a request to cancel is to act within two seconds."""
+
+    class Stopped(Progress):
+        done = 0
+
+        def advance(self, steps: float = 1) -> None:
+            self.done += steps
+            if self.done == 3:
+                raise Cancelled("Cancelled: by a test.")
+
+    (tmp_path / "out.nrrd").write_text("old")
+    with pytest.raises(Cancelled):
+        write_volume(volume, tmp_path / "out.nrrd", progress=Stopped())
+    assert [p.name for p in tmp_path.iterdir()] == ["out.nrrd"]
+    assert (tmp_path / "out.nrrd").read_text() == "old"
+
+
+def test_name_that_is_not_utf_8(volume, tmp_path):
+    """As old file servers have them; ITK would end the process."""
+    folder = Path(os.fsdecode(os.fsencode(tmp_path) + b"/\xff"))
+    try:
+        folder.mkdir()
+    except OSError:
+        pytest.skip("this file system wants UTF-8")
+    write_volume(volume, folder / os.fsdecode(b"out\xfe.nrrd"))
+    (written,) = folder.iterdir()
+    written.rename(tmp_path / "out.nrrd")
+    assert np.array_equal(read_volume(tmp_path / "out.nrrd").array, volume.array)
+
+
+def test_header_is_the_one_that_itk_writes(volume, tmp_path):
+    metadata = {"a": "x", "parameters": '{"a": 1}\n := \\ ä\t', "z.-_9": ""}
+    for integer, kind in ((True, np.int16), (False, np.float32)):
+        write_volume(volume, tmp_path / "out.nrrd", integer=integer, metadata=metadata)
+        image = sitk.GetImageFromArray(volume.array.astype(kind))
+        image.SetSpacing(volume.spacing[::-1])
+        image.SetOrigin(volume.origin)
+        image.SetDirection(volume.direction)
+        for key, value in metadata.items():
+            image.SetMetaData(key, value)
+        sitk.WriteImage(image, str(tmp_path / "itk.nrrd"), useCompression=True)
+        ours, itks = ((tmp_path / name).read_bytes().split(b"\n\n")[0] for name in ("out.nrrd", "itk.nrrd"))
+        assert re.sub(rb"-0(?=[,)])", b"0", ours) == re.sub(rb"-0(?=[,)])", b"0", itks)
+
+
 def test_replaces_a_file_and_leaves_nothing_else(volume, tmp_path):
     (tmp_path / "out.nrrd").write_text("old")
     write_volume(volume, tmp_path / "out.nrrd")
@@ -144,7 +194,9 @@ def test_full_disk_keeps_the_old_file(tmp_path):
         text=True,
         cwd=Path(__file__).resolve().parents[2],
     )
-    assert done.stdout.count("\n") == 1 and "disk may be full" in done.stdout, done.stdout + done.stderr
+    assert done.stdout.count("\n") == 1 and "(File too large); free some space" in done.stdout, (
+        done.stdout + done.stderr
+    )
     assert done.stderr == ""
     assert [p.name for p in tmp_path.iterdir()] == ["out.nrrd"]
     assert (tmp_path / "out.nrrd").read_text() == "old"
