@@ -20,6 +20,7 @@ Exactly one ``result`` or ``error`` ends the stream; who reads it need not wait 
 from __future__ import annotations
 
 import contextlib
+import errno
 import json
 import os
 import threading
@@ -39,6 +40,9 @@ from CTSuperResolutionLib.errors import (
 )
 from CTSuperResolutionLib.job.cancellation import Cancellation
 from CTSuperResolutionLib.job.timeline import Steps, Timeline
+
+STORAGE_ERRORS = (errno.EACCES, errno.EDQUOT, errno.EIO, errno.ENOSPC, errno.EPERM, errno.EROFS)
+"""What an operating system says of a disk or a folder that does not take or give what is asked of it."""
 
 
 class Progress:
@@ -271,6 +275,11 @@ def _as_job_error(error: BaseException) -> tuple[str, int, JobError]:
     if _out_of_memory(error):
         told = JobError("The memory ran out", SmallerRegion(), LowerPreset(), LowerScale())
         return "memory", JobError.exit_code, told
+    if isinstance(error, OSError) and error.errno in STORAGE_ERRORS:
+        told = JobError(
+            f"A file could not be read or written ({error.strerror}); check the folder's permissions and free space."
+        )
+        return "input", JobError.exit_code, told
     first = (str(error).strip() or "no message").splitlines()[0].rstrip(".")
     if isinstance(error, ImportError):
         problem = f"A Python package that is needed is missing or broken ({first})"
