@@ -276,8 +276,9 @@ def _as_job_error(error: BaseException) -> tuple[str, int, JobError]:
         told = JobError("The memory ran out", SmallerRegion(), LowerPreset(), LowerScale())
         return "memory", JobError.exit_code, told
     if isinstance(error, OSError) and error.errno in STORAGE_ERRORS:
+        what = "A file" if error.filename is None else str(error.filename)
         told = JobError(
-            f"A file could not be read or written ({error.strerror}); check the folder's permissions and free space."
+            f"{what} could not be read or written ({error.strerror}); check the folder's permissions and free space."
         )
         return "input", JobError.exit_code, told
     first = (str(error).strip() or "no message").splitlines()[0].rstrip(".")

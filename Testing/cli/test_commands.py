@@ -193,7 +193,7 @@ def test_train_prior_without_images(ctsr_here: Ctsr, tmp_path: Path) -> None:
     ("error", "code", "says"),
     [
         (OSError("libodd.so: cannot open shared object file"), 1, "libodd.so"),
-        (PermissionError(13, "Permission denied", "/elsewhere/odd"), 1, "/elsewhere/odd"),
+        (PermissionError(13, "Permission denied", "/elsewhere/odd"), 2, "/elsewhere/odd could not be read or written"),
         (OSError(28, "No space left on device"), 2, "prior cannot be written (No space left on device)"),
     ],
 )
