@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 import contextlib
+import logging
 import os
 import sys
 import tempfile
@@ -128,8 +129,11 @@ def _prepare_libraries(debug: bool) -> None:
     os.environ.setdefault("HF_HUB_OFFLINE", "1")
     os.environ.setdefault("HF_HUB_DISABLE_TELEMETRY", "1")
     # diffusers loads torch's compiler, which makes a folder for what it might compile: one that is there already.
-    with contextlib.suppress(OSError):
-        os.environ.setdefault("TORCHINDUCTOR_CACHE_DIR", tempfile.gettempdir())
+    compiled = os.path.abspath(os.sep)
+    with contextlib.suppress(OSError):  # no folder for temporary files, as in a container that cannot be written
+        compiled = tempfile.gettempdir()
+    os.environ.setdefault("TORCHINDUCTOR_CACHE_DIR", compiled)
     if not debug:
         os.environ.setdefault("DIFFUSERS_VERBOSITY", "error")
+        logging.getLogger("matplotlib").setLevel(logging.ERROR)
         warnings.simplefilter("ignore")

@@ -46,8 +46,10 @@ def find_prior(name: str) -> Path:
 
 
 def prior_name(prior: str) -> str:
-    """Name of a prior given by name or by path, "." included: as given, or that of its folder or file."""
-    return prior if prior in known_priors() or prior.startswith(HUB) else Path(os.path.abspath(prior)).name
+    """Name of a prior given by name or by path, "." included: as given, or that of its folder or file, in UTF-8."""
+    if prior in known_priors() or prior.startswith(HUB):
+        return prior
+    return Path(os.path.abspath(prior)).name.encode(errors="backslashreplace").decode()
 
 
 def hub_repository(name: str) -> str:

@@ -10,11 +10,12 @@ import shutil
 import subprocess
 import sys
 import tempfile
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
 from types import TracebackType
 
 from CTSuperResolutionLib.errors import JobError
+from CTSuperResolutionLib.output.lock import LockedError, lock_folder
 
 SUMMARY = "result.json"  # put in place last: where it is, the rest is
 PREFIX = ".ctsr-"
@@ -53,25 +54,38 @@ class OutputFolder:
     As a context manager: made on entry; on exit, what was not published is removed, with the folders that were made
     for it. The same happens when the process is killed or crashes.
 
+    What goes wrong in the block is said of the folder that the user knows, and not of the staging folder.
+
     Args:
         path: the folder; made when it is not there yet.
+        alone: no other process may work on results for this folder at the same time, for several files belong together.
 
     Raises:
-        JobError: on entry, where the folder cannot be made or written to.
+        JobError: on entry, where the folder cannot be made or written to, or another process works on it; on exit,
+            where the staging folder could not be written to.
     """
 
-    def __init__(self, path: Path | str) -> None:
+    def __init__(self, path: Path | str, *, alone: bool = False) -> None:
         self.path = Path(path)
         self.staging = self.path
         self._created: list[Path] = []  # innermost first
         self._obsolete: list[str] = []
         self._janitor: subprocess.Popen | None = None
+        self._alone = alone
+        self._unlock: Callable[[], None] = lambda: None
 
     def __enter__(self) -> OutputFolder:
         try:
             self._make()
+            if self._alone:
+                self._unlock = lock_folder(self.path)
             self.staging = Path(tempfile.mkdtemp(prefix=PREFIX, dir=self.path))
+        except LockedError:
+            raise JobError(
+                f"Another ctsr is at work on results for {self.path}; wait for its end or choose another folder."
+            ) from None
         except OSError as error:
+            self._unlock()
             self._remove_created()
             reason = error.strerror or type(error).__name__
             raise JobError(f"The output folder {self.path} cannot be written ({reason}); choose another one.") from None
@@ -83,6 +97,18 @@ class OutputFolder:
         if self._janitor is not None:
             with contextlib.suppress(OSError, subprocess.SubprocessError):
                 self._janitor.communicate(b"done", timeout=5)
+        self._unlock()
+        hidden = f"{self.staging.name}{os.sep}"
+        if isinstance(error, JobError) and hidden in error.problem:
+            raise JobError(error.problem.replace(hidden, ""), *error.remedies) from None
+        if isinstance(error, OSError) and hidden in f"{error.filename}{os.sep}":
+            raise self._unwritable(error) from None
+
+    def _unwritable(self, error: OSError) -> JobError:
+        reason = error.strerror or type(error).__name__
+        return JobError(
+            f"The results could not be written to {self.path} ({reason}); free some space or choose another folder."
+        )
 
     def require_replaceable(self, names: Iterable[str], source: Path | str) -> None:
         """Check, before long work, that putting files of those names in place would destroy nothing but older ones.
@@ -161,21 +187,15 @@ class OutputFolder:
 
     @contextlib.contextmanager
     def writing(self) -> Iterator[None]:
-        """What goes wrong while results are written, said of the folder that the user knows and not of the staging one.
+        """A block that writes results and nothing else: errors that name no file are of this folder, too.
 
         Raises:
             JobError: a file could not be written.
         """
         try:
             yield
-        except JobError as error:
-            hidden = f"{self.staging}{os.sep}"
-            raise JobError(error.problem.replace(hidden, f"{self.path}{os.sep}"), *error.remedies) from None
         except OSError as error:
-            reason = error.strerror or type(error).__name__
-            raise JobError(
-                f"The results could not be written to {self.path} ({reason}); free some space or choose another folder."
-            ) from None
+            raise self._unwritable(error) from None
 
     def discard(self) -> None:
         """Remove the staging folder, and the output folder if it was made for this. Safe to call from any thread."""

@@ -15,6 +15,7 @@ from CTSuperResolutionLib.job.events import Progress
 from CTSuperResolutionLib.job.job import Job
 from CTSuperResolutionLib.job.priors import prior_name
 from CTSuperResolutionLib.output.folder import SUMMARY, OutputFolder
+from CTSuperResolutionLib.output.matplotlib_folder import matplotlib_folder
 
 if TYPE_CHECKING:
     from CTSuperResolutionLib.pipeline import Result
@@ -43,8 +44,10 @@ def write_results(
     Returns:
         The report, as it stands in result.json.
     """
-    from CTSuperResolutionLib.output.comparison_figure import compare_figure
     from CTSuperResolutionLib.volume.writing import write_volume
+
+    with matplotlib_folder(folder.staging):
+        from CTSuperResolutionLib.output.comparison_figure import compare_figure
 
     # An uncertainty is mostly of a few HU: not rounded to whole ones.
     volumes = [("sr", result.sr, True), ("cubic", result.cubic, True)]

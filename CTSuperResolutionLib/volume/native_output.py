@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import os
+import sys
 import tempfile
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from typing import IO
 
 import SimpleITK as sitk
 
@@ -20,7 +22,7 @@ def captured_stderr() -> Iterator[Callable[[], str]]:
     warnings = sitk.ProcessObject.GetGlobalWarningDisplay()
     sitk.ProcessObject.GlobalWarningDisplayOff()
     try:
-        with tempfile.TemporaryFile() as file:
+        with _scratch_file() as file:
             try:
                 kept = os.dup(2)
             except OSError:  # a process without a terminal may have no descriptor 2
@@ -34,6 +36,13 @@ def captured_stderr() -> Iterator[Callable[[], str]]:
                 os.close(kept)
     finally:
         sitk.ProcessObject.SetGlobalWarningDisplay(warnings)
+
+
+def _scratch_file() -> IO[bytes]:
+    """A file in memory, where the system has them: there need not be a folder for temporary ones."""
+    if sys.platform == "linux":
+        return os.fdopen(os.memfd_create("stderr"), "w+b")
+    return tempfile.TemporaryFile()
 
 
 def _text(descriptor: int) -> str:

@@ -2,15 +2,19 @@
 
 from __future__ import annotations
 
+import errno
 import os
 import shutil
 import stat
+import subprocess
+import sys
+import tempfile
 from collections import namedtuple
 from pathlib import Path
 
 import pytest
 
-from CTSuperResolutionLib.errors import JobError
+from CTSuperResolutionLib.errors import Advice, JobError
 from CTSuperResolutionLib.output.folder import OutputFolder
 
 
@@ -155,6 +159,82 @@ def test_folder_made_during_the_work_is_not_replaced(tmp_path: Path) -> None:
         folder.publish()
     assert (tmp_path / "sr.nrrd" / "mine").read_bytes() == b"mine"
     assert (tmp_path / "cubic.nrrd").read_bytes() == b"old" and len(list(tmp_path.iterdir())) == 2
+
+
+def test_two_at_work_on_results_of_several_files_do_not_mix_them(tmp_path: Path) -> None:
+    with OutputFolder(tmp_path / "out", alone=True) as first:
+        for path in (tmp_path / "out", tmp_path / "." / "out"):
+            with pytest.raises(JobError, match=r"Another ctsr is at work on results for .*out; wait"):
+                OutputFolder(path, alone=True).__enter__()
+        assert list((tmp_path / "out").iterdir()) == [first.staging]
+        with OutputFolder(tmp_path / "out") as single:  # a file by itself mixes with nothing
+            single.file("degraded.nrrd").write_bytes(b"x")
+            single.publish()
+        first.file("sr.nrrd").write_bytes(b"sr")
+        first.publish()
+    with OutputFolder(tmp_path / "out", alone=True) as third:
+        third.file("cubic.nrrd").write_bytes(b"cubic")
+        third.publish()
+    assert everything_in(tmp_path / "out") == {"degraded.nrrd": b"x", "sr.nrrd": b"sr", "cubic.nrrd": b"cubic"}
+
+
+HOLDER = """
+import sys
+from CTSuperResolutionLib.output.folder import OutputFolder
+with OutputFolder(sys.argv[1], alone=True):
+    print("locked", flush=True)
+    sys.stdin.read()
+"""
+
+
+def test_a_lock_goes_with_its_process(tmp_path: Path) -> None:
+    command = [sys.executable, "-c", HOLDER, str(tmp_path / "out")]
+    environment = {**os.environ, "PYTHONPATH": str(Path(__file__).resolve().parents[2])}
+    with subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, env=environment) as holder:
+        assert holder.stdout.readline() == b"locked\n"
+        with pytest.raises(JobError, match="Another ctsr is at work"):
+            OutputFolder(tmp_path / "out", alone=True).__enter__()
+        holder.kill()
+        holder.wait()
+        with OutputFolder(tmp_path / "out", alone=True):
+            pass
+
+
+def test_a_file_system_without_locks_is_no_obstacle(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    fcntl = pytest.importorskip("fcntl")
+
+    def refuse(*_: object) -> None:
+        raise OSError(errno.ENOLCK, "No locks available")
+
+    monkeypatch.setattr(fcntl, "flock", refuse)
+    with OutputFolder(tmp_path / "out", alone=True):
+        pass
+
+
+def test_folder_that_cannot_be_written_is_unlocked_again(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    with monkeypatch.context() as patch:
+        patch.setattr(tempfile, "mkdtemp", lambda **_: os.open(tmp_path / "none", os.O_RDONLY))
+        with pytest.raises(JobError, match="cannot be written"):
+            OutputFolder(tmp_path, alone=True).__enter__()
+    with OutputFolder(tmp_path, alone=True):
+        pass
+
+
+def test_sentences_name_the_folder_that_the_user_knows(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    for path in (tmp_path / "out", Path("out"), Path()):
+        with pytest.raises(JobError) as caught, OutputFolder(path) as folder:
+            raise JobError(f"{folder.file('sr.nrrd')} is bad", Advice("do something else"))
+        assert str(caught.value) == f"{path / 'sr.nrrd'} is bad; do something else."
+
+
+def test_folder_that_goes_while_it_is_worked_on(tmp_path: Path) -> None:
+    with pytest.raises(JobError, match=rf"not be written to {tmp_path / 'out'} \(No such"):  # noqa: SIM117
+        with OutputFolder(tmp_path / "out") as folder:
+            shutil.rmtree(tmp_path / "out")
+            folder.require_space(1)
+    with pytest.raises(FileNotFoundError, match="elsewhere"), OutputFolder(tmp_path / "out"):
+        (tmp_path / "elsewhere").read_bytes()
 
 
 def test_source_is_not_replaced_by_any_of_its_names(tmp_path: Path) -> None:

@@ -20,6 +20,7 @@ import SimpleITK as sitk
 from CTSuperResolutionLib.job.job import Job
 from CTSuperResolutionLib.job.method import MAX_OUTPUT_VOXELS, Method
 
+ROOT = Path(__file__).resolve().parents[2]
 RESULTS = {"sr.nrrd", "cubic.nrrd", "compare.png", "result.json"}
 UNCERTAINTY = "uncertainty.nrrd"
 LIMIT = 2.0
@@ -178,6 +179,10 @@ BAD = {
     "seed": (["run", "{scan}", "{tmp}/out", "--seed", "x"], "'x'"),
     "option": (["run", "{scan}", "{tmp}/out", "--sede", "1"], "--sede"),
     "command": (["rnu"], "'rnu'"),
+    "among the slices": (
+        ["run", "{tmp}/mine", "{tmp}/deep/../mine"],
+        "would go among the slices of {tmp}/mine; choose",
+    ),
     "roi outside": (["run", "{scan}", "{tmp}/out", "--roi", "0:99,:,:"], "not inside"),
     "roi too small": (["run", "{scan}", "{tmp}/out", "--roi", "0:3,:,:"], "at least 8"),
     "output is a file": (["run", "{scan}", "{tmp}/broken.nrrd"], "cannot be written"),
@@ -208,7 +213,7 @@ def test_bad_input_gets_one_sentence_and_leaves_nothing(
     (tmp_path / "mine" / "result.json").write_text('{"note": "of a run, not a demo"}', encoding="utf-8")
     before = {path: path.read_bytes() if path.is_file() else None for path in tmp_path.rglob("*")}
     arguments, says = BAD[case]
-    arguments = [argument.format(tmp=tmp_path, name=tmp_path.name, scan=scan) for argument in arguments]
+    *arguments, says = (text.format(tmp=tmp_path, name=tmp_path.name, scan=scan) for text in (*arguments, says))
     ended = ctsr_here(*arguments)
     sentence = ended.err.splitlines()[-1]
     assert sentence.startswith("ctsr: ") and sentence.endswith(".") and says in sentence
@@ -329,6 +334,62 @@ def test_death_of_the_parent(start: Start, scan: Path, quick: Sequence[str], tmp
     assert list(tmp_path.iterdir()) == []
     last = parent.stdout.read().splitlines()[-1]
     assert json.loads(last)["kind"] == "cancelled"
+
+
+def test_results_inside_the_folder_of_the_slices_are_pointed_out(ctsr_here: Ctsr, tmp_path: Path) -> None:
+    (tmp_path / "slices").mkdir()
+    ended = ctsr_here("run", tmp_path / "slices", tmp_path / "slices" / "out")
+    assert f"go into {tmp_path}/slices/out, which lies inside the scan's own folder" in ended.err
+    assert ended.code == 2 and list((tmp_path / "slices").iterdir()) == []
+
+
+def test_a_second_run_for_the_same_folder_is_told_at_once(
+    start: Start, ctsr_here: Ctsr, scan: Path, quick: Sequence[str], tmp_path: Path
+) -> None:
+    process = long_job(start, scan, tmp_path / "out", quick)
+    wait_for_stage(process, "load")
+    ended = ctsr_here("run", scan, tmp_path / "out", *quick)
+    assert ended.code == 2 and "Another ctsr is at work on results for" in ended.err
+    assert process.poll() is None
+    process.kill()
+    process.wait()
+    assert ctsr_here("run", scan, tmp_path / "out", *quick).code == 0
+
+
+@pytest.mark.skipif(os.name == "nt", reason="names of a POSIX file system")
+def test_names_that_are_not_utf_8(ctsr: Ctsr, scan: Path, prior: Path, quick: Sequence[str], tmp_path: Path) -> None:
+    """As they come from old file servers; ITK ended the process for them, after all the work."""
+    out, other = (Path(os.fsdecode(os.fsencode(tmp_path) + name)) for name in (b"/out\xff", b"/prior\xff"))
+    try:
+        shutil.copytree(prior, other)
+    except OSError:
+        pytest.skip("this file system wants UTF-8")
+    ended = ctsr("run", scan, out, *quick, "--prior", other, "--events", "json")
+    assert ended.code == 0, ended.err
+    assert {path.name for path in out.iterdir()} == RESULTS
+    assert {Path(path).parent for path in ended.events[-1]["files"].values()} == {out}
+    report = json.loads((out / "result.json").read_text(encoding="utf-8"))
+    assert report["prior"]["name"] == report["job"]["prior"] == "prior\\udcff"
+
+
+NO_TEMPORARY_FILES = """
+import runpy, sys, tempfile
+tempfile._candidate_tempdir_list = lambda: ["/dev/null"]
+sys.argv[0] = "ctsr"
+runpy.run_module("CTSuperResolutionLib", run_name="__main__")
+"""
+
+
+@pytest.mark.skipif(os.name == "nt", reason="a POSIX container")
+def test_only_the_output_folder_can_be_written(scan: Path, quick: Sequence[str], tmp_path: Path) -> None:
+    """As in a container with a read-only disk: neither a home nor a folder for temporary files."""
+    home = {name: "/dev/null" for name in ("HOME", "XDG_CACHE_HOME", "XDG_CONFIG_HOME")}
+    nowhere = ["env", "-u", "MPLCONFIGDIR", *(f"{name}={value}" for name, value in home.items())]
+    command = [*nowhere, sys.executable, "-c", NO_TEMPORARY_FILES, "run", str(scan), str(tmp_path / "out"), *quick]
+    ended = subprocess.run(command, capture_output=True, text=True, cwd=ROOT, check=False)
+    assert ended.returncode == 0, ended.stderr
+    assert {path.name for path in (tmp_path / "out").iterdir()} == RESULTS
+    assert "atplotlib" not in ended.stderr and list(tmp_path.iterdir()) == [tmp_path / "out"]
 
 
 @pytest.mark.skipif(os.name == "nt", reason="a POSIX shell")

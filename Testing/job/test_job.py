@@ -226,5 +226,11 @@ def test_job_files_as_editors_write_them(encoding: str) -> None:
 def test_name_of_a_prior(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     (tmp_path / "mine").mkdir()
     monkeypatch.chdir(tmp_path / "mine")
-    named = {"shipped": "shipped", ".": "mine", "..": tmp_path.name, "../mine/": "mine"}
+    named = {
+        "shipped": "shipped",
+        ".": "mine",
+        "..": tmp_path.name,
+        "../mine/": "mine",
+        "gr\udcf6\u00df": "gr\\udcf6\u00df",
+    }
     assert {prior: prior_name(prior) for prior in named} == named
