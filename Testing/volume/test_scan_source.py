@@ -303,3 +303,21 @@ def test_data_damaged_beyond_the_region_are_damaged(tmp_path, hu, job_error):
     (tmp_path / "a.nrrd").write_bytes(header + data[:-6] + b"\0\0" + data[-4:])
     with job_error("damaged"):
         read_volume(tmp_path / "a.nrrd", region=REGION)
+
+
+def test_reading_can_be_ended_at_every_plane(hu, tmp_path):
+    save(hu, tmp_path / "a.nrrd")
+
+    class Enough(Exception):
+        pass
+
+    calls = []
+
+    def check():
+        calls.append(1)
+        if len(calls) == 3:
+            raise Enough
+
+    with pytest.raises(Enough):
+        open_scan(tmp_path / "a.nrrd").read(check=check)
+    assert len(calls) == 3
