@@ -59,7 +59,7 @@ def run_job(
         folder.require_space(needed.disk)
         worked = with_margin(region, needed.factors, source.shape)
         notes: list[str] = []
-        scan = source.read(worked, notes.append)
+        scan = source.read(worked, notes.append, progress.check)
         for note in notes:
             progress.note(note)
         progress.advance()

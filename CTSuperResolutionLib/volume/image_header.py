@@ -113,6 +113,8 @@ def beside(header: Path, name: str) -> Path:
     Raises:
         MalformedHeaderError: it is not there, lies elsewhere, or is no regular file.
     """
+    if "\0" in name:
+        raise MalformedHeaderError
     folder = Path(os.path.realpath(header.parent))
     found = Path(os.path.realpath(folder / name))
     if found.parent != folder:

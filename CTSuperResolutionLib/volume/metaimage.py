@@ -47,7 +47,9 @@ def read_metaimage(path: Path) -> ImageHeader:
     sizes = whole_numbers(fields.get("DimSize", ""))
     if whole_numbers(fields.get("NDims", "")) != (len(sizes),):
         raise MalformedHeaderError
-    (components,) = whole_numbers(fields.get("ElementNumberOfChannels", "1"))
+    components, *more = whole_numbers(fields.get("ElementNumberOfChannels", "1"))
+    if components < 1 or more:
+        raise MalformedHeaderError
     unit = fields.get("DistanceUnits", "").strip("?")
     factor = millimetres(unit)
     stated = fields.get("ElementSpacing") or fields.get("ElementSize")
@@ -61,9 +63,9 @@ def read_metaimage(path: Path) -> ImageHeader:
         lengths = np.linalg.norm(rows, axis=1)
         if np.abs(lengths - 1).max() > UNIT_TOLERANCE:  # no directions
             rows = np.zeros((3, 3))
-        axes = (rows / np.where(lengths > 0, lengths, 1)[:, None]).T * (
-            np.ones(3) if spacing is None else np.array(spacing)
-        )
+        with np.errstate(invalid="ignore"):  # of spacings that were refused already, or will be
+            directions = (rows / np.where(lengths > 0, lengths, 1)[:, None]).T
+            axes = directions * (np.ones(3) if spacing is None else np.array(spacing))
         origin = factor * _numbers(fields, ("Offset", "Position", "Origin"), 3, np.zeros(3))
         data = _data(path, fields, volume_shape(sizes), end)
     return ImageHeader(sizes, components, spacing, axes, origin, data, unit_note(path, unit, factor))
@@ -87,13 +89,13 @@ def _data(path: Path, fields: dict[str, str], shape: tuple[int, int, int], end: 
     if re.search(r"^LIST\b|%\d*d", name):
         raise MalformedHeaderError("has its data in several files, which are not read")
     local = name.lower() == "local"
-    (offset,) = whole_numbers(fields.get("HeaderSize", "0"))
+    offset, *more = whole_numbers(fields.get("HeaderSize", "0"))
     encoding: Encoding = "raw"
     if fields.get("BinaryData", "True").lower() in ("false", "0"):
         encoding = "text"
     if fields.get("CompressedData", "False").lower() in ("true", "1"):
         encoding = "deflate"
-    if offset < -1 or (offset == -1 and encoding != "raw"):
+    if more or offset < -1 or (offset == -1 and encoding != "raw"):
         raise MalformedHeaderError
     msb = fields.get("BinaryDataByteOrderMSB", fields.get("ElementByteOrderMSB", "False"))
     order = ">" if msb.lower() in ("true", "1") else "<"

@@ -82,7 +82,10 @@ def _sizes(fields: dict[str, str]) -> tuple[tuple[int, ...], int]:
     if len(kinds) != len(sizes):
         raise MalformedHeaderError
     outer = tuple(n for n, kind in zip(sizes, kinds, strict=True) if kind in DOMAINS)
-    return outer, math.prod(n for n, kind in zip(sizes, kinds, strict=True) if kind not in DOMAINS)
+    components = math.prod(n for n, kind in zip(sizes, kinds, strict=True) if kind not in DOMAINS)
+    if components < 1:
+        raise MalformedHeaderError
+    return outer, components
 
 
 def _place(
@@ -111,7 +114,10 @@ def _place(
         signs = np.array(SPACES.get(fields.get("space", "").lower(), (1, 1, 1)))
         axes = factor * (signs * np.array(vectors)).T
         if stated := re.search(r"\(([^)]*)\)", fields.get("spaceorigin", "")):
-            origin = factor * signs * [number(v) for v in stated[1].split(",")]
+            place = [number(v) for v in stated[1].split(",")]
+            if len(place) != 3:
+                raise MalformedHeaderError
+            origin = factor * signs * place
         with np.errstate(invalid="ignore"):
             return axes, tuple(map(float, np.linalg.norm(axes, axis=0))), origin, notes
     if "spacings" not in fields:
@@ -145,9 +151,9 @@ def _data(path: Path, fields: dict[str, str], shape: tuple[int, int, int], heade
     if detached is not None and (detached.startswith("LIST") or re.search(r"%\d*d", detached)):
         raise MalformedHeaderError("has its data in several files, which are not read")
     place = path if detached is None else beside(path, detached)
-    (skip,) = whole_numbers(fields.get("byteskip", "0"))
-    (lines,) = whole_numbers(fields.get("lineskip", "0"))
-    if skip < -1 or lines < 0 or (skip == -1 and encoding != "raw"):
+    skip, *more = whole_numbers(fields.get("byteskip", "0"))
+    lines, *others = whole_numbers(fields.get("lineskip", "0"))
+    if more or others or skip < -1 or lines < 0 or (skip == -1 and encoding != "raw"):
         raise MalformedHeaderError
     offset = (header_bytes or 0) if detached is None else 0
     with open_plain(place) as file:

@@ -6,13 +6,12 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import numpy as np
-import SimpleITK as sitk
 
 from CTSuperResolutionLib.errors import AcceptUnusual, Advice, JobError
 from CTSuperResolutionLib.job.region import Slices
 from CTSuperResolutionLib.volume import checks, dicom
+from CTSuperResolutionLib.volume.dicom_pixels import read_pixels
 from CTSuperResolutionLib.volume.dicom_slice import Slice
-from CTSuperResolutionLib.volume.dicom_slice import damaged as damaged_slice
 from CTSuperResolutionLib.volume.geometry import grid_geometry
 from CTSuperResolutionLib.volume.image_header import ImageHeader, MalformedHeaderError, damaged
 from CTSuperResolutionLib.volume.metaimage import read_metaimage
@@ -145,17 +144,8 @@ def _check_rescale(name: str, slices: tuple[Slice, ...], allow_unusual: bool) ->
 
 
 def _dicom_planes(slices: tuple[Slice, ...]) -> Iterator[Plane]:
-    reader = sitk.ImageFileReader()
-    reader.SetImageIO("GDCMImageIO")
-    reader.SetOutputPixelType(sitk.sitkFloat32)
     for part in slices:
-        reader.SetFileName(str(part.path))
-        try:  # GDCM applies each slice's own rescale slope and intercept
-            with captured_stderr():
-                image = reader.Execute()
-        except RuntimeError as error:
-            raise damaged_slice(part.path) from error
-        values = sitk.GetArrayFromImage(image)[0]
+        values = read_pixels(part.path)
         ends = part.rescale.padding_values
         yield Plane(values, None if ends is None else stated_padding(values, *ends))
 

@@ -84,7 +84,12 @@ class ScanSource:
             voxels = z * (math.prod(self.stored_shape[1:]) + math.prod(self.shape[1:]))
         return BYTES_A_VOXEL * voxels
 
-    def read(self, region: Slices | None = None, note: Callable[[str], None] = lambda message: None) -> Volume:
+    def read(
+        self,
+        region: Slices | None = None,
+        note: Callable[[str], None] = lambda message: None,
+        check: Callable[[], None] = lambda: None,
+    ) -> Volume:
         """Read the scan, or a region of it, and check that it can be worked on.
 
         What no scanner measured is marked in :attr:`.Volume.valid`; its values below air become air. Whole planes are
@@ -94,6 +99,7 @@ class ScanSource:
         Args:
             region: in voxels along (z, y, x); the whole where that is None.
             note: told sentences that the user should see.
+            check: called for every plane; may end the reading by raising.
 
         Raises:
             JobError: it cannot be read or worked on; the message says what to do.
@@ -103,10 +109,16 @@ class ScanSource:
         for message in self.notes:
             note(message)
         with sentences(self.name):
-            return self._read(region, note)
+            return self._finish(region, *self._gather(region, check), note)
 
-    def _read(self, region: Slices, note: Callable[[str], None]) -> Volume:
-        array, known, evidence = self._gather(region)
+    def _finish(
+        self,
+        region: Slices,
+        array: np.ndarray,
+        known: np.ndarray,
+        evidence: PaddingEvidence,
+        note: Callable[[str], None],
+    ) -> Volume:
         checks.check_finite(self.name, array)
         found, scale = self._judge(array, known, evidence)
         for values, outside in zip(array, found.outside, strict=True):
@@ -127,7 +139,7 @@ class ScanSource:
             value_scale=scale,
         )
 
-    def _gather(self, region: Slices) -> tuple[np.ndarray, np.ndarray, PaddingEvidence]:
+    def _gather(self, region: Slices, check: Callable[[], None]) -> tuple[np.ndarray, np.ndarray, PaddingEvidence]:
         """Values of a region as stored, where they are padding by tag or place, and what else whole planes say of it.
 
         What is to be untilted comes in whole slices.
@@ -139,6 +151,7 @@ class ScanSource:
         known = np.zeros(array.shape, dtype=bool)
         evidence = PaddingEvidence((z.stop - z.start, *self.stored_shape[1:]))
         for target, padding, plane in zip(array, known, self.planes(z.start, z.stop), strict=True):
+            check()
             evidence.look(plane.values)
             target[...] = plane.values[y, x]
             if plane.padding is not None:

@@ -72,7 +72,6 @@ def stack(choice: Choice, *, untilt: bool = False) -> Stack:
     positions = np.array([plane.position for _, plane in placed])
     step = mean_step(positions @ axes[:, 2])
     row_distance, column_distance = placed[0][1].pixel_spacing
-    check_spacing(name, (column_distance, row_distance, step), allow_unusual=True)
     geometry, shifts = _lie(name, positions, axes * [column_distance, row_distance, step], placed[0][0].size, untilt)
     slices = tuple(s for s, _ in placed)
     return Stack(slices, geometry, AcquisitionTags.of_slices([s.acquisition for s in slices], step), shifts)
@@ -116,8 +115,10 @@ def _axes(name: str, placed: Placed) -> np.ndarray:
     if length := float(np.linalg.norm(normal)):
         normal /= length
     axes = np.column_stack([row, column, normal])
+    row_distance, column_distance = plane.pixel_spacing
+    check_spacing(name, (column_distance, row_distance), allow_unusual=True)
     unit = np.abs(np.linalg.norm(axes, axis=0) - 1).max() <= ORIENTATION_TOLERANCE
-    if not unit or grid_geometry(axes, (0, 0, 0), (1, *first.size)) is None:
+    if not unit or grid_geometry(axes * [column_distance, row_distance, 1], (0, 0, 0), (1, *first.size)) is None:
         raise JobError(
             f"{name} states an orientation that is not at right angles ({first.path}); export the series again from "
             "the scanner or archive."
@@ -204,12 +205,12 @@ def _lie(
     lean[:, 2] += pixels[2] * (axes[:, :2] @ slope[::-1])
     if not bent and (near := grid_geometry(lean, positions[0], shape)) is not None:
         return near, None
-    if untilt:
+    if untilt and not np.abs(sideways).max() > max(heights[-1], *(pixels[:2] * size[::-1])):
         return geometry, sideways / pixels[1::-1]
     why = "a table that moved" if bent else f"a gantry tilt of {_tilt_degrees(positions, axes):.1f} degrees"
     raise JobError(
         f"{name} has slices shifted sideways by up to {np.linalg.norm(sideways, axis=1).max():.3g} mm ({why})",
-        Untilt(),
+        *([] if untilt else [Untilt()]),
         Advice(
             "straighten it, for example with dcm2niix or 3D Slicer's DICOM import, and give it as NRRD or NIfTI",
         ),

@@ -16,6 +16,9 @@ import scipy.ndimage as ndi
 from CTSuperResolutionLib.volume.checks import AIR_HU
 from CTSuperResolutionLib.volume.geometry import GridGeometry, grid_geometry
 
+STEEPEST = 0.5**0.5
+"""Least cosine of a tilt that is one: gantries lean by some 30 degrees, and nothing is gained beyond 45."""
+
 INTEGER_TOLERANCE = 1e-3
 """Shifts this near to whole pixels are taken as those: nothing has to be interpolated."""
 
@@ -92,7 +95,9 @@ def shifts_of_shear(axes: np.ndarray, straight: GridGeometry, slices: int) -> np
 
 
 def upright_geometry(axes: np.ndarray, origin: np.ndarray, shape: tuple[int, int, int]) -> GridGeometry | None:
-    """The straight grid of slices that are displaced sideways only; None where their own axes are not straight.
+    """The straight grid of slices that are displaced sideways only, and by less than gantries can.
+
+    None where the slices' own axes are not straight, too.
 
     Args:
         axes, origin, shape: as :func:`.grid_geometry` takes them.
@@ -102,5 +107,8 @@ def upright_geometry(axes: np.ndarray, origin: np.ndarray, shape: tuple[int, int
     if not length > 0 or not math.isfinite(length):
         return None
     normal /= length
+    height, way = abs(float(normal @ axes[:, 2])), float(np.linalg.norm(axes[:, 2]))
+    if not height > STEEPEST * way:
+        return None
     upright = np.column_stack([axes[:, 0], axes[:, 1], normal * (normal @ axes[:, 2])])
     return grid_geometry(upright, origin, shape)

@@ -155,6 +155,22 @@ BAD = {
     "slice.nrrd": (nrrd_bytes(sizes=(10, 12, 1)), ["10 x 12 x 1 voxels", "at least 8"]),
     "tiny.nrrd": (nrrd_bytes(sizes=(7, 12, 9)), ["7 x 12 x 9 voxels", "at least 8"]),
     "no slice.mha": (mha_bytes(sizes=(10, 12, 0)), ["10 x 12 x 0 voxels", "at least 8"]),
+    "no channels.mha": (
+        mha_bytes().replace(b"ElementSpacing", b"ElementNumberOfChannels = 0\nElementSpacing"),
+        [DAMAGED],
+    ),
+    "two offsets.mha": (mha_bytes().replace(b"ElementSpacing", b"HeaderSize = 0 1\nElementSpacing"), [DAMAGED]),
+    "null.mhd": (mha_bytes().split(b"LOCAL")[0] + b"a\0b.raw\n", [DAMAGED]),
+    "no components.nrrd": (
+        nrrd_bytes("none " + STRAIGHT, sizes=(0, *SIZE), fields="kinds: vector domain domain domain\n"),
+        [DAMAGED],
+    ),
+    "two skips.nrrd": (nrrd_bytes(fields="byte skip: 0 1\n"), [DAMAGED]),
+    "flat origin.nrrd": (nrrd_bytes(fields="space origin: (1,2)\n"), [DAMAGED]),
+    "infinite shear.nii": (
+        nii_bytes(edit=sform(1, 0, 3e38, 0, 0, 2, 0, 0, 0, 0, 3, 0)),
+        ["x 3e+38 mm, which is not that"],
+    ),
     "report.pdf": (b"%PDF-1.4 hello", ["not of a type that can be read", "DICOM"]),
     "no ending": (nrrd_bytes(), ["not of a type that can be read"]),
     "gzip.gz": (gzip.compress(nrrd_bytes()), ["not of a type that can be read"]),

@@ -418,6 +418,8 @@ def test_a_slope_of_zero(tmp_path, hu, save_series, job_error):
         ({"SliceThickness": 3.74}, (3.74, None, None)),
         ({"SliceThickness": 3.76}, (None, None, None)),  # of more than three spacings
         ({"SpacingBetweenSlices": -1.25}, (None, None, None)),
+        ({"SpacingBetweenSlices": 0}, (None, None, None)),  # which ITK refuses to read
+        ({"SpacingBetweenSlices": "0.0", "SliceThickness": 0}, (None, None, None)),
         ({"SpacingBetweenSlices": 5}, (None, None, None)),  # not theirs
         ({"SpacingBetweenSlices": "1.3"}, (None, 1.3, None)),
         ({"ConvolutionKernel": ["Br40d", "3"]}, (None, None, "Br40d\\3")),
@@ -427,6 +429,7 @@ def test_a_slope_of_zero(tmp_path, hu, save_series, job_error):
 def test_acquisition_tags(tmp_path, hu, save_series, tags, expected):
     save_series(tmp_path, hu, **tags)
     volume = read_volume(tmp_path)
+    assert np.array_equal(volume.array, hu)
     found = volume.acquisition
     assert (found.slice_thickness, found.spacing_between_slices, found.convolution_kernel) == expected
     assert volume.crop((slice(1, 9), slice(None), slice(None))).acquisition == found

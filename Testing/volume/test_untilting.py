@@ -127,3 +127,29 @@ def test_the_canvas_begins_with_the_slice_that_is_shifted_least():
     assert untilting.first == (-3, 0) and untilting.canvas == (13, 16)
     grid = untilting.geometry(GridGeometry((3.0, 0.5, 0.8), (1.0, 2.0, 3.0), (1.0, 0, 0, 0, 1, 0, 0, 0, 1)))
     assert grid.origin == (1.0, 2.0 - 3 * 0.5, 3.0)
+
+
+@pytest.mark.parametrize("angle", [50, 89.99])
+def test_no_gantry_leans_so_far(tmp_path, smooth, save_series, job_error, angle):
+    """In a sheared file, and in slices that lie farther apart sideways than they are high or wide."""
+    way = np.array([0, np.sin(np.radians(angle)), np.cos(np.radians(angle))])
+    axes = np.column_stack([[0.8, 0, 0], [0, 0.7, 0], STEP * way])
+    affine = np.eye(4)
+    affine[:3, :3] = np.diag([-1, -1, 1]) @ axes
+    image = nibabel.Nifti1Image(smooth.transpose(2, 1, 0), affine)
+    image.set_sform(affine, code=1)
+    nibabel.save(image, tmp_path / "a.nii")
+    with job_error("not at right angles"):
+        read_volume(tmp_path / "a.nii", untilt=True)
+    positions = np.arange(9)[:, None] * np.array([0.0, 30.0 if angle > 60 else 5.0, STEP])
+    save_series(tmp_path / "series", smooth, positions=positions)
+    with job_error("shifted sideways", "straighten it, for example"):
+        read_volume(tmp_path / "series", untilt=True)
+
+
+def test_pixels_that_are_far_from_square(tmp_path, smooth, save_series):
+    """Rows and columns are off by as much as text rounds to; the rule is in voxels of either axis."""
+    save_series(
+        tmp_path, smooth, PixelSpacing=["0.01", "9"], ImageOrientationPatient=["1", "0.00001", "0", "0", "1", "0"]
+    )
+    assert read_volume(tmp_path).shape == SHAPE
