@@ -6,6 +6,7 @@ import contextlib
 import errno
 import json
 import os
+import secrets
 import shutil
 import subprocess
 import sys
@@ -75,29 +76,34 @@ class OutputFolder:
         self._unlock: Callable[[], None] = lambda: None
 
     def __enter__(self) -> OutputFolder:
+        staging = self.path / f"{PREFIX}{secrets.token_hex(6)}"
         try:
-            self._make()
+            missing = [folder for folder in (self.path, *self.path.parents) if not folder.exists()]
+            # Before anything is made: a kill in between would leave it.
+            self._janitor = _start_janitor(staging, missing)
+            for folder in reversed(missing):
+                folder.mkdir(exist_ok=True)
+                self._created.insert(0, folder)
             if self._alone:
                 self._unlock = lock_folder(self.path)
-            self.staging = Path(tempfile.mkdtemp(prefix=PREFIX, dir=self.path))
-        except LockedError:
-            raise JobError(
-                f"Another ctsr is at work on results for {self.path}; wait for its end or choose another folder."
-            ) from None
-        except OSError as error:
-            self._unlock()
-            self._remove_created()
-            reason = error.strerror or type(error).__name__
-            raise JobError(f"The output folder {self.path} cannot be written ({reason}); choose another one.") from None
-        self._janitor = _start_janitor(self.staging, self._created)
+            staging.mkdir(mode=0o700)
+            self.staging = staging
+        except BaseException as error:
+            self._end()
+            if isinstance(error, LockedError):
+                raise JobError(
+                    f"Another ctsr is at work on results for {self.path}; wait for its end or choose another folder."
+                ) from None
+            if isinstance(error, OSError):
+                reason = error.strerror or type(error).__name__
+                raise JobError(
+                    f"The output folder {self.path} cannot be written ({reason}); choose another one."
+                ) from None
+            raise
         return self
 
     def __exit__(self, kind: type | None, error: BaseException | None, trace: TracebackType | None) -> None:
-        self.discard()
-        if self._janitor is not None:
-            with contextlib.suppress(OSError, subprocess.SubprocessError):
-                self._janitor.communicate(b"done", timeout=5)
-        self._unlock()
+        self._end()
         hidden = f"{self.staging.name}{os.sep}"
         if isinstance(error, JobError) and hidden in error.problem:
             raise JobError(error.problem.replace(hidden, ""), *error.remedies) from None
@@ -161,13 +167,13 @@ class OutputFolder:
             JobError: one could not be put in place; then the older ones are as they were.
         """
         names = sorted((entry.name for entry in self.staging.iterdir()), key=lambda name: (name == SUMMARY, name))
-        older = Path(tempfile.mkdtemp(prefix="older-", dir=self.staging))
-        done: list[str] = []
-        try:
-            places = [str(self.path.resolve()), str(older.resolve())]
-            journal = json.dumps([*places, self._obsolete, names])
+        with self.writing():
+            older = Path(tempfile.mkdtemp(prefix="older-", dir=self.staging))
+            journal = json.dumps([str(self.path.resolve()), str(older.resolve()), self._obsolete, names])
             (older / JOURNAL).write_text(journal)
             os.replace(older / JOURNAL, self.staging / JOURNAL)
+        done: list[str] = []
+        try:
             for name in (*self._obsolete, *names):
                 if (self.path / name).is_dir():  # made since the work began; all in it would go
                     raise IsADirectoryError(errno.EISDIR, os.strerror(errno.EISDIR))
@@ -181,7 +187,11 @@ class OutputFolder:
             raise JobError(
                 f"{self.path / name} cannot be replaced ({error.strerror}); close it where it is open."
             ) from None
-        (self.staging / JOURNAL).unlink(missing_ok=True)  # from here on the new ones stay
+        try:
+            (self.staging / JOURNAL).unlink()  # from here on the new ones stay
+        except OSError as error:
+            self._roll_back(done, older)
+            raise self._unwritable(error) from None
         self._created.clear()
         return {name: self.path / name for name in names}
 
@@ -205,11 +215,12 @@ class OutputFolder:
                 shutil.rmtree(self.staging, ignore_errors=True)
         self._remove_created()
 
-    def _make(self) -> None:
-        missing = [folder for folder in (self.path, *self.path.parents) if not folder.exists()]
-        for folder in reversed(missing):
-            folder.mkdir(exist_ok=True)
-            self._created.insert(0, folder)
+    def _end(self) -> None:
+        self.discard()
+        if self._janitor is not None:
+            with contextlib.suppress(OSError, subprocess.SubprocessError):
+                self._janitor.communicate(b"done", timeout=5)
+        self._unlock()
 
     def _remove_created(self) -> None:
         for folder in self._created:
@@ -219,15 +230,20 @@ class OutputFolder:
     def _roll_back(self, names: list[str], older: Path) -> None:
         for name in names:
             with contextlib.suppress(OSError):
-                if not (self.staging / name).exists():
+                # An obsolete one has no successor: at its place lies itself, where it could not be moved.
+                if name not in self._obsolete and not (self.staging / name).exists():
                     os.replace(self.path / name, self.staging / name)
             with contextlib.suppress(OSError):
                 os.replace(older / name, self.path / name)
 
 
 def _start_janitor(staging: Path, created: list[Path]) -> subprocess.Popen | None:
-    """A small process, out of reach of this one's signals, that cleans up where this one cannot any more."""
-    paths = [str(path.resolve()) for path in (staging, *created)]
+    """A small process, out of reach of this one's signals, that cleans up where this one cannot any more.
+
+    Args:
+        staging, created: folders that are there, or will be.
+    """
+    paths = [os.path.realpath(path) for path in (staging, *created)]
     detached = {"creationflags": 0x00000208} if os.name == "nt" else {"start_new_session": True}  # no window, own group
     try:
         return subprocess.Popen(

@@ -174,10 +174,17 @@ def find_series(folder: Path) -> SeriesFolder:
 
 
 def _without_captures(images: tuple[Slice, ...]) -> tuple[tuple[Slice, ...], tuple[Slice, ...]]:
-    """The slices among the images of a series, and the others; all of them where there is nothing else."""
-    of_ct = any(s.sop_class in CT_CLASSES for s in images)
+    """The slices among the images of a series, and the others; all of them where there is nothing else.
+
+    An image of another class that lies among the slices is one of them, whose class is damaged.
+    """
+    ct = next((s for s in images if s.sop_class in CT_CLASSES and not s.is_localizer), None)
     others = [
-        s for s in images if s.is_capture or s.is_localizer or (of_ct and s.sop_class and s.sop_class not in CT_CLASSES)
+        s
+        for s in images
+        if s.is_capture
+        or s.is_localizer
+        or (ct and s.sop_class and s.sop_class not in CT_CLASSES and not s.lies_parallel_to(ct))
     ]
     if len(others) == len(images):
         return images, ()

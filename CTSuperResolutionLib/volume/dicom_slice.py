@@ -19,6 +19,9 @@ CT_CLASSES = ("1.2.840.10008.5.1.4.1.1.2", "1.2.840.10008.5.1.4.1.1.2.1", "1.2.8
 SECONDARY_CAPTURE = "1.2.840.10008.5.1.4.1.1.7"
 """SOP class of screenshots, reports and the like, and what the classes of its kinds begin with."""
 
+ORIENTATION_TOLERANCE = 1e-3
+"""Difference of direction cosines within a series: 0.06 degree."""
+
 HEAD_BYTES = 1 << 16
 """Where the tags that say which series a file is of stand, in any file but the strangest."""
 
@@ -103,6 +106,13 @@ class Slice:
     def is_localizer(self) -> bool:
         """Whether it is a scout view, which shows where the slices lie."""
         return "LOCALIZER" in self.image_type
+
+    def lies_parallel_to(self, other: Slice) -> bool:
+        """Whether both state a place, and the same size and orientation."""
+        if self.plane is None or other.plane is None or self.size != other.size:
+            return False
+        cosines = zip(self.plane.orientation, other.plane.orientation, strict=True)
+        return all(abs(a - b) <= ORIENTATION_TOLERANCE for a, b in cosines)
 
 
 class DamagedFileError(Exception):

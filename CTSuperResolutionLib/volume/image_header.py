@@ -23,6 +23,9 @@ MILLIMETRES = {
 }  # fmt: skip
 """Units of length that headers state, in mm."""
 
+LONGEST_NAME = 255
+"""Characters of a file's name that a file system takes, at most."""
+
 
 class MalformedHeaderError(Exception):
     """The header breaks its format, or has something that is not read; the message says what, if it is not empty."""
@@ -75,9 +78,9 @@ def unit_note(path: Path, unit: str, factor: float) -> tuple[str, ...]:
 
 
 def number(text: str) -> float:
-    """A number; NaN where the text is none."""
+    """A number; NaN where the text is none, as in the digits of other scripts, which Python would read."""
     try:
-        return float(text)
+        return float(text) if text.isascii() and "_" not in text else math.nan
     except ValueError:
         return math.nan
 
@@ -88,7 +91,7 @@ def whole_numbers(text: str) -> tuple[int, ...]:
     Raises:
         MalformedHeaderError: there are others.
     """
-    if not re.fullmatch(r"\s*[+-]?\d{1,18}(\s+[+-]?\d{1,18})*\s*", text):
+    if not re.fullmatch(r"\s*[+-]?[0-9]{1,18}(\s+[+-]?[0-9]{1,18})*\s*", text):
         raise MalformedHeaderError
     return tuple(map(int, text.split()))
 
@@ -113,7 +116,7 @@ def beside(header: Path, name: str) -> Path:
     Raises:
         MalformedHeaderError: it is not there, lies elsewhere, or is no regular file.
     """
-    if "\0" in name:
+    if "\0" in name or len(name) > LONGEST_NAME:
         raise MalformedHeaderError
     folder = Path(os.path.realpath(header.parent))
     found = Path(os.path.realpath(folder / name))

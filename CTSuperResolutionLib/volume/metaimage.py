@@ -42,8 +42,7 @@ def read_metaimage(path: Path) -> ImageHeader:
     end = re.search(rb"^ElementDataFile[ \t]*=[ \t]*([^\r\n]*)\r?(\n|\Z)", content, flags=re.MULTILINE)
     if end is None:
         raise MalformedHeaderError
-    text = content[: end.start()].decode("utf-8", errors="replace")
-    fields = dict(re.findall(r"^(\w+)[ \t]*=[ \t]*(.*?)[ \t]*\r?$", text, flags=re.MULTILINE))
+    fields = _fields(content[: end.start()].decode("utf-8", errors="replace"))
     sizes = whole_numbers(fields.get("DimSize", ""))
     if whole_numbers(fields.get("NDims", "")) != (len(sizes),):
         raise MalformedHeaderError
@@ -69,6 +68,17 @@ def read_metaimage(path: Path) -> ImageHeader:
         origin = factor * _numbers(fields, ("Offset", "Position", "Origin"), 3, np.zeros(3))
         data = _data(path, fields, volume_shape(sizes), end)
     return ImageHeader(sizes, components, spacing, axes, origin, data, unit_note(path, unit, factor))
+
+
+def _fields(text: str) -> dict[str, str]:
+    """Fields by name; the last one of a name counts."""
+    fields: dict[str, str] = {}
+    for line in filter(str.strip, text.split("\n")):
+        name, mark, value = line.partition("=")
+        if not mark:
+            raise MalformedHeaderError
+        fields[name.strip()] = value.strip()
+    return fields
 
 
 def _numbers(fields: dict[str, str], names: tuple[str, ...], count: int, default: np.ndarray) -> np.ndarray:

@@ -21,6 +21,8 @@ COMPONENTS = {32: 2, 1792: 2, 2048: 2, 128: 3, 2304: 4}  # complex, RGB and RGBA
 UNITS = {0: ("", 1.0), 1: ("m", 1e3), 2: ("mm", 1.0), 3: ("µm", 1e-3)}
 RAS_TO_LPS = np.diag([-1.0, -1.0, 1.0])
 SCANNER = 1  # NIFTI_XFORM_SCANNER_ANAT
+UNIT_TOLERANCE = 1e-3
+"""Excess over 1 of a quaternion's squared length that rounding explains."""
 
 
 def read_nifti(path: Path) -> ImageHeader:
@@ -63,7 +65,8 @@ def read_nifti(path: Path) -> ImageHeader:
     if len(sizes) == 3 and components == 1:
         if code not in KINDS:
             raise MalformedHeaderError
-        axes, origin, of_form = _place(head, order, volume_shape(sizes))
+        with np.errstate(invalid="ignore", over="ignore"):  # of numbers that are refused later
+            axes, origin, of_form = _place(head, order, volume_shape(sizes))
         axes, origin = factor * axes, factor * origin
         if struct.unpack_from(order + "2h", head, 252)[0] <= 0 and np.isfinite(axes).all():  # the sform's alone
             spacing = tuple(map(float, np.linalg.norm(axes, axis=0)))
@@ -104,13 +107,12 @@ def _place(head: bytes, order: str, shape: tuple[int, int, int]) -> tuple[np.nda
         return *sform, None
     qform = _qform(head, order, oriented=True)
     chosen, other, name = (sform, qform, "sform") if sform_code == SCANNER else (qform, sform, "qform")
-    with np.errstate(invalid="ignore"):
-        centre = (np.array(shape[::-1]) - 1) / 2
-        apart = np.linalg.norm((chosen[0] - other[0]) @ centre + chosen[1] - other[1])
-        near = grid_geometry(chosen[0], chosen[1], shape) is None or (
-            corner_shift(other[0], chosen[0], shape) <= CORNER_TOLERANCE
-            and apart <= CORNER_TOLERANCE * np.linalg.norm(chosen[0], axis=0).min()
-        )
+    centre = (np.array(shape[::-1]) - 1) / 2
+    apart = np.linalg.norm((chosen[0] - other[0]) @ centre + chosen[1] - other[1])
+    near = grid_geometry(chosen[0], chosen[1], shape) is None or (
+        corner_shift(other[0], chosen[0], shape) <= CORNER_TOLERANCE
+        and apart <= CORNER_TOLERANCE * np.linalg.norm(chosen[0], axis=0).min()
+    )
     return *chosen, None if near else f"states two places in space, which differ; the {name}'s was taken"
 
 
@@ -121,6 +123,8 @@ def _qform(head: bytes, order: str, *, oriented: bool) -> tuple[np.ndarray, np.n
         return np.diag(spacing), np.zeros(3)
     b, c, d, *offset = map(float, struct.unpack_from(order + "6f", head, 256))
     square = 1 - (b * b + c * c + d * d)
+    if square < -UNIT_TOLERANCE:
+        raise MalformedHeaderError
     if square < 1e-7:
         length = math.sqrt(b * b + c * c + d * d) or 1.0
         a, b, c, d = 0.0, b / length, c / length, d / length

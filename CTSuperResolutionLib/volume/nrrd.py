@@ -60,17 +60,31 @@ def read_nrrd(path: Path) -> ImageHeader:
     header = content[: end.start()] if end else content
     if not header.startswith(b"NRRD000"):
         raise MalformedHeaderError
-    text = header.decode("utf-8", errors="replace")
-    fields = {
-        name.lower().replace(" ", ""): value.strip()
-        for name, value in re.findall(r"^(\w[\w ]*): (.*?)\r?$", text, flags=re.MULTILINE)
-    }
+    fields = _fields(header.decode("utf-8", errors="replace"))
     sizes, components = _sizes(fields)
     axes, spacing, origin, notes = _place(path, fields, len(sizes))
     data = None
     if len(sizes) == 3 and components == 1:
         data = _data(path, fields, volume_shape(sizes), end.end() if end else None)
     return ImageHeader(sizes, components, spacing, axes, origin, data, notes)
+
+
+def _fields(text: str) -> dict[str, str]:
+    """Fields by name, in small letters and without spaces, of a header, which also has comments and key/value pairs."""
+    fields: dict[str, str] = {}
+    for line in re.split(r"\r?\n", text.rstrip("\r\n"))[1:]:
+        field = re.fullmatch(r"(\w[\w ]*):(| .*)", line, flags=re.DOTALL)
+        if field is None:
+            if line.startswith("#") or ":=" in line:
+                continue
+            raise MalformedHeaderError
+        name = field[1].lower().replace(" ", "")
+        if name in fields:  # which of the two holds?
+            raise MalformedHeaderError
+        fields[name] = field[2].strip()
+        if name == "datafile" and fields[name].startswith("LIST"):  # what follows are names of files
+            break
+    return fields
 
 
 def _sizes(fields: dict[str, str]) -> tuple[tuple[int, ...], int]:

@@ -13,12 +13,9 @@ from CTSuperResolutionLib.errors import Advice, JobError, OtherOption, Untilt
 from CTSuperResolutionLib.volume.acquisition_tags import AcquisitionTags
 from CTSuperResolutionLib.volume.checks import check_kind, check_spacing
 from CTSuperResolutionLib.volume.dicom import Choice, Series
-from CTSuperResolutionLib.volume.dicom_slice import ImagePlane, Slice
+from CTSuperResolutionLib.volume.dicom_slice import ORIENTATION_TOLERANCE, ImagePlane, Slice
 from CTSuperResolutionLib.volume.geometry import GridGeometry, grid_geometry
 from CTSuperResolutionLib.volume.spacing import Block, count_missing, find_blocks, is_even, mean_step
-
-ORIENTATION_TOLERANCE = 1e-3
-"""Difference of direction cosines within a series: 0.06 degree."""
 
 SAME_PLACE_MM = 1e-3
 """Slices nearer than this lie at the same place."""
