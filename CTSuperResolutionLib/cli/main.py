@@ -79,7 +79,6 @@ def main(arguments: Sequence[str] | None = None, *, ended: Callable[[int], None]
         # In text mode, stdin belongs to the shell: `while read scan; do ctsr info $scan; done` needs the rest, and
         # `ctsr run … &` goes on when the shell ends. A program that waits for events has the other end of a pipe.
         awaited = output is not None and (is_pipe(STDIN) or is_pipe(output))
-        stack.enter_context(cancellation.watching(stdin=as_json, parent=awaited, output=output))
         write: Callable[[dict[str, Any]], None]
         if output is not None:
             write = JsonLines(output, on_broken=lambda: cancellation.request("nobody reads the events any more"))
@@ -87,10 +86,11 @@ def main(arguments: Sequence[str] | None = None, *, ended: Callable[[int], None]
             write = TerminalBar(sys.stderr)
         reporter = Reporter(write, cancellation=cancellation, memory=_memory, wording=error_sentence)
         cancellation.on_kill(lambda: reporter.error(Cancelled(cancellation.message)))
-        stack.enter_context(reporter.ticking())
-        stack.enter_context(warnings.catch_warnings())
-        _prepare_libraries(debug)
         try:
+            stack.enter_context(cancellation.watching(stdin=as_json, parent=awaited, output=output))
+            stack.enter_context(reporter.ticking())
+            stack.enter_context(warnings.catch_warnings())
+            _prepare_libraries(debug)
             options = make_parser().parse_args(arguments)
             command = COMMANDS[options.command]
             found = command.execute(options, reporter)

@@ -44,6 +44,15 @@ from CTSuperResolutionLib.job.timeline import Steps, Timeline
 STORAGE_ERRORS = (errno.EACCES, errno.EDQUOT, errno.EIO, errno.ENOSPC, errno.EPERM, errno.EROFS)
 """What an operating system says of a disk or a folder that does not take or give what is asked of it."""
 
+OUT_OF_MEMORY = (
+    "can't allocate memory",
+    "Cannot allocate memory",
+    "can't start new thread",
+    "failed to map segment from shared object",
+    "cannot map zero-fill pages",
+)
+"""What torch's allocator, the C library, Python's threads and the loader of libraries say where memory is short."""
+
 
 class Progress:
     """Progress of the library's work, told to nobody: the default for library calls."""
@@ -281,6 +290,8 @@ def _as_job_error(error: BaseException) -> tuple[str, int, JobError]:
             f"{what} could not be read or written ({error.strerror}); check the folder's permissions and free space."
         )
         return "input", JobError.exit_code, told
+    while isinstance(error, ImportError) and isinstance(error.__cause__, ImportError):
+        error = error.__cause__  # numpy wraps what happened in a page of advice
     first = (str(error).strip() or "no message").splitlines()[0].rstrip(".")
     if isinstance(error, ImportError):
         problem = f"A Python package that is needed is missing or broken ({first})"
@@ -289,6 +300,9 @@ def _as_job_error(error: BaseException) -> tuple[str, int, JobError]:
 
 
 def _out_of_memory(error: BaseException) -> bool:
-    """Python's own, CUDA's (torch.OutOfMemoryError), or the RuntimeError of torch's allocator for main memory."""
-    name = type(error).__name__
-    return isinstance(error, MemoryError) or name == "OutOfMemoryError" or "can't allocate memory" in str(error)
+    """Python's own, CUDA's (torch.OutOfMemoryError), or another error that says so, or that was raised from one."""
+    if isinstance(error, MemoryError) or type(error).__name__ == "OutOfMemoryError":
+        return True
+    if isinstance(error, RuntimeError | ImportError) and any(sign in str(error) for sign in OUT_OF_MEMORY):
+        return True
+    return error.__cause__ is not None and _out_of_memory(error.__cause__)

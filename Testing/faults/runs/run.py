@@ -43,6 +43,8 @@ class Run:
         out: what it has written to standard output.
         err: what it has written to standard error.
         used: CPU seconds that it has taken: unlike the clock's, they do not depend on what else the computer does.
+        worked: those that it had taken when its last word came; the end of an interpreter takes long, and nothing is
+            left to disturb.
         hangs: whether it had to be ended.
     """
 
@@ -65,7 +67,7 @@ class Run:
                     os.close(end)
         self.pid = self._process.pid
         self._since = self._moved = time.monotonic()
-        self.used = 0.0
+        self.used = self.worked = 0.0
         self._rests_until: float | None = None
         self._next_read = self._since
 
@@ -119,6 +121,8 @@ class Run:
             resting = self._rests_until is not None and now < self._rests_until
             if times.user + times.system > self.used or self.is_stopped or resting:
                 self._moved, self.used = now, times.user + times.system
+        if not self.has_told_the_result:
+            self.worked = self.used
         if self.idle > IDLE_SECONDS or now - self._since > LONGEST_SECONDS:
             self.hangs = True
             self.kill()

@@ -75,7 +75,7 @@ class Laboratory:
         if run.code != 0:
             raise RuntimeError(f"an undisturbed run fails with {run.code}: {run.out[-500:]!r} {run.err[-500:]!r}")
         self.references.results[seed] = {path.name: path.read_bytes() for path in place.out.iterdir()}
-        self.references.seconds[fresh] = min(run.used, self.references.seconds.get(fresh, run.used))
+        self.references.seconds[fresh] = min(run.worked, self.references.seconds.get(fresh, run.worked))
         shutil.rmtree(place.folder)
 
     def calls(self, before: Before) -> list[str]:

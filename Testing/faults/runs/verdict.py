@@ -29,7 +29,7 @@ class References:
     Attributes:
         results: files of a run, by its seed.
         home: what is in the home folder after one.
-        seconds: CPU time of a new interpreter, and of a copy, by ``fresh``.
+        seconds: CPU time of a new interpreter's work, and of a copy's, by ``fresh``.
     """
 
     results: dict[int, Files] = field(default_factory=dict)

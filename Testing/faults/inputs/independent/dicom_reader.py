@@ -15,7 +15,10 @@ USUAL = {"PhotometricInterpretation": "MONOCHROME2", "SamplesPerPixel": 1, "Pixe
 
 
 def read(folder: Path) -> list[Reading]:
-    """What the one series of a folder says; copies of a file count once."""
+    """What the one series of a folder says: its slices lie along their normal, or from the first place to the last.
+
+    Copies of a file count once.
+    """
     warnings.simplefilter("ignore")
     slices: dict[bytes, pydicom.Dataset] = {}
     for path in sorted(folder.rglob("*")):
@@ -35,8 +38,11 @@ def read(folder: Path) -> list[Reading]:
     between_rows, between_columns = map(float, datasets[0].PixelSpacing)
     heights = [float(np.dot(_position(data), normal)) for data in datasets]
     step = (heights[-1] - heights[0]) / (len(heights) - 1)
-    steps = np.column_stack([row * between_columns, column * between_rows, normal * step])
-    return [Reading(np.stack([_values(data) for data in datasets]), steps, _position(datasets[0]))]
+    values, first, last = np.stack([_values(d) for d in datasets]), _position(datasets[0]), _position(datasets[-1])
+    return [
+        Reading(values, np.column_stack([row * between_columns, column * between_rows, way]), first)
+        for way in (normal * step, (last - first) / (len(datasets) - 1))
+    ]
 
 
 def _position(data: pydicom.Dataset) -> np.ndarray:
