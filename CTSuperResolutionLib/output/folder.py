@@ -44,6 +44,8 @@ if sys.stdin.buffer.read() != b"done":
     for folder in created:
         try:
             os.rmdir(folder)
+        except FileNotFoundError:
+            pass
         except OSError:
             break
 """
@@ -76,29 +78,23 @@ class OutputFolder:
         self._unlock: Callable[[], None] = lambda: None
 
     def __enter__(self) -> OutputFolder:
-        staging = self.path / f"{PREFIX}{secrets.token_hex(6)}"
         try:
-            missing = [folder for folder in (self.path, *self.path.parents) if not folder.exists()]
-            # Before anything is made: a kill in between would leave it.
-            self._janitor = _start_janitor(staging, missing)
-            for folder in reversed(missing):
-                folder.mkdir(exist_ok=True)
-                self._created.insert(0, folder)
-            if self._alone:
-                self._unlock = lock_folder(self.path)
-            staging.mkdir(mode=0o700)
-            self.staging = staging
-        except BaseException as error:
+            try:
+                self._make()
+            except FileNotFoundError:  # another run, whose folder it was, took it away on its end
+                self._end()
+                self._make()
+        except LockedError:
             self._end()
-            if isinstance(error, LockedError):
-                raise JobError(
-                    f"Another ctsr is at work on results for {self.path}; wait for its end or choose another folder."
-                ) from None
-            if isinstance(error, OSError):
-                reason = error.strerror or type(error).__name__
-                raise JobError(
-                    f"The output folder {self.path} cannot be written ({reason}); choose another one."
-                ) from None
+            raise JobError(
+                f"Another ctsr is at work on results for {self.path}; wait for its end or choose another folder."
+            ) from None
+        except OSError as error:
+            self._end()
+            reason = error.strerror or type(error).__name__
+            raise JobError(f"The output folder {self.path} cannot be written ({reason}); choose another one.") from None
+        except BaseException:
+            self._end()
             raise
         return self
 
@@ -215,12 +211,25 @@ class OutputFolder:
                 shutil.rmtree(self.staging, ignore_errors=True)
         self._remove_created()
 
+    def _make(self) -> None:
+        staging = self.path / f"{PREFIX}{secrets.token_hex(6)}"
+        missing = [folder for folder in (self.path, *self.path.parents) if not folder.exists()]
+        self._janitor = _start_janitor(staging, missing)  # before anything is made that a kill would leave
+        for folder in reversed(missing):
+            folder.mkdir(exist_ok=True)
+            self._created.insert(0, folder)
+        if self._alone:
+            self._unlock = lock_folder(self.path)
+        staging.mkdir(mode=0o700)
+        self.staging = staging
+
     def _end(self) -> None:
         self.discard()
         if self._janitor is not None:
             with contextlib.suppress(OSError, subprocess.SubprocessError):
                 self._janitor.communicate(b"done", timeout=5)
         self._unlock()
+        self._created, self._unlock, self._janitor = [], lambda: None, None
 
     def _remove_created(self) -> None:
         for folder in self._created:

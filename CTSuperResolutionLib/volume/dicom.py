@@ -11,7 +11,14 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from CTSuperResolutionLib.errors import JobError, OtherOption
-from CTSuperResolutionLib.volume.dicom_slice import CT_CLASSES, DamagedFileError, Slice, damaged, read_tags
+from CTSuperResolutionLib.volume.dicom_slice import (
+    CT_CLASSES,
+    DamagedFileError,
+    ImagePlane,
+    Slice,
+    damaged,
+    read_tags,
+)
 
 UID_TAIL = 8
 """Characters of a series UID that lists show; a tail of this length, or longer, also chooses a series."""
@@ -126,13 +133,13 @@ def find_series(folder: Path) -> SeriesFolder:
     """All image series in a folder and those below it, by number.
 
     The number is the SeriesNumber that viewers show, where every series has one of its own; otherwise the place in
-    the list, from 1. A copy of an image (same SOPInstanceUID) counts once. Hidden files are passed over.
+    the list, from 1. A copy of an image (same SOPInstanceUID and place) counts once. Hidden files are passed over.
 
     Raises:
         JobError: there are none.
         OSError: a file cannot be read.
     """
-    found: dict[str, dict[str, Slice]] = defaultdict(dict)
+    found: dict[str, dict[tuple[str, ImagePlane | None], Slice]] = defaultdict(dict)
     about: dict[str, dict[str, str]] = {}
     broken: dict[str | None, list[Path]] = defaultdict(list)
     for path in _files(folder):
@@ -144,7 +151,7 @@ def find_series(folder: Path) -> SeriesFolder:
         if image is None:
             continue
         uid = tags.get("0020|000e", "")
-        found[uid].setdefault(tags.get("0008|0018", str(path)), image)
+        found[uid].setdefault((tags.get("0008|0018", str(path)), image.plane), image)
         about.setdefault(uid, tags)
     if not found and broken:
         raise damaged(next(iter(broken.values()))[0])

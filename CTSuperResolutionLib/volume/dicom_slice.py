@@ -157,6 +157,9 @@ def read_tags(path: Path) -> tuple[dict[str, str], Slice | None]:
             raise DamagedFileError(path, _series_uid(head)) from error
         return {}, None
     tags = {key: _printable(reader.GetMetaData(key)) for key in reader.GetMetaDataKeys()}
+    allocated, stored = _number(tags, "0028|0100"), _number(tags, "0028|0101")
+    if allocated is not None and stored is not None and stored > allocated:
+        raise DamagedFileError(path, tags.get("0020|000e"))
     columns, rows, *more = reader.GetSize()
     return tags, Slice(
         path=path,

@@ -101,14 +101,19 @@ def _data(path: Path, fields: dict[str, str], shape: tuple[int, int, int], end: 
     local = name.lower() == "local"
     offset, *more = whole_numbers(fields.get("HeaderSize", "0"))
     encoding: Encoding = "raw"
-    if fields.get("BinaryData", "True").lower() in ("false", "0"):
+    if not _is_true(fields.get("BinaryData", "True")):
         encoding = "text"
-    if fields.get("CompressedData", "False").lower() in ("true", "1"):
+    if _is_true(fields.get("CompressedData", "False")):
         encoding = "deflate"
     if more or offset < -1 or (offset == -1 and encoding != "raw"):
         raise MalformedHeaderError
-    msb = fields.get("BinaryDataByteOrderMSB", fields.get("ElementByteOrderMSB", "False"))
-    order = ">" if msb.lower() in ("true", "1") else "<"
+    order = ">" if _is_true(fields.get("BinaryDataByteOrderMSB", fields.get("ElementByteOrderMSB", "False"))) else "<"
     if local and offset == 0:
         offset = end.end()
     return VoxelData(path if local else beside(path, name), offset, 0, encoding, np.dtype(order + kind), shape)
+
+
+def _is_true(text: str) -> bool:
+    if text.lower() not in ("true", "1", "false", "0"):
+        raise MalformedHeaderError
+    return text.lower() in ("true", "1")

@@ -14,6 +14,8 @@ from CTSuperResolutionLib.volume.image_header import ImageHeader, MalformedHeade
 from CTSuperResolutionLib.volume.voxel_data import GZIP_MARK, Inflated, VoxelData, open_plain
 
 HEADER_BYTES = 348
+DATA_BYTES = 352
+"""Where the voxels of a single file begin, at the earliest."""
 KINDS = {
     2: "u1", 4: "i2", 8: "i4", 16: "f4", 64: "f8", 256: "i1", 512: "u2", 768: "u4", 1024: "i8", 1280: "u8"
 }  # fmt: skip
@@ -52,7 +54,7 @@ def read_nifti(path: Path) -> ImageHeader:
     dimension, *dims = struct.unpack_from(order + "8h", head, 40)
     code, _ = struct.unpack_from(order + "2h", head, 70)
     (offset,) = struct.unpack_from(order + "f", head, 108)
-    if not 0 < dimension <= 7 or head[344:348] != b"n+1\0" or not math.isfinite(offset):
+    if not 0 < dimension <= 7 or head[344:348] != b"n+1\0" or not (math.isfinite(offset) and offset >= DATA_BYTES):
         raise MalformedHeaderError
     sizes = dims[:dimension]
     while len(sizes) > 1 and sizes[-1] == 1:
@@ -88,7 +90,9 @@ def _rescale(head: bytes, order: str) -> tuple[float, float]:
     slope, intercept = struct.unpack_from(order + "2f", head, 112)
     if slope == 0 or not math.isfinite(slope):  # states none
         return 1.0, 0.0
-    return slope, intercept if math.isfinite(intercept) else 0.0
+    if not math.isfinite(intercept):
+        raise MalformedHeaderError
+    return slope, intercept
 
 
 def _place(head: bytes, order: str, shape: tuple[int, int, int]) -> tuple[np.ndarray, np.ndarray, str | None]:

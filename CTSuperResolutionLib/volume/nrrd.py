@@ -127,7 +127,10 @@ def _place(
             return np.eye(3), None, origin, notes
         signs = np.array(SPACES.get(fields.get("space", "").lower(), (1, 1, 1)))
         axes = factor * (signs * np.array(vectors)).T
-        if stated := re.search(r"\(([^)]*)\)", fields.get("spaceorigin", "")):
+        if "spaceorigin" in fields:
+            stated = re.fullmatch(r"\(([^)]*)\)", fields["spaceorigin"])
+            if stated is None:
+                raise MalformedHeaderError
             place = [number(v) for v in stated[1].split(",")]
             if len(place) != 3:
                 raise MalformedHeaderError

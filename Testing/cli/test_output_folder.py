@@ -8,14 +8,14 @@ import shutil
 import stat
 import subprocess
 import sys
-import tempfile
+import time
 from collections import namedtuple
 from pathlib import Path
 
 import pytest
 
 from CTSuperResolutionLib.errors import Advice, JobError
-from CTSuperResolutionLib.output.folder import OutputFolder
+from CTSuperResolutionLib.output.folder import JOURNAL, OutputFolder
 
 
 def everything_in(folder: Path) -> dict[str, bytes]:
@@ -213,7 +213,7 @@ def test_a_file_system_without_locks_is_no_obstacle(tmp_path: Path, monkeypatch:
 
 def test_folder_that_cannot_be_written_is_unlocked_again(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     with monkeypatch.context() as patch:
-        patch.setattr(tempfile, "mkdtemp", lambda **_: os.open(tmp_path / "none", os.O_RDONLY))
+        patch.setattr(Path, "mkdir", lambda *_, **__: os.open(tmp_path / "none", os.O_RDONLY))
         with pytest.raises(JobError, match="cannot be written"):
             OutputFolder(tmp_path, alone=True).__enter__()
     with OutputFolder(tmp_path, alone=True):
@@ -235,6 +235,81 @@ def test_folder_that_goes_while_it_is_worked_on(tmp_path: Path) -> None:
             folder.require_space(1)
     with pytest.raises(FileNotFoundError, match="elsewhere"), OutputFolder(tmp_path / "out"):
         (tmp_path / "elsewhere").read_bytes()
+
+
+KILLED = """
+import os, sys
+from pathlib import Path
+from CTSuperResolutionLib.output.folder import OutputFolder
+mkdir, left = Path.mkdir, [int(sys.argv[2])]
+def last(*values, **named):
+    mkdir(*values, **named)
+    left[0] -= 1
+    if not left[0]:
+        os.kill(os.getpid(), 9)
+Path.mkdir = last
+OutputFolder(sys.argv[1]).__enter__()
+"""
+
+
+@pytest.mark.skipif(os.name == "nt", reason="SIGKILL")
+@pytest.mark.parametrize("folders", [1, 2, 3])
+def test_nothing_is_left_of_a_kill_as_soon_as_a_folder_is_made(tmp_path: Path, folders: int) -> None:
+    environment = {**os.environ, "PYTHONPATH": str(Path(__file__).resolve().parents[2])}
+    command = [sys.executable, "-c", KILLED, str(tmp_path / "a" / "b"), str(folders)]
+    assert subprocess.run(command, env=environment, check=False).returncode == -9
+    end = time.monotonic() + 10
+    while (tmp_path / "a").exists() and time.monotonic() < end:
+        time.sleep(0.02)
+    assert list(tmp_path.iterdir()) == []
+
+
+@pytest.mark.parametrize("call", ["write_text", "replace to the folder", "unlink"])
+def test_a_journal_that_cannot_be_written_or_removed_leaves_older_results(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, call: str
+) -> None:
+    for name in ("sr.nrrd", "uncertainty.nrrd"):
+        (tmp_path / name).write_bytes(b"old")
+    with pytest.raises(JobError) as caught, OutputFolder(tmp_path) as folder:
+        folder.file("sr.nrrd").write_bytes(b"new")
+        folder.drop("uncertainty.nrrd")
+        refuse_journal(monkeypatch, call)
+        folder.publish()
+    monkeypatch.undo()
+    assert str(caught.value).startswith(f"The results could not be written to {tmp_path} (Input/output error); ")
+    assert everything_in(tmp_path) == {"sr.nrrd": b"old", "uncertainty.nrrd": b"old"}
+
+
+def refuse_journal(monkeypatch: pytest.MonkeyPatch, call: str) -> None:
+    """Have a call fail for the journal of publishing."""
+    module, name = (os, "replace") if call.startswith("replace") else (Path, call)
+    kept = getattr(module, name)
+
+    def refuse(path: Path, *values: object, **named: object) -> object:
+        if Path(path).name == JOURNAL:
+            raise OSError(errno.EIO, os.strerror(errno.EIO), str(path))
+        return kept(path, *values, **named)
+
+    monkeypatch.setattr(module, name, refuse)
+
+
+def test_an_obsolete_result_that_cannot_be_moved_stays(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    (tmp_path / "uncertainty.nrrd").write_bytes(b"old")
+    replace, calls = os.replace, []
+
+    def fail_once(source: Path, target: Path) -> None:
+        if Path(source).name == "uncertainty.nrrd":
+            calls.append(source)
+            if len(calls) == 1:
+                raise OSError(errno.EIO, os.strerror(errno.EIO), str(source))
+        replace(source, target)
+
+    monkeypatch.setattr(os, "replace", fail_once)
+    with pytest.raises(JobError, match=r"uncertainty\.nrrd cannot be replaced"), OutputFolder(tmp_path) as folder:
+        folder.file("sr.nrrd").write_bytes(b"new")
+        folder.drop("uncertainty.nrrd")
+        folder.publish()
+    assert everything_in(tmp_path) == {"uncertainty.nrrd": b"old"}
 
 
 def test_source_is_not_replaced_by_any_of_its_names(tmp_path: Path) -> None:

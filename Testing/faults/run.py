@@ -13,6 +13,7 @@ from __future__ import annotations
 import argparse
 import dataclasses
 import json
+import signal
 import sys
 import tempfile
 import time
@@ -39,6 +40,9 @@ def main() -> int:
     if sys.platform != "linux":
         parser.error("it needs Linux, whose /proc tells what processes do")
     since = time.monotonic()
+    # A shell has what it starts in the background ignore SIGINT, and the runs would inherit that.
+    signal.signal(signal.SIGINT, signal.default_int_handler)
+    signal.signal(signal.SIGTERM, lambda number, frame: sys.exit(128 + number))  # and take the folder away
     with tempfile.TemporaryDirectory(prefix="ctsr-faults-") as folder:
         inputs = _inputs(Path(folder, "inputs"), options)
         runs = _runs(Path(folder, "runs"), options)

@@ -279,6 +279,11 @@ def test_exactly_one_final_event() -> None:
     assert [event["event"] for event in events] == ["result"]
 
 
+def raised_from(error: Exception, cause: Exception) -> Exception:
+    error.__cause__ = cause
+    return error
+
+
 @pytest.mark.parametrize(
     ("error", "kind", "code"),
     [
@@ -286,6 +291,9 @@ def test_exactly_one_final_event() -> None:
         (Cancelled("Cancelled: x."), "cancelled", 3),
         (MemoryError(), "memory", 2),
         (RuntimeError("[enforce fail at alloc_cpu.cpp:117] DefaultCPUAllocator: can't allocate memory"), "memory", 2),
+        (RuntimeError("can't start new thread"), "memory", 2),
+        (ImportError("_x.so: failed to map segment from shared object"), "memory", 2),
+        (raised_from(ImportError("IMPORTANT: PLEASE READ THIS!"), MemoryError()), "memory", 2),
         (ModuleNotFoundError("No module named 'torch'"), "install", 1),
         (ValueError("line one\nline two"), "internal", 1),
     ],
@@ -294,6 +302,11 @@ def test_every_error_is_one_sentence(error: Exception, kind: str, code: int) -> 
     found = describe_error(error)
     assert (found["kind"], found["exit_code"]) == (kind, code)
     assert found["message"].endswith(".") and "\n" not in found["message"]
+
+
+def test_advice_of_a_package_does_not_hide_what_is_missing() -> None:
+    wrapped = raised_from(ImportError("IMPORTANT: PLEASE READ THIS!"), ImportError("No module named '_core'"))
+    assert "(No module named '_core')" in describe_error(wrapped)["message"]
 
 
 def test_json_lines_are_utf8_and_whole() -> None:

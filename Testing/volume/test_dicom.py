@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import numpy as np
+import pydicom
 import pytest
 import SimpleITK as sitk
 from hypothesis import HealthCheck, example, given, settings
@@ -332,6 +333,28 @@ def test_captures_and_localizers_are_left_out(tmp_path, hu, save_series, save_sl
     notes = []
     assert np.array_equal(read_volume(tmp_path, note=notes.append).array, hu)
     assert notes == ["3 files, such as SC, are secondary captures or localizers, and were left out."]
+
+
+@pytest.mark.parametrize("k", [0, 4, -1])
+def test_a_slice_of_a_damaged_class_is_not_left_out(tmp_path, hu, save_series, save_slice, k):
+    paths = save_series(tmp_path, hu)
+    save_slice(paths[k], k % len(hu), hu[k], SOPClassUID="1.2.840.10008.5.1.4.1.1.4")
+    assert np.array_equal(read_volume(tmp_path).array, hu)
+
+
+@pytest.mark.parametrize("k", [0, 4, -1])
+def test_a_slice_that_bears_the_uid_of_another_is_no_copy(tmp_path, hu, save_series, save_slice, k):
+    paths = save_series(tmp_path, hu)
+    uid = pydicom.dcmread(paths[2]).SOPInstanceUID
+    save_slice(paths[k], k % len(hu), hu[k], SOPInstanceUID=uid)
+    assert np.array_equal(read_volume(tmp_path).array, hu)
+
+
+def test_more_bits_stored_than_allocated(tmp_path, hu, save_series, save_slice, job_error):
+    paths = save_series(tmp_path, hu)
+    save_slice(paths[4], 4, hu[4], BitsAllocated=1)
+    with job_error(str(paths[4]), "truncated or damaged"):
+        read_volume(tmp_path)
 
 
 def test_a_series_of_captures(tmp_path, hu, save_series, job_error):

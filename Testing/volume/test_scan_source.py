@@ -3,17 +3,22 @@
 from __future__ import annotations
 
 import bz2
+import contextlib
 import gzip
+import math
 import os
+import struct
 import subprocess
 import sys
 import zlib
 from pathlib import Path
 
+import nibabel
 import numpy as np
 import pytest
 import SimpleITK as sitk
 
+from CTSuperResolutionLib.errors import JobError
 from CTSuperResolutionLib.volume import scan_source
 from CTSuperResolutionLib.volume.reading import open_scan, read_volume
 
@@ -172,6 +177,70 @@ def test_what_is_not_read_is_said(hu, tmp_path, name, job_error):
     make, part = UNREAD[name]
     (tmp_path / name).write_bytes(make(hu))
     with job_error(name, part, "save it again"):
+        read_volume(tmp_path / name)
+
+
+CONTRADICTORY = {
+    "noise.nrrd": lambda hu: nrrd_header(hu).replace(b"space: left", b"\x14\x9d-l=left") + hu.tobytes(),
+    "twice.nrrd": lambda hu: nrrd_header(hu, fields="space origin: (9,9,9)\n") + hu.tobytes(),
+    "no-space.nrrd": lambda hu: nrrd_header(hu).replace(b"origin: (", b"origin:(") + hu.tobytes(),
+    "noise.mha": lambda hu: mha_header(hu).replace(b"Offset = 1 2 3", b"\\haa\x1a`gM.K") + hu.tobytes(),
+    "no-origin.nrrd": lambda hu: nrrd_header(hu).replace(b"origin: (1,2,3)", b"origin:") + hu.tobytes(),
+    "no-order.mha": lambda hu: mha_header(hu).replace(b"MSB = False", b"MSB = True 99") + hu.tobytes(),
+    "no-intercept.nii": lambda hu: with_numbers(hu, 112, "2f", 1, -math.inf),
+    "low-offset.nii": lambda hu: with_numbers(hu, 108, "f", 176),
+    "no-rotation.nii": lambda hu: with_numbers(hu, 252, "2h3f", 1, 0, 2.7, 0, 0),
+}
+
+
+def with_numbers(hu, at, kinds, *numbers):
+    image = nibabel.Nifti1Image(hu.T, np.diag([0.7, 0.8, 2.5, 1]))
+    content = bytearray(image.to_bytes())
+    struct.pack_into(f"<{kinds}", content, at, *numbers)
+    return bytes(content)
+
+
+@pytest.mark.parametrize("name", CONTRADICTORY)
+def test_headers_that_no_writer_makes(hu, tmp_path, name, job_error):
+    (tmp_path / name).write_bytes(CONTRADICTORY[name](hu))
+    with job_error(name, "damaged"):
+        read_volume(tmp_path / name)
+
+
+def test_comments_and_pairs_of_nrrd_and_spaces_of_metaimage_mean_nothing(hu, tmp_path):
+    fields = "# a remark: größe\n#\nkey:=value: x\nspace origin x:=(9,9,9)\ncontent:\n"
+    (tmp_path / "a.nrrd").write_bytes(nrrd_header(hu, fields=fields) + hu.tobytes())
+    (tmp_path / "a.mha").write_bytes(mha_header(hu, fields="\n").replace(b"Offset", b"  Offset") + hu.tobytes())
+    for name in ("a.nrrd", "a.mha"):
+        assert read_volume(tmp_path / name).origin == (1, 2, 3)
+
+
+@pytest.mark.parametrize("name", ["a.nrrd", "a.mha"])
+def test_digits_of_other_scripts_are_no_numbers(hu, tmp_path, name, job_error):
+    header = nrrd_header(hu) if name == "a.nrrd" else mha_header(hu)
+    (tmp_path / name).write_bytes(header.replace(b"0.8", "٣".encode()) + hu.tobytes())
+    with job_error(name, "impossible voxel spacing"):
+        read_volume(tmp_path / name)
+
+
+@pytest.mark.parametrize("at", [80, 88, 256, 268, 280, 292])
+@pytest.mark.parametrize("value", [math.inf, -math.inf, math.nan, 3e38])
+def test_nifti_numbers_that_are_none_are_refused_without_a_warning(hu, tmp_path, at, value, recwarn):
+    for codes in ((0, 0), (1, 0), (0, 1), (1, 2)):
+        content = bytearray(with_numbers(hu, 252, "2h", *codes))
+        struct.pack_into("<f", content, at, value)
+        (tmp_path / "a.nii").write_bytes(content)
+        with contextlib.suppress(JobError):
+            read_volume(tmp_path / "a.nii", allow_unusual=True)
+    assert [str(warning.message) for warning in recwarn] == []
+
+
+@pytest.mark.parametrize("name", ["a.nhdr", "a.mhd"])
+def test_a_name_of_a_data_file_that_is_too_long(hu, tmp_path, name, job_error):
+    long = "x" * 100_000
+    header = nrrd_header(hu, fields=f"data file: {long}\n") if name == "a.nhdr" else mha_header(hu, data=long)
+    (tmp_path / name).write_bytes(header)
+    with job_error(name, "damaged"):
         read_volume(tmp_path / name)
 
 

@@ -64,10 +64,11 @@ def _reading(fields: dict[str, str], data: bytes, path: Path) -> Reading:
     spacing_name = "ElementSpacing" if "ElementSpacing" in fields else "ElementSize"
     if spacing_name not in fields:
         raise Unreadable("no spacing")
-    spacing = numbers(spacing_name, 3) * MM.get(fields.get("DistanceUnits", "mm"), 1.0)
+    unit = MM.get(fields.get("DistanceUnits", "mm"), 1.0)
+    spacing = numbers(spacing_name, 3) * unit
     place = next((name for name in PLACES if name in fields), None)
     turn = next((name for name in TURNS if name in fields), None)
-    origin = np.zeros(3) if place is None else numbers(place, 3)
+    origin = np.zeros(3) if place is None else numbers(place, 3) * unit
     direction = np.eye(3) if turn is None else numbers(turn, 9).reshape(3, 3).T
     if fields["ElementDataFile"] != "LOCAL":
         if Path(fields["ElementDataFile"]).name != fields["ElementDataFile"]:
