@@ -15,6 +15,7 @@ from CTSuperResolutionLib.errors import JobError
 from CTSuperResolutionLib.job.events import Reporter
 from CTSuperResolutionLib.job.job import Job
 from CTSuperResolutionLib.job.method import Method
+from CTSuperResolutionLib.output.apart import require_apart
 from CTSuperResolutionLib.output.folder import OutputFolder
 from CTSuperResolutionLib.output.report import file_name, header_entries
 
@@ -53,6 +54,7 @@ def execute(options: argparse.Namespace, progress: Reporter) -> dict[str, Any]:
         raise JobError(f"The output {output} is to be a NRRD file; let its name end in .nrrd.")
     if not 0 <= options.noise < 1e4:
         raise JobError(f"The noise is a standard deviation in HU of 0 or more, not {options.noise:g}.")
+    require_apart(job.input, output.parent, progress.note)
     folder = OutputFolder(output.parent)
     progress.cancellation.on_kill(folder.discard)
     with folder:

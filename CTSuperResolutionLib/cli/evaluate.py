@@ -85,7 +85,7 @@ def execute(options: argparse.Namespace, progress: Reporter) -> dict[str, Any]:
         keep_volumes=options.keep_volumes,
         **values,
     )
-    out = OutputFolder(options.output)
+    out = OutputFolder(options.output, alone=True)
     private = OutputFolder(tempfile.gettempdir())
     for folder in (out, private):
         progress.cancellation.on_kill(folder.discard)

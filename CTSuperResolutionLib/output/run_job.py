@@ -2,14 +2,12 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Callable
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from CTSuperResolutionLib.errors import JobError
 from CTSuperResolutionLib.job.events import Reporter
 from CTSuperResolutionLib.job.job import Job
+from CTSuperResolutionLib.output.apart import require_apart
 from CTSuperResolutionLib.output.folder import OutputFolder
 from CTSuperResolutionLib.output.report import RESULTS, write_results, writing_steps
 
@@ -38,7 +36,7 @@ def run_job(
     Raises:
         JobError, Cancelled: and then nothing is left behind.
     """
-    _require_apart(job, progress)
+    require_apart(job.input, job.output, progress.note)
     folder = OutputFolder(job.output, alone=True)
     progress.cancellation.on_kill(folder.discard)
     with folder:
@@ -84,18 +82,3 @@ def run_job(
         "spacing_mm": list(result.sr.spacing),
         "report": report,
     }
-
-
-def _require_apart(job: Job, progress: Reporter) -> None:
-    """Keep results out of a folder of DICOM slices, which is somebody's record; one inside it is pointed out.
-
-    Raises:
-        JobError: they are to go among the slices.
-    """
-    if not os.path.isdir(job.input):
-        return
-    scan, output = os.path.realpath(job.input), os.path.realpath(job.output)
-    if output == scan:
-        raise JobError(f"The results would go among the slices of {job.input}; choose another folder for them.")
-    if Path(scan) in Path(output).parents:
-        progress.note(f"The results go into {job.output}, which lies inside the scan's own folder {job.input}.")

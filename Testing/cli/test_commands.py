@@ -141,6 +141,14 @@ def test_demo_scores_on_the_grid_of_its_result(
     assert scores["cubic"]["psnr_db"] > 15
 
 
+def test_degrade_writes_nothing_among_slices(ctsr_here: Ctsr, tmp_path: Path) -> None:
+    (tmp_path / "slices").mkdir()
+    ended = ctsr_here("degrade", tmp_path / "slices", tmp_path / "slices" / "coarse.nrrd", "--scale", "1,1,2")
+    assert ended.code == 2
+    assert f"would go among the slices of {tmp_path}/slices; choose another folder" in ended.err
+    assert list((tmp_path / "slices").iterdir()) == []
+
+
 def test_degrade_takes_scans_whose_refinement_would_be_too_large(
     ctsr_here: Ctsr, scan: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

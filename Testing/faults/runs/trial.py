@@ -152,8 +152,10 @@ class Laboratory:
         sent: float | None = None
         while not run.look():
             if due and self._is_due(run, due[0][0], fault) and (due[0][1] == signal.SIGKILL or run.handles_signals):
-                run.send(due.pop(0)[1])
-                sent = time.monotonic()
+                share, number = due.pop(0)
+                run.send(number)
+                if share != LATE:  # then there is only an interpreter to end, which takes its time
+                    sent = time.monotonic()
             if sent is not None and time.monotonic() - sent > PATIENCE:
                 run.hangs = True
                 run.kill()
