@@ -24,9 +24,10 @@ CT_NUMBERS = (
 )
 """The names of these scores.
 
-A shift is the mean error within a tissue of the scan (of the degraded result) or of the reference (of the result);
-of densitometry there is the result's, the reference's and the scan's, and the result's error against the reference;
-a noise power ratio is to cubic's.
+A shift is the mean error within a tissue of the scan: of the degraded result against the scan, and of the result
+against the reference. The reference does not choose the voxels: its noise would, and a mean over voxels that noise chose is not
+that of the tissue. Of densitometry there is the result's, the reference's and the scan's in the scan's lung, and the
+result's error against the reference. Noise power ratios are to cubic's.
 """
 
 
@@ -39,12 +40,10 @@ def ct_number_scores(
         result, reference, cubic: HU, on the fine grid. cubic: upsampling of the scan.
         scan: HU, on the coarse grid. residual: A x − y of the result, HU, on that grid.
     """
-    shifts = {
-        "scan": tissue_shift(residual, tissue_labels(scan)),
-        "truth": tissue_shift(result.array - reference.array, tissue_labels(reference)),
-    }
+    labels = tissue_labels(scan)
     found: dict[str, float | None] = {}
-    for against, by_tissue in shifts.items():
+    for against, error in (("scan", residual), ("truth", result.array - reference.array)):
+        by_tissue = tissue_shift(error, labels)
         found |= {f"shift_{tissue}_{against}_hu": shift for tissue, shift in by_tissue.items()}
         found[f"worst_shift_{against}_hu"] = worst_shift(by_tissue)
     return found | dict(_densities(result, reference, scan)) | _noise(result, reference, cubic, scan)

@@ -14,6 +14,7 @@ import scipy.ndimage as ndi
 
 from CTSuperResolutionLib.job.events import Progress
 from CTSuperResolutionLib.quantification.interior import interior
+from CTSuperResolutionLib.quantification.subdivision import planes
 from CTSuperResolutionLib.volume.volume import Volume
 
 AIR_LIKE_HU = -500.0  # aerated lung and air are below, tissue is above: the usual first threshold of segmentations
@@ -78,14 +79,9 @@ def lung_density(array: np.ndarray, lung: np.ndarray, progress: Progress | None 
     if np.count_nonzero(lung) < FEWEST_VOXELS:
         parts.advance(len(array))
         return None
-    planes, rows, columns = (
-        (2 * np.arange(fine) + 1) * coarse // (2 * fine)  # the voxel of the lung that a centre lies in
-        for fine, coarse in zip(array.shape, lung.shape, strict=True)
-    )
-    within = np.ix_(rows, columns)
     values = []
-    for plane, source in zip(array, planes, strict=True):
-        values.append(plane[lung[source][within]])
+    for plane, inside in zip(array, planes(lung, array.shape), strict=True):
+        values.append(plane[inside])
         parts.advance()
     hu = np.concatenate(values)
     del values
