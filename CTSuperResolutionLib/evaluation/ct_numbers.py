@@ -25,9 +25,9 @@ CT_NUMBERS = (
 """The names of these scores.
 
 A shift is the mean error within a tissue of the scan: of the degraded result against the scan, and of the result
-against the reference. The reference does not choose the voxels: its noise would, and a mean over voxels that noise chose is not
-that of the tissue. Of densitometry there is the result's, the reference's and the scan's in the scan's lung, and the
-result's error against the reference. Noise power ratios are to cubic's.
+against the reference. The reference does not choose the voxels: its noise would, and a mean over voxels that noise
+chose is not that of the tissue. Of densitometry there is the result's, the reference's and the scan's in the scan's
+lung, and the result's error against the reference. Noise power ratios are to cubic's.
 """
 
 
