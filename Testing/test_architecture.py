@@ -22,6 +22,7 @@ ROOMS = {
         "errors",
         "job",
         "volume",
+        "quantification",
         "degradation",
         "projection",
         "gaussians",

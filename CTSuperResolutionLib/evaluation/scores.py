@@ -7,9 +7,11 @@ import math
 import numpy as np
 import torch
 
-from CTSuperResolutionLib.degradation.data_consistency import measurement_residual
+from CTSuperResolutionLib.degradation.data_consistency import residual_norms
 from CTSuperResolutionLib.degradation.operator import make_degradation
+from CTSuperResolutionLib.degradation.upsampling import upsample
 from CTSuperResolutionLib.evaluation import metrics
+from CTSuperResolutionLib.evaluation.ct_numbers import ct_number_scores
 from CTSuperResolutionLib.evaluation.edges import edge_rise
 from CTSuperResolutionLib.evaluation.tissues import TISSUES, tissue_error
 from CTSuperResolutionLib.volume.volume import Volume
@@ -42,8 +44,11 @@ def score(result: Volume, reference: Volume, scan: Volume, blur: float) -> Score
         bias, noise = tissue_error(result, reference, tissue) or (None, None)
         name = tissue.replace(" ", "_")
         found |= {f"bias_{name}_hu": bias, f"noise_{name}_hu": noise}
-    factors = [fine // coarse for fine, coarse in zip(reference.shape, scan.shape, strict=True)]
+    nz, ny, nx = (fine // coarse for fine, coarse in zip(reference.shape, scan.shape, strict=True))
+    factors = (nz, ny, nx)
     degradation = make_degradation(reference.shape, factors, blur=blur)
     fine, coarse = (torch.from_numpy(np.ascontiguousarray(v.array)) for v in (result, scan))
-    found["consistency_rms_hu"] = measurement_residual(fine, coarse, degradation)["rms_hu"]
-    return found
+    residual = degradation.A(fine) - coarse
+    found["consistency_rms_hu"] = residual_norms(residual)["rms_hu"]
+    cubic = scan.with_array(upsample(coarse, factors).numpy(), factors)
+    return found | ct_number_scores(result, reference, cubic, scan, residual.numpy())

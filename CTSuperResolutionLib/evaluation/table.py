@@ -9,6 +9,8 @@ from typing import Any
 
 import numpy as np
 
+from CTSuperResolutionLib.evaluation.ct_numbers import CT_NUMBERS
+
 Row = Mapping[str, Any]
 
 SEEN = "†"
@@ -30,6 +32,10 @@ COLUMNS: tuple[tuple[str, tuple[str, ...], int, float], ...] = (
     ("lung bias / noise HU", ("bias_lung_hu", "noise_lung_hu"), 1, 1),
     ("bone bias / noise HU", ("bias_bone_hu", "noise_bone_hu"), 1, 1),
     ("consistency HU rms", ("consistency_rms_hu",), 2, 1),
+    ("worst tissue shift HU, against scan / truth", ("worst_shift_scan_hu", "worst_shift_truth_hu"), 1, 1),
+    ("LAA-950 / LAA-910 error %", ("laa_950_percent_error", "laa_910_percent_error"), 1, 1),
+    ("Perc15 error HU", ("perc15_hu_error",), 1, 1),
+    ("noise power / cubic's", ("noise_power_ratio",), 2, 1),
     ("seconds", ("seconds",), 1, 1),
     ("peak MB", ("peak_mb",), 0, 1),
 )
@@ -39,11 +45,12 @@ HIGHER_IS_BETTER = ("psnr_db", "ssim", *(name for heading, names, *_ in COLUMNS 
 LOWER_IS_BETTER = tuple(
     name
     for heading, names, *_ in COLUMNS
-    if "SSIM" not in heading and heading not in ("seconds", "peak MB")
+    if "SSIM" not in heading and heading not in ("noise power / cubic's", "seconds", "peak MB")
     for name in names
 )
 
-SCORES = (*HIGHER_IS_BETTER, *LOWER_IS_BETTER, "edge_rise_reference_mm")  # what every row has
+# What every row has.
+SCORES = tuple(dict.fromkeys((*HIGHER_IS_BETTER, *LOWER_IS_BETTER, "edge_rise_reference_mm", *CT_NUMBERS)))
 
 
 def format_tables(report: Mapping[str, Any]) -> str:

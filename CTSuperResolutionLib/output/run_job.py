@@ -68,7 +68,7 @@ def run_job(
         progress.advance()
         result = pipeline.super_resolve(scan, job.method, acquisition=acquisition, progress=progress)
 
-        progress.stage("write", 2 + writing_steps(result))
+        progress.stage("write", 3 + writing_steps(result))
         inner = within(region, worked)
         result = written_result(scan, result, inner, progress)
         extra = {"margin": margins(region, worked), "notes": notes, **score(result)}

@@ -10,6 +10,7 @@ import torch
 from CTSuperResolutionLib.degradation.data_consistency import METAL_HU, residual_norms
 from CTSuperResolutionLib.job.events import Progress
 from CTSuperResolutionLib.job.region import Slices
+from CTSuperResolutionLib.output.ct_numbers import ct_numbers
 from CTSuperResolutionLib.pipeline import Result
 from CTSuperResolutionLib.volume.checks import AIR_HU
 from CTSuperResolutionLib.volume.volume import Volume
@@ -21,24 +22,24 @@ def written_result(scan: Volume, result: Result, region: Slices, progress: Progr
 
     In the report, ``consistency`` is that of the whole HU over the region's voxels, where A sees the margin as well;
     ``voxels`` counts those of the scan's region that are padding (−1024 HU, as which padding is read) or metal (3071 HU
-    or more), and those of the result that int16 clips.
+    or more), and those of the result that int16 clips. See :func:`ct_numbers` for the rest.
 
     Args:
         scan: what was worked on, the region with its margin. result: what came of it.
         region: slices along (z, y, x), in voxels of ``scan``.
-        progress: advanced by two.
+        progress: advanced by three.
     """
     factors = tuple(fine // coarse for fine, coarse in zip(result.sr.shape, scan.shape, strict=True))
     grids = [list(zip(volume.shape, volume.spacing, strict=True)) for volume in (scan, result.sr)]
     degradation = result.acquisition.degradation(*grids)
     z, y, x = (slice(s * part.start, s * part.stop) for s, part in zip(factors, region, strict=True))
     measured = scan.array[region]
-    volumes, consistency = {}, {}
+    volumes, errors = {}, {}
     for name, volume in (("sr", result.sr), ("cubic", result.cubic)):
         # What is no HU is written as it is: see Volume.value_scale.
         whole = to_int16(volume.array).astype(np.float32) if volume.value_scale is None else volume.array
         error = degradation.A(torch.from_numpy(whole))[region] - torch.from_numpy(measured)
-        consistency[name] = residual_norms(error)
+        errors[name] = error.numpy()
         volumes[name] = volume.with_array(whole).crop((z, y, x))
         progress.advance()
     limits = np.iinfo(np.int16)
@@ -48,11 +49,13 @@ def written_result(scan: Volume, result: Result, region: Slices, progress: Progr
         "metal": measured >= METAL_HU,
         "clipped": ((sr < limits.min) | (sr > limits.max)) & (result.sr.value_scale is None),
     }
+    consistency = {name: residual_norms(torch.from_numpy(error)) for name, error in errors.items()}
+    numbers = ct_numbers(scan, region, errors, volumes, progress)
     voxels = {what: int(np.count_nonzero(where)) for what, where in counted.items()}
     return replace(
         result,
         sr=volumes["sr"],
         cubic=volumes["cubic"],
         uncertainty=None if result.uncertainty is None else result.uncertainty.crop((z, y, x)),
-        report=result.report | {"consistency": consistency, "voxels": voxels},
+        report=result.report | {"consistency": consistency, "voxels": voxels, **numbers},
     )

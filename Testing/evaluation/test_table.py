@@ -6,6 +6,7 @@ import csv
 
 import pytest
 
+from CTSuperResolutionLib.evaluation.ct_numbers import CT_NUMBERS
 from CTSuperResolutionLib.evaluation.metrics import PLANES
 from CTSuperResolutionLib.evaluation.table import format_tables, write_csv
 from CTSuperResolutionLib.evaluation.tissues import TISSUES
@@ -13,6 +14,7 @@ from CTSuperResolutionLib.evaluation.tissues import TISSUES
 SCORES = ["ssim_3d", *(f"ssim_{p}" for p in PLANES), *(f"slice_step_{p}_hu" for p in PLANES)]
 SCORES += ["edge_rise_mm", "edge_rise_reference_mm", "edges_lost", "consistency_rms_hu"]
 SCORES += [f"{kind}_{t.replace(' ', '_')}_hu" for t in TISSUES for kind in ("bias", "noise")]
+SCORES += CT_NUMBERS
 
 
 def _row(case, method, psnr, ssim, prior=None, seen=False, **scores):
@@ -62,6 +64,17 @@ def test_the_tables_say_what_the_rows_do(report):
     found = dict(zip(heading, cells, strict=True))
     assert found["edge rise mm"] == "3.00" and found["lung bias / noise HU"] == "-12.0 / 1.0"
     assert found["edges lost %"] == "100"
+    assert found["worst tissue shift HU, against scan / truth"] == "1.0 / 1.0"
+    assert found["LAA-950 / LAA-910 error %"] == "1.0 / 1.0" and found["Perc15 error HU"] == "1.0"
+    assert found["noise power / cubic's"] == "1.00"
+
+
+def test_a_noise_power_beyond_cubic_s_is_no_fault_and_a_shift_is(report):
+    """What is sharper than cubic has more noise, as the truth has."""
+    report["rows"][1] |= {"noise_power_ratio": 9.0, "worst_shift_truth_hu": 3.0, "perc15_hu_error": -4.0}
+    (line,) = [line for line in format_tables(report).splitlines() if "Worse than cubic" in line]
+    assert "worst_shift_truth_hu (knee-4)" in line and "perc15_hu_error (knee-4)" in line
+    assert "noise_power" not in line
 
 
 def test_every_scale_has_its_own_means(report):
