@@ -26,11 +26,11 @@ JOURNAL = "publishing.json"  # in the staging folder, while files are put in pla
 # scan it was working on must not stay behind.
 _JANITOR = """
 import json, os, shutil, sys
-staging, *created = sys.argv[1:]
+journal, staging, *created = sys.argv[1:]
 if sys.stdin.buffer.read() != b"done":
     try:  # it died while it put files in place: the older ones come back
-        with open(os.path.join(staging, "publishing.json")) as journal:
-            folder, older, obsolete, names = json.load(journal)
+        with open(os.path.join(staging, journal)) as file:
+            folder, older, obsolete, names = json.load(file)
         for name in obsolete + names:
             new, kept = os.path.join(staging, name), os.path.join(older, name)
             placed = os.path.join(folder, name)
@@ -256,7 +256,7 @@ def _start_janitor(staging: Path, created: list[Path]) -> subprocess.Popen | Non
     detached = {"creationflags": 0x00000208} if os.name == "nt" else {"start_new_session": True}  # no window, own group
     try:
         return subprocess.Popen(
-            [sys.executable, "-S", "-c", _JANITOR, *paths],
+            [sys.executable, "-S", "-c", _JANITOR, JOURNAL, *paths],
             stdin=subprocess.PIPE,
             stdout=subprocess.DEVNULL,
             stderr=subprocess.DEVNULL,

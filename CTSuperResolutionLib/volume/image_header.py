@@ -108,6 +108,18 @@ def volume_shape(sizes: Sequence[int]) -> tuple[int, int, int]:
     return z, y, x
 
 
+def whole_number(text: str) -> int:
+    """The one whole number of a text.
+
+    Raises:
+        MalformedHeaderError: there is another one, or something else.
+    """
+    found, *more = whole_numbers(text)
+    if more:
+        raise MalformedHeaderError
+    return found
+
+
 def beside(header: Path, name: str) -> Path:
     """The data file that a detached header names: a regular file in the header's own folder.
 

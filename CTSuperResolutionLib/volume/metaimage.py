@@ -15,6 +15,7 @@ from CTSuperResolutionLib.volume.image_header import (
     number,
     unit_note,
     volume_shape,
+    whole_number,
     whole_numbers,
 )
 from CTSuperResolutionLib.volume.voxel_data import Encoding, VoxelData, open_plain
@@ -46,8 +47,8 @@ def read_metaimage(path: Path) -> ImageHeader:
     sizes = whole_numbers(fields.get("DimSize", ""))
     if whole_numbers(fields.get("NDims", "")) != (len(sizes),):
         raise MalformedHeaderError
-    components, *more = whole_numbers(fields.get("ElementNumberOfChannels", "1"))
-    if components < 1 or more:
+    components = whole_number(fields.get("ElementNumberOfChannels", "1"))
+    if components < 1:
         raise MalformedHeaderError
     unit = fields.get("DistanceUnits", "").strip("?")
     factor = millimetres(unit)
@@ -99,13 +100,13 @@ def _data(path: Path, fields: dict[str, str], shape: tuple[int, int, int], end: 
     if re.search(r"^LIST\b|%\d*d", name):
         raise MalformedHeaderError("has its data in several files, which are not read")
     local = name.lower() == "local"
-    offset, *more = whole_numbers(fields.get("HeaderSize", "0"))
+    offset = whole_number(fields.get("HeaderSize", "0"))
     encoding: Encoding = "raw"
     if not _is_true(fields.get("BinaryData", "True")):
         encoding = "text"
     if _is_true(fields.get("CompressedData", "False")):
         encoding = "deflate"
-    if more or offset < -1 or (offset == -1 and encoding != "raw"):
+    if offset < -1 or (offset == -1 and encoding != "raw"):
         raise MalformedHeaderError
     order = ">" if _is_true(fields.get("BinaryDataByteOrderMSB", fields.get("ElementByteOrderMSB", "False"))) else "<"
     if local and offset == 0:

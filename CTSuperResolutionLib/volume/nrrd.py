@@ -16,6 +16,7 @@ from CTSuperResolutionLib.volume.image_header import (
     number,
     unit_note,
     volume_shape,
+    whole_number,
     whole_numbers,
 )
 from CTSuperResolutionLib.volume.voxel_data import Encoding, VoxelData, open_plain
@@ -168,9 +169,9 @@ def _data(path: Path, fields: dict[str, str], shape: tuple[int, int, int], heade
     if detached is not None and (detached.startswith("LIST") or re.search(r"%\d*d", detached)):
         raise MalformedHeaderError("has its data in several files, which are not read")
     place = path if detached is None else beside(path, detached)
-    skip, *more = whole_numbers(fields.get("byteskip", "0"))
-    lines, *others = whole_numbers(fields.get("lineskip", "0"))
-    if more or others or skip < -1 or lines < 0 or (skip == -1 and encoding != "raw"):
+    skip = whole_number(fields.get("byteskip", "0"))
+    lines = whole_number(fields.get("lineskip", "0"))
+    if skip < -1 or lines < 0 or (skip == -1 and encoding != "raw"):
         raise MalformedHeaderError
     offset = (header_bytes or 0) if detached is None else 0
     with open_plain(place) as file:

@@ -51,7 +51,9 @@ def write_volume(
     if path.suffix != ".nrrd":
         raise ValueError(f"{path} does not end in .nrrd")
     integer = integer and volume.value_scale is None
-    header = _header(volume, "short" if integer else "float", metadata or {})
+    axes = np.reshape(volume.direction, (3, 3)) * volume.spacing[::-1]
+    kind = "short" if integer else "float"
+    header = nrrd_header(kind, volume.shape, axes, volume.origin, encoding="gzip", metadata=metadata or {})
     part = path.with_name(f".{path.stem}.part.nrrd")
     try:
         with part.open("wb") as file:
@@ -93,10 +95,26 @@ def _compressed(slices: Iterator[bytes], progress: Progress) -> Iterator[bytes]:
     yield stream.flush()
 
 
-def _header(volume: Volume, kind: str, metadata: Mapping[str, str]) -> bytes:
-    """The header as ITK writes it; axes in the order (x, y, z)."""
-    spacing = volume.spacing[::-1]
-    axes = ([volume.direction[3 * row + column] * spacing[column] for row in range(3)] for column in range(3))
+def nrrd_header(
+    kind: str,
+    shape: Sequence[int],
+    axes: np.ndarray,
+    origin: Sequence[float],
+    *,
+    encoding: str,
+    metadata: Mapping[str, str],
+) -> bytes:
+    """A NRRD header as ITK writes it, for little-endian voxels.
+
+    Args:
+        kind: NRRD's name of the voxels' type. shape: voxels, (z, y, x).
+        axes: 3 × 3, mm in LPS; columns are the steps of the grid axes (x, y, z).
+        origin: centre of the first voxel, LPS, mm. encoding: "raw" or "gzip".
+        metadata: see :func:`write_volume`.
+
+    Raises:
+        ValueError: a key or value cannot be stored.
+    """
     lines = [
         "NRRD0004",
         "# Complete NRRD file format specification at:",
@@ -104,12 +122,12 @@ def _header(volume: Volume, kind: str, metadata: Mapping[str, str]) -> bytes:
         f"type: {kind}",
         "dimension: 3",
         "space: left-posterior-superior",
-        f"sizes: {' '.join(map(str, volume.shape[::-1]))}",
-        f"space directions: {' '.join(map(_vector, axes))}",
+        f"sizes: {' '.join(map(str, shape[::-1]))}",
+        f"space directions: {' '.join(map(_vector, axes.T))}",
         "kinds: domain domain domain",
         "endian: little",
-        "encoding: gzip",
-        f"space origin: {_vector(volume.origin)}",
+        f"encoding: {encoding}",
+        f"space origin: {_vector(origin)}",
     ]
     for key, value in metadata.items():
         if not KEY.fullmatch(key) or "\r" in value:

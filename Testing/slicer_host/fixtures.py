@@ -14,7 +14,7 @@ from typing import Any
 
 import pytest
 
-__all__ = ["application", "panel", "slice_pixels", "slicer", "unseen_errors", "wait_until"]
+__all__ = ["application", "import_more", "panel", "slice_pixels", "slicer", "unseen_errors", "wait_until"]
 
 ROOT = Path(__file__).resolve().parents[2]
 MODULE = "CTSuperResolution"
@@ -132,3 +132,19 @@ def slice_pixels() -> Callable[[str], Any]:
         return vtk_to_numpy(image.GetPointData().GetScalars()).reshape(-1, rows, columns, 4)[0].copy()
 
     return pixels
+
+
+@pytest.fixture
+def import_more(slicer, tmp_path):
+    """import_more(): adds a scene with one more text to this one."""
+
+    def add() -> None:
+        scene = slicer.vtkMRMLScene()
+        scene.AddNewNodeByClass("vtkMRMLTextNode", "More")
+        scene.SetURL(str(tmp_path / "more.mrml"))
+        assert scene.Commit()
+        slicer.mrmlScene.SetURL(str(tmp_path / "more.mrml"))
+        assert slicer.mrmlScene.Import()
+        assert slicer.util.getNode("More*") is not None
+
+    return add

@@ -102,22 +102,6 @@ def scan(panel, make_scan, state):
 
 
 @pytest.fixture
-def import_more(slicer, tmp_path):
-    """import_more(): adds a scene with one more text to this one."""
-
-    def add() -> None:
-        scene = slicer.vtkMRMLScene()
-        scene.AddNewNodeByClass("vtkMRMLTextNode", "More")
-        scene.SetURL(str(tmp_path / "more.mrml"))
-        assert scene.Commit()
-        slicer.mrmlScene.SetURL(str(tmp_path / "more.mrml"))
-        assert slicer.mrmlScene.Import()
-        assert slicer.util.getNode("More*") is not None
-
-    return add
-
-
-@pytest.fixture
 def job_folders(slicer):
     """What there is of job folders now."""
 

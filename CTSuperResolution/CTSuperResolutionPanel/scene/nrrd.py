@@ -13,6 +13,8 @@ from typing import Any
 
 import numpy as np
 
+from CTSuperResolutionLib.volume.writing import nrrd_header
+
 SLAB_BYTES = 1 << 20
 """What is read or written in one step: a millisecond or two, ten where it is compressed."""
 
@@ -66,22 +68,11 @@ def write(
         compress: gzip the data, fast rather than small.
     """
     array = array.astype(array.dtype.newbyteorder("<"), copy=False)
-    columns = [f"({','.join(repr(float(v)) for v in ijk_to_lps[:3, k])})" for k in range(4)]
-    lines = [
-        "NRRD0004",
-        f"type: {TYPES[array.dtype.name]}",
-        "dimension: 3",
-        "space: left-posterior-superior",
-        f"sizes: {' '.join(map(str, array.shape[::-1]))}",
-        f"space directions: {' '.join(columns[:3])}",
-        "kinds: domain domain domain",
-        "endian: little",
-        f"encoding: {'gzip' if compress else 'raw'}",
-        f"space origin: {columns[3]}",
-        *(f"{key}:={_escaped(value)}" for key, value in (metadata or {}).items()),
-    ]
+    axes, origin = ijk_to_lps[:3, :3], ijk_to_lps[:3, 3].tolist()
+    encoding = "gzip" if compress else "raw"
+    header = nrrd_header(TYPES[array.dtype.name], array.shape, axes, origin, encoding=encoding, metadata=metadata or {})
     with path.open("wb") as file:
-        file.write(("\n".join(lines) + "\n\n").encode())
+        file.write(header)
         if compress:
             with gzip.GzipFile(fileobj=file, mode="wb", compresslevel=1, mtime=0) as data:
                 yield from _slabs(array, data.write)
@@ -160,7 +151,3 @@ def _fill(data: BufferedIOBase, part: memoryview, path: Path) -> None:
 def _vector(text: str) -> tuple[float, float, float]:
     x, y, z = (float(v) for v in text.split(","))
     return x, y, z
-
-
-def _escaped(value: str) -> str:
-    return value.replace("\\", "\\\\").replace("\n", "\\n")

@@ -7,7 +7,7 @@ from random import Random
 
 from inputs.sample import Sample
 from inputs.scan import Scan
-from inputs.text_header import mutate_lines
+from inputs.text_header import header_bytes
 
 TYPES = {"int8": "MET_CHAR", "uint8": "MET_UCHAR", "int16": "MET_SHORT", "uint16": "MET_USHORT", "int32": "MET_INT",
          "uint32": "MET_UINT", "float32": "MET_FLOAT", "float64": "MET_DOUBLE"}  # fmt: skip
@@ -57,14 +57,7 @@ def make(scan: Scan, chance: Random, *, plain: bool) -> Sample:
     ]
     if zipped:
         lines.insert(5, f"CompressedDataSize = {len(data)}")
-    about = ""
-    if not plain:
-        lines, about = mutate_lines(lines, chance, MORE)
-        if chance.random() < 0.1:
-            lines, more = mutate_lines(lines, chance, MORE)
-            about += f"; {more}"
-    end = chance.choice(("\n", "\n", "\n", "\r\n"))
-    header = (end.join(lines) + end).encode("utf-8", "surrogateescape")
+    header, _, about = header_bytes(lines, chance, () if plain else MORE)
     if detached:
         return Sample({"scan.mhd": header, "scan.raw": data}, "scan.mhd", about, scan)
     return Sample({"scan.mha": header + data}, "scan.mha", about, scan)

@@ -10,7 +10,7 @@ import numpy as np
 
 from inputs.sample import Sample
 from inputs.scan import Scan
-from inputs.text_header import mutate_lines
+from inputs.text_header import header_bytes
 
 SPACES = {"left-posterior-superior": (1, 1, 1), "LPS": (1, 1, 1), "right-anterior-superior": (-1, -1, 1),
           "RAS": (-1, -1, 1), "left-anterior-superior": (1, -1, 1)}  # fmt: skip
@@ -40,17 +40,10 @@ def make(scan: Scan, chance: Random, *, plain: bool) -> Sample:
     """A NRRD of a scan, its header changed unless it shall be ``plain``."""
     lines, data, name, scan = _write(scan, chance)
     detached = not name.endswith(".nrrd")
-    about = ""
-    if not plain:
-        lines, about = mutate_lines(lines, chance, MORE)
-        if chance.random() < 0.1:
-            lines, more = mutate_lines(lines, chance, MORE)
-            about += f"; {more}"
-    end = chance.choice(("\n", "\n", "\n", "\r\n"))
-    header = (end.join(lines) + end).encode("utf-8", "surrogateescape")
+    header, end, about = header_bytes(lines, chance, () if plain else MORE)
     if detached:
         return Sample({"scan.nhdr": header, "scan.raw": data}, "scan.nhdr", about, scan)
-    return Sample({"scan.nrrd": header + end.encode() + data}, "scan.nrrd", about, scan)
+    return Sample({"scan.nrrd": header + end + data}, "scan.nrrd", about, scan)
 
 
 def _write(scan: Scan, chance: Random) -> tuple[list[str], bytes, str, Scan]:

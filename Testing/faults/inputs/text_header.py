@@ -12,6 +12,23 @@ FACTORS = (-1, 0, 10, 0.1, 1000, 0.001, 1.0001, 1.01, 25.4)
 NUMBER = re.compile(r"(?<![\w.])[-+]?\d*\.?\d+(?:[eE][-+]?\d+)?(?![\w.])")
 
 
+def header_bytes(lines: list[str], chance: Random, more: Sequence[str]) -> tuple[bytes, bytes, str]:
+    """A header of text lines, changed in one way or two, the end of its lines, and what was changed.
+
+    Args:
+        lines: without their ends. chance: what decides.
+        more: lines that may be put in; without any, nothing is changed.
+    """
+    about = ""
+    if more:
+        lines, about = mutate_lines(lines, chance, more)
+        if chance.random() < 0.1:
+            lines, second = mutate_lines(lines, chance, more)
+            about += f"; {second}"
+    end = chance.choice(("\n", "\n", "\n", "\r\n"))
+    return (end.join(lines) + end).encode("utf-8", "surrogateescape"), end.encode(), about
+
+
 def mutate_lines(lines: list[str], chance: Random, more: Sequence[str]) -> tuple[list[str], str]:
     """Change a header of text lines in one way.
 
