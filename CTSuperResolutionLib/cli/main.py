@@ -95,6 +95,7 @@ def main(arguments: Sequence[str] | None = None, *, ended: Callable[[int], None]
             command = COMMANDS[options.command]
             found = command.execute(options, reporter)
             cancellation.close()
+            cancellation.finish(0)
             ended(0)
             reporter.result(found)
             if not as_json:
@@ -103,6 +104,7 @@ def main(arguments: Sequence[str] | None = None, *, ended: Callable[[int], None]
             if debug:
                 traceback.print_exc()
             code = describe_error(error)["exit_code"]
+            cancellation.finish(code)
             ended(code)
             reporter.error(error)
             return code

@@ -38,13 +38,19 @@ class Cancellation:
         self._interval = interval
         self._since = 0.0
         self._closed = False
+        self._exit_code: int | None = None  # of work that is over
         self._lock = threading.Lock()
         self._on_kill: list[Callable[[], None]] = []
 
     def request(self, reason: str) -> None:
-        """Ask the work to stop. Nothing happens when that was asked before or the work is :meth:`closed <close>`."""
+        """Ask the work to stop. Nothing happens when that was asked before or the work is :meth:`closed <close>`.
+
+        Work that is :meth:`over <finish>` has ``grace`` to say its last words.
+        """
         with self._lock:
-            if not self.requested and not self._closed:
+            if self._exit_code is not None:
+                self._since = self._since or time.monotonic()
+            elif not self.requested and not self._closed:
                 self._since = time.monotonic()
                 self.message = f"Cancelled: {reason}."
                 self.requested = True
@@ -59,6 +65,15 @@ class Cancellation:
             if self.requested:
                 raise Cancelled(self.message)
             self._closed = True
+
+    def finish(self, exit_code: int) -> None:
+        """The work is over: who asks it to stop ends the process with its exit code, and takes nothing back.
+
+        Its last words may be for a pipe that nobody reads.
+        """
+        with self._lock:
+            if not self.requested:
+                self._exit_code = exit_code
 
     def on_kill(self, action: Callable[[], None]) -> None:
         """Have something done, by another thread, before the process is ended; the last one added comes first."""
@@ -125,10 +140,13 @@ class Cancellation:
                 stdin = None if read is None else stdin
             if not parent_alive() or (output is not None and process.reader_gone(output)):
                 self.request("the program that started it has ended")
-            if self.requested and time.monotonic() - self._since > self._grace:
+            if self._since and time.monotonic() - self._since > self._grace:
                 self._kill()
 
     def _kill(self) -> None:
+        if self._exit_code is not None:
+            os._exit(self._exit_code)
+
         def act() -> None:
             for action in reversed(self._on_kill):
                 with contextlib.suppress(Exception):

@@ -174,6 +174,18 @@ def test_full_pipe_that_nobody_reads(out: Path) -> None:
 
 
 @posix_only
+def test_last_words_that_nobody_reads_do_not_hold_up_the_end(out: Path) -> None:
+    process = start("over", out)
+    assert wait_until(lambda: working(out))
+    time.sleep(0.5)
+    since = time.monotonic()
+    process.send_signal(signal.SIGTERM)
+    assert process.wait(timeout=10) == 0
+    assert time.monotonic() - since < LIMIT
+    process.communicate()
+
+
+@posix_only
 def test_nohup_outlives_its_parent(tmp_path: Path, out: Path) -> None:
     def ignore_hangup() -> None:
         signal.signal(signal.SIGHUP, signal.SIG_IGN)

@@ -53,6 +53,11 @@ def main() -> int:
         cancellation.on_kill(folder.discard)
         try:
             with folder:
+                if manner == "over":
+                    folder.publish()
+                    cancellation.close()
+                    cancellation.finish(0)
+                    manner = "flood"  # its last words
                 work(manner, progress, folder)
         except Exception as error:
             progress.error(error)
