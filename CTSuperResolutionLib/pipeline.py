@@ -12,6 +12,7 @@ from CTSuperResolutionLib.diffusion.prior import Prior
 from CTSuperResolutionLib.job.events import Progress
 from CTSuperResolutionLib.job.method import Method
 from CTSuperResolutionLib.job.priors import find_prior, prior_name
+from CTSuperResolutionLib.job.target_grid import TargetGrid
 from CTSuperResolutionLib.planning.cost_model import stage_seconds
 from CTSuperResolutionLib.stages.project_volume import (
     ProjectedVolume,
@@ -46,27 +47,34 @@ class Result:
 
 @torch.no_grad()
 def super_resolve(
-    scan: Volume, method: Method, *, acquisition: Acquisition | None = None, progress: Progress | None = None
+    scan: Volume,
+    method: Method,
+    *,
+    target: TargetGrid | None = None,
+    acquisition: Acquisition | None = None,
+    progress: Progress | None = None,
 ) -> Result:
     """Super-resolve a scan.
 
     Args:
         scan: the LR volume, already cut to the region of interest. method: how.
+        target: the grid of the result over the scan, where it is part of a larger one; the method's own where None.
         acquisition: of the scan; found out where None. progress: told of every stage; may raise Cancelled.
 
     Raises:
         JobError: a scale, device or prior that cannot be used.
     """
     progress = progress or Progress()
-    p, factors = method.parameters, method.factors(scan.spacing, scan.shape)
-    progress.plan(stage_seconds(p, scan.shape, factors, scan.spacing))
+    p, target = method.parameters, target or method.target_grid(scan.shape, scan.spacing)
+    target.require_countable()
+    progress.plan(stage_seconds(p, scan.shape, target.factors, scan.spacing))
 
     progress.stage("upsample", 2 + p.consistency_rounds)
     device = machine.choose_device(method.device)
     # First, so that a damaged one is said at once.
     prior = Prior.load(find_prior(method.prior), device=device) if p.uses_prior else None
     progress.advance()
-    upsampled = upsample_scan(scan, factors, p, device, acquisition, progress)
+    upsampled = upsample_scan(scan, target, p, device, acquisition, progress)
     consistent = upsampled.consistent(progress)
 
     progress.stage("project", projection_steps(p))
@@ -76,7 +84,7 @@ def super_resolve(
 
     view_degradation = make_view_degradation(upsampled, projector)
     if prior:
-        restorer = Restorer(prior, upsampled, projector, view_degradation, p, method.seed)
+        restorer = Restorer(prior, upsampled, projector, view_degradation, upsampled.scale, p, method.seed)
         progress.stage("restore", restorer.steps)
         restored = restorer.restore(start, progress)
     else:
@@ -98,7 +106,7 @@ def super_resolve(
         uncertainty=_in_hu(restored.uncertainty, upsampled),
         acquisition=upsampled.acquisition,
         report={
-            "scale": list(factors),
+            "scale": list(target.factors),
             "device": str(device),
             "prior": {"name": prior_name(method.prior), "sha256": prior.sha256} if prior else None,
             **residual.report,

@@ -22,9 +22,10 @@ from CTSuperResolutionLib.cli.arguments import preset_help
 from CTSuperResolutionLib.errors import JobError, OtherOption, unknown
 from CTSuperResolutionLib.evaluation.methods import DEFAULT_METHODS, METHODS, parse_methods
 from CTSuperResolutionLib.job.events import Reporter, describe_error
-from CTSuperResolutionLib.job.method import Method, parse_scale, parse_settings
+from CTSuperResolutionLib.job.method import Method, parse_settings
 from CTSuperResolutionLib.job.parameters import DEFAULT_PRESET, find_parameter
 from CTSuperResolutionLib.job.priors import DEFAULT_PRIOR
+from CTSuperResolutionLib.job.refinement import parse_scale, whole_factors
 from CTSuperResolutionLib.output.folder import OutputFolder
 
 DEFAULT_SCALES = ("4", "8")
@@ -116,8 +117,7 @@ def _checked(options: argparse.Namespace) -> dict[str, Any]:
     settings = parse_settings(options.set)
     scales = tuple(dict.fromkeys(map(parse_scale, options.scale or DEFAULT_SCALES)))
     for scale in scales:
-        if scale == "isotropic":
-            raise JobError("Evaluating takes whole factors: give --scale 4 or three factors z,y,x.")
+        whole_factors(scale)
         names = ("preset", "prior", "seed", "device")
         given = {name: getattr(options, name) for name in names}
         Method(scale=scale, settings=settings, **given).refinement((1.0, 1.0, 1.0))

@@ -80,10 +80,10 @@ def compare_figure(
         caption: below, before the window, the planes and the disclaimer.
 
     Raises:
-        ValueError: `sr` and `cubic` are on different grids, or theirs is not a refinement of the scan's.
+        ValueError: `sr` and `cubic` are on different grids, or theirs is coarser than the scan's.
         OSError: the file cannot be written.
     """
-    if sr.shape != cubic.shape or any(fine % coarse for fine, coarse in zip(sr.shape, scan.shape, strict=True)):
+    if sr.shape != cubic.shape or any(fine < coarse for fine, coarse in zip(sr.shape, scan.shape, strict=True)):
         raise ValueError(f"grids of {scan.shape}, {cubic.shape} and {sr.shape} voxels do not belong together")
     arrays = [_upright(volume) for volume in (scan, cubic, sr)]
     centre = [n // 2 for n in arrays[2].shape]

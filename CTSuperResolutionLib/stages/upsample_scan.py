@@ -9,9 +9,11 @@ import torch
 from CTSuperResolutionLib.degradation.acquisition import Acquisition, acquisition_of
 from CTSuperResolutionLib.degradation.data_consistency import DataConsistency
 from CTSuperResolutionLib.degradation.noise_estimation import ScanNoise, scan_noise
-from CTSuperResolutionLib.degradation.upsampling import upsample
+from CTSuperResolutionLib.degradation.upsampling import upsample_onto
 from CTSuperResolutionLib.job.events import Progress
 from CTSuperResolutionLib.job.parameters import Parameters
+from CTSuperResolutionLib.job.refinement import Factors
+from CTSuperResolutionLib.job.target_grid import TargetGrid
 from CTSuperResolutionLib.projection.grid import VolumeGrid
 from CTSuperResolutionLib.volume.axis_order import AxisOrder
 from CTSuperResolutionLib.volume.intensity import restore_clipped, to_hu, to_unit
@@ -23,9 +25,9 @@ class UpsampledScan:
     """A scan on the grid of its result, its axes in the order that suits the simulated scanner.
 
     Attributes:
-        scan: as it was read. factors: how many times finer the result is, (z, y, x) of the scan.
+        scan: as it was read. target: the grid of the result over it.
         axis_order: from the scan's axes to the scanner's, in which everything below is.
-        scale: the factors. coarse_grid, grid: the voxels of the scan and of the result.
+        scale: how many times finer the result is. coarse_grid, grid: the voxels of the scan and of the result.
         cubic: cubic B-spline upsampling, HU.
         acquisition: how the scan was acquired along the scan's own axes.
         noise: of the scan. damping: λ that it sets.
@@ -34,9 +36,9 @@ class UpsampledScan:
     """
 
     scan: Volume
-    factors: tuple[int, int, int]
+    target: TargetGrid
     axis_order: AxisOrder
-    scale: tuple[int, int, int]
+    scale: Factors
     coarse_grid: VolumeGrid
     grid: VolumeGrid
     cubic: torch.Tensor
@@ -79,12 +81,12 @@ class UpsampledScan:
 
     def to_volume(self, fine: torch.Tensor) -> Volume:
         """An array on the result's grid as a volume in the patient's space, its axes in the scan's order."""
-        return self.scan.with_array(self.axis_order.from_scanner_order(fine.cpu().numpy()), self.factors)
+        return self.scan.on_target(self.axis_order.from_scanner_order(fine.cpu().numpy()), self.target)
 
 
 def upsample_scan(
     scan: Volume,
-    factors: tuple[int, int, int],
+    target: TargetGrid,
     p: Parameters,
     device: torch.device | str,
     acquisition: Acquisition | None = None,
@@ -93,30 +95,31 @@ def upsample_scan(
     """Upsample a scan and find out what it demands: how it was acquired and how noisy it is.
 
     Args:
-        scan: HU. factors: how many times finer the result is, (z, y, x).
+        scan: HU. target: the grid of the result over it.
         p: point-spread function, damping, rounds of consistency and range of HU.
         device: where the volumes are to be.
         acquisition: of the scan, where it is known already; found out otherwise.
         progress: advanced by one in all.
     """
-    axis_order = AxisOrder.for_factors(factors)
-    scale = axis_order.permute(factors)
+    axis_order = AxisOrder.for_factors(target.factors)
+    axes, scale = axis_order.permute(target.axes), axis_order.permute(target.factors)
     measured = axis_order.to_scanner_order(scan.array)
     coarse = torch.from_numpy(measured).to(device)
     parts = (progress or Progress()).in_parts(sum(s > 1 for s in scale) + 2)
-    cubic = upsample(coarse, scale, parts)
+    cubic = upsample_onto(coarse, axes, parts)
     noise = scan_noise(measured)  # in this order, so that how a scan is stored does not change the result's last bits
     damping = noise.damping(p.damping)
     parts.advance()
     coarse_grid = VolumeGrid(axis_order.permute(scan.shape), axis_order.permute(scan.spacing))
-    grid = coarse_grid.refined(scale)
-    acquisition = acquisition or acquisition_of(scan, p, factors)
-    degradation = acquisition.permuted(axis_order).degradation(coarse_grid.axes, grid.axes)
+    grid = VolumeGrid(axis_order.permute(target.shape), axis_order.permute(target.spacing))
+    acquisition = acquisition or acquisition_of(scan, p, target.factors)
+    shifts = [axis.shift for axis in axes]
+    degradation = acquisition.permuted(axis_order).degradation(coarse_grid.axes, grid.axes, shifts)
     consistency = DataConsistency.damped(degradation, coarse, cubic, damping=damping, rounds=p.consistency_rounds)
     parts.advance()
     return UpsampledScan(
         scan,
-        factors,
+        target,
         axis_order,
         scale,
         coarse_grid,

@@ -9,6 +9,7 @@ from dataclasses import dataclass, field, replace
 import numpy as np
 
 from CTSuperResolutionLib.errors import JobError
+from CTSuperResolutionLib.job.target_grid import TargetGrid
 from CTSuperResolutionLib.volume.acquisition_tags import AcquisitionTags
 
 
@@ -112,6 +113,17 @@ class Volume:
             raise ValueError(f"array of shape {array.shape} does not fit the grid {shape}")
         values = np.asarray(array, dtype=np.float32)
         return Volume(values, spacing, origin, self.direction, value_scale=self.value_scale)
+
+    def on_target(self, array: np.ndarray, target: TargetGrid) -> Volume:
+        """Other values (z, y, x), HU, on a grid over this volume, all of them valid.
+
+        Raises:
+            ValueError: the array does not have that grid's shape.
+        """
+        if array.shape != target.shape:
+            raise ValueError(f"array of shape {array.shape} does not fit the grid {target.shape}")
+        values, origin = np.asarray(array, dtype=np.float32), self.point(target.first)
+        return Volume(values, target.spacing, origin, self.direction, value_scale=self.value_scale)
 
     def crop(self, roi: tuple[slice, slice, slice]) -> Volume:
         """A copy of the voxels ``roi`` = slices along (z, y, x), in place in space.
