@@ -65,8 +65,7 @@ def super_resolve(
         JobError: a scale, device or prior that cannot be used.
     """
     progress = progress or Progress()
-    p, target = method.parameters, target or method.target_grid(scan.shape, scan.spacing)
-    target.require_countable()
+    p, target = method.parameters, (target or method.target_grid(scan.shape, scan.spacing)).countable()
     progress.plan(stage_seconds(p, scan.shape, target.factors, scan.spacing))
 
     progress.stage("upsample", 2 + p.consistency_rounds)
@@ -105,14 +104,15 @@ def super_resolve(
         cubic=upsampled.to_volume(upsampled.cubic),
         uncertainty=_in_hu(restored.uncertainty, upsampled),
         acquisition=upsampled.acquisition,
-        report={
-            "scale": list(target.factors),
-            "device": str(device),
-            "prior": {"name": prior_name(method.prior), "sha256": prior.sha256} if prior else None,
-            **residual.report,
-            **upsampled.report(fine, progress),
-        },
+        report=_reported(method, prior, device) | residual.report | upsampled.report(fine, progress),
     )
+
+
+def _reported(method: Method, prior: Prior | None, device: torch.device) -> dict[str, object]:
+    return {
+        "device": str(device),
+        "prior": {"name": prior_name(method.prior), "sha256": prior.sha256} if prior else None,
+    }
 
 
 def _in_hu(uncertainty: torch.Tensor | None, upsampled: UpsampledScan) -> Volume | None:

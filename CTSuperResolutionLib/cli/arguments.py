@@ -33,7 +33,9 @@ def add_method_options(parser: argparse.ArgumentParser, *, preset: str | None = 
         "--scale", help="a whole factor from 2 to 10, three factors z,y,x such as 4,1,1, or isotropic (default 4)"
     )
     group.add_argument(
-        "--spacing", metavar="MM", help="in place of a scale the spacing of the result, for all axes or z,y,x, in mm"
+        "--spacing",
+        metavar="MM",
+        help="in place of a scale the spacing of the result in mm: one for all axes that are coarser, or z,y,x",
     )
     group.add_argument("--preset", default=preset, help=preset_help(preset or DEFAULT_PRESET))
     group.add_argument("--device", help="auto, cpu or cuda (default auto)")

@@ -12,7 +12,7 @@ from functools import cached_property
 from CTSuperResolutionLib.errors import JobError, unknown
 from CTSuperResolutionLib.job.parameters import DEFAULT_PRESET, Parameters, Value, find_parameter
 from CTSuperResolutionLib.job.priors import DEFAULT_PRIOR, find_prior
-from CTSuperResolutionLib.job.refinement import Refinement, Triple, parse_scale, parse_spacing
+from CTSuperResolutionLib.job.refinement import Refinement, Spacing, parse_scale, parse_spacing
 from CTSuperResolutionLib.job.target_grid import TargetGrid
 
 PLAIN_UPSAMPLINGS = ("cubic", "bilinear")  # of views, on grids of whole factors only
@@ -27,7 +27,7 @@ class Method:
     Attributes:
         scale: a whole factor for all axes such as "4", three factors "z,y,x", or "isotropic"; None with a spacing,
             in whose place it is not looked at.
-        spacing: of the result, mm, (z, y, x); also accepted as text or one number for all axes.
+        spacing: of the result, mm: for all axes that the scan has coarser, or along (z, y, x); also accepted as text.
         preset: which column of the parameter table to start from.
         settings: parameters that differ from the preset, as text or of their own types.
         prior: name, folder or checkpoint of the diffusion prior.
@@ -44,7 +44,7 @@ class Method:
     prior: str = DEFAULT_PRIOR
     seed: int = 0
     device: str = "auto"
-    spacing: Triple | None = None
+    spacing: Spacing | None = None
 
     def __post_init__(self) -> None:
         # Of any type: a job file may hold anything.

@@ -35,6 +35,9 @@ APART = 1.5
 
 Triple = tuple[float, float, float]
 
+Spacing = float | Triple
+"""A wanted spacing in mm: one for all axes that are coarser, or along (z, y, x)."""
+
 Factors = tuple[float, float, float]
 """How many times finer a result is than its scan along (z, y, x); whole ones are of the type int."""
 
@@ -76,15 +79,16 @@ class Refinement:
         return cls.to_spacing((finest, finest, finest), spacing)
 
     @classmethod
-    def to_spacing(cls, wanted: Sequence[float], spacing: Sequence[float]) -> Refinement:
-        """The refinement of a scan of that spacing to a wanted one, both in mm along (z, y, x).
+    def to_spacing(cls, wanted: Spacing, spacing: Sequence[float]) -> Refinement:
+        """The refinement of a scan of that spacing, mm, (z, y, x), to a wanted one.
 
-        An axis that is wanted as it is (see :data:`ALIKE`) stays so.
+        An axis that is wanted as it is (see :data:`ALIKE`) stays so; with one length for all axes, so does a finer one.
 
         Raises:
             JobError: coarser than the scan, as it is, or too fine.
         """
-        along = [_to_spacing(*axis) for axis in zip("zyx", wanted, spacing, strict=True)]
+        lengths = wanted if isinstance(wanted, tuple) else [min(wanted, own) for own in spacing]
+        along = [_to_spacing(*axis) for axis in zip("zyx", lengths, spacing, strict=True)]
         if all(factor == 1 for factor, _ in along):
             raise JobError(f"The voxels are {_sides(spacing)} mm already; give a finer spacing.")
         (z, dz), (y, dy), (x, dx) = along
@@ -126,14 +130,14 @@ def whole_factors(scale: str | None) -> tuple[int, int, int]:
         JobError: isotropic or none, which say no factors without a scan.
     """
     if scale is None or scale == "isotropic":
-        raise JobError("Whole factors are needed here: give --scale 4 or three factors z,y,x.")
+        raise JobError("Whole factors are needed here: choose a scale such as 4 or three factors z,y,x.")
     given = scale.split(",")
     z, y, x = map(int, given if len(given) == 3 else 3 * given)
     return z, y, x
 
 
-def parse_spacing(spacing: Any) -> Triple:
-    """Read a spacing: one length in mm for all axes or three, z,y,x, as text, a number or a list of numbers.
+def parse_spacing(spacing: Any) -> Spacing:
+    """Read a wanted spacing: one length in mm or three, z,y,x, as text, a number or a list of numbers.
 
     Raises:
         JobError: not that, or no length that voxels of a CT have.
@@ -144,7 +148,8 @@ def parse_spacing(spacing: Any) -> Triple:
         if any(isinstance(part, bool) for part in parts):
             raise TypeError
         lengths = [float(part) for part in parts]
-        z, y, x = lengths if len(lengths) == 3 else 3 * lengths
+        if len(lengths) not in (1, 3):
+            raise ValueError
     except (TypeError, ValueError, OverflowError):
         raise JobError(
             f"The spacing '{spacing}' is not one length in mm such as 0.8 or three z,y,x such as 0.8,0.7,0.7."
@@ -154,7 +159,8 @@ def parse_spacing(spacing: Any) -> Triple:
             f"The spacing {_joined(lengths)} mm does not lie between {FINEST_MM:g} and {COARSEST_MM:g} mm; give a "
             "length such as 0.8."
         )
-    return z, y, x
+    z, y, x = lengths if len(lengths) == 3 else 3 * lengths
+    return (z, y, x) if len(lengths) == 3 else z
 
 
 def _to_spacing(axis: str, wanted: float, spacing: float) -> tuple[float, float]:
@@ -164,8 +170,7 @@ def _to_spacing(axis: str, wanted: float, spacing: float) -> tuple[float, float]
     factor = spacing / wanted
     if factor < 1:
         raise JobError(
-            f"The spacing of {wanted:g} mm along {axis} is coarser than the scan's {spacing:.6g} mm; give at most "
-            "that, or three lengths z,y,x."
+            f"The spacing of {wanted:g} mm along {axis} is coarser than the scan's {spacing:.6g} mm; give at most that."
         )
     if factor > MAX_MAGNIFICATION:
         finest = math.ceil(1000 * spacing / MAX_MAGNIFICATION) / 1000

@@ -133,8 +133,8 @@ class TargetGrid:
         z, y, x = (axis.part(part) for axis, part in zip(self.axes, region, strict=True))
         return TargetGrid((z, y, x))
 
-    def require_countable(self) -> None:
-        """Check that the result does not have too many voxels.
+    def countable(self) -> TargetGrid:
+        """This grid, if the result does not have too many voxels.
 
         Raises:
             JobError: it has.
@@ -145,6 +145,7 @@ class TargetGrid:
                 f"The result would have {voxels / 1e9:.1f} billion voxels, and {MAX_OUTPUT_VOXELS / 1e9:.1f} is the "
                 "most; choose a region of interest or a lower scale."
             )
+        return self
 
 
 def _step(factor: float) -> Fraction:

@@ -74,6 +74,7 @@ class UpsampledScan:
             consistency[name] = self.consistency.residual(volume)
             progress.advance()
         return {
+            "scale": list(self.target.factors),
             "acquisition": self.acquisition.report(),
             "noise": {"hu": round(self.noise.noise, 1), "damping": round(self.damping, 3)},
             "consistency": consistency,

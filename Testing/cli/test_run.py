@@ -18,7 +18,8 @@ import pytest
 import SimpleITK as sitk
 
 from CTSuperResolutionLib.job.job import Job
-from CTSuperResolutionLib.job.method import MAX_OUTPUT_VOXELS, Method
+from CTSuperResolutionLib.job.method import Method
+from CTSuperResolutionLib.job.target_grid import MAX_OUTPUT_VOXELS
 
 ROOT = Path(__file__).resolve().parents[2]
 RESULTS = {"sr.nrrd", "cubic.nrrd", "compare.png", "result.json"}

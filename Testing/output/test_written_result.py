@@ -11,6 +11,7 @@ import pytest
 from CTSuperResolutionLib.degradation.acquisition import acquisition_of
 from CTSuperResolutionLib.degradation.simulation import degrade
 from CTSuperResolutionLib.job.events import Progress
+from CTSuperResolutionLib.job.method import Method
 from CTSuperResolutionLib.output.written_result import written_result
 from CTSuperResolutionLib.phantom import thorax
 from CTSuperResolutionLib.pipeline import Result
@@ -43,7 +44,8 @@ def test_a_result_beyond_int16_is_judged_as_the_file_has_it(method, residual, no
     cubic = fine.with_array(fine.array + 0.25)
     all_of_it = (slice(0, 8),) * 3
     acquisition = acquisition_of(scan, method.parameters, (2, 2, 2))
-    written = written_result(scan, Result(fine, cubic, None, acquisition, {"seed": 0}), all_of_it, Progress())
+    target = Method(scale="2").target_grid(scan.shape, scan.spacing)
+    written = written_result(scan, Result(fine, cubic, None, acquisition, {"seed": 0}), target, all_of_it, Progress())
     for name, volume in (("sr", fine), ("cubic", cubic)):
         stored = np.rint(volume.array).clip(-32768, 32767).astype(np.float64)
         assert np.array_equal(getattr(written, name).array, stored)

@@ -8,7 +8,7 @@ from slicer.i18n import tr as _
 
 from CTSuperResolutionLib.errors import JobError
 from CTSuperResolutionLib.job.method import Method
-from CTSuperResolutionLib.job.refinement import Triple, parse_spacing
+from CTSuperResolutionLib.job.refinement import parse_spacing
 from CTSuperResolutionPanel.panel_state import BY_SPACING, PER_AXIS, PanelState
 from CTSuperResolutionPanel.process.error_messages import in_panel_words
 from CTSuperResolutionPanel.process.panel_task import PanelTask
@@ -49,7 +49,7 @@ def method_of(state: PanelState) -> Method:
     try:
         return Method(
             scale=axes if state.scale == PER_AXIS else state.scale,
-            spacing=_spacing_of(state) if state.scale == BY_SPACING else None,
+            spacing=parse_spacing(state.spacing) if state.scale == BY_SPACING else None,
             preset=state.preset,
             settings=parse_settings(state.settings),
             prior=state.prior,
@@ -58,15 +58,6 @@ def method_of(state: PanelState) -> Method:
         )
     except JobError as error:
         raise NotReady(in_panel_words(error)) from error
-
-
-def _spacing_of(state: PanelState) -> Triple:
-    """The spacing that the user chose, mm, (z, y, x), but of axes that the scan has finer its own."""
-    chosen = parse_spacing(state.spacing)
-    if state.inputVolume is None:
-        return chosen
-    own = voxel_geometry.spacing(voxel_geometry.ijk_to_ras(state.inputVolume))
-    return voxel_geometry.triple(min(axis) for axis in zip(chosen, own, strict=True))
 
 
 def run_task(state: PanelState) -> PanelTask:

@@ -136,7 +136,7 @@ class PreviewsSection:
             state.factorZ, state.factorY, state.factorX = map(int, scale.split(","))
             scale = PER_AXIS
         elif job.get("spacing"):
-            state.spacing = f"{max(job['spacing']):g}"
+            state.spacing = f"{job['spacing']:g}"
             scale = BY_SPACING
         state.scale = scale
         state.EndModify(was)
