@@ -50,7 +50,7 @@ def test_the_result_is_on_the_refined_grid_and_beats_cubic(truth, scale):
 @pytest.mark.parametrize(
     ("finer", "settings"),
     [
-        ({"spacing": (1.3, 3.0, 2.0)}, {"psf": "gaussian", "slice_width": 8.0}),
+        ({"spacing": (1.3, 3.0, 2.0)}, {"psf": "box", "slice_width": 8.0}),
         ({"spacing": (1.7, 1.7, 1.1)}, {"psf": "lanczos"}),
         ({"spacing": 2.1}, {"psf": "mean", "geometry": "cone"}),
         ({"scale": "4,3,2"}, {"psf": "lanczos"}),
@@ -59,7 +59,9 @@ def test_the_result_is_on_the_refined_grid_and_beats_cubic(truth, scale):
 )
 def test_any_spacing_has_the_scans_middle_agrees_with_it_and_beats_cubic(finer, settings):
     truth = ball((96, 66, 64), (1.0, 1.0, 1.0))
-    scan = degrade(truth, (8, 3, 2), kernel="mean" if settings["psf"] == "mean" else "lanczos", blur=(2.0, 0.75, 0.5))
+    scan = degrade(
+        truth, (8, 3, 2), kernel="lanczos" if settings["psf"] == "lanczos" else "mean", blur=(2.0, 0.75, 0.5)
+    )
     scan = Volume(scan.array, scan.spacing, (-40.0, 12.5, 900.25), OBLIQUE)
     chosen = replace(method("4", **settings), **finer)
     result = super_resolve(scan, chosen)
