@@ -73,8 +73,8 @@ class Refinement:
             raise JobError("The voxels are isotropic already; choose a factor such as 4.")
         if coarsest / finest < APART:
             raise JobError(
-                f"The voxels of {_sides(spacing)} mm are isotropic already but for less than {APART:g} times; "
-                f"give a spacing such as {finest:.4g} mm, or choose a factor such as 4."
+                f"The spacings {_sides(spacing)} mm are less than {APART:g} times apart, which counts as isotropic "
+                f"already; give a spacing such as {finest:.4g} mm, or choose a factor such as 4."
             )
         return cls.to_spacing((finest, finest, finest), spacing)
 

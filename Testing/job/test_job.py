@@ -52,7 +52,7 @@ def test_factors(scale: str, spacing: tuple, factors: tuple) -> None:
     ("scale", "spacing", "says"),
     [
         ("isotropic", (1.0, 1.1, 1.1), "isotropic already"),
-        ("isotropic", (5.0, 3.61, 3.61), "less than 1.5 times; give a spacing such as 3.61 mm"),
+        ("isotropic", (5.0, 3.61, 3.61), "less than 1.5 times apart, .* give a spacing such as 3.61 mm"),
         ("isotropic", (8.0, 0.5, 0.5), "16.0 times"),
     ],
 )
@@ -65,6 +65,10 @@ def test_too_many_voxels() -> None:
     Method(scale="2").target_grid((512, 512, 512), (1, 1, 1)).countable()
     with pytest.raises(JobError, match=r"8\.6 billion voxels"):
         Method(scale="4").target_grid((512, 512, 512), (1, 1, 1)).countable()
+
+
+def test_the_spacing_that_is_advised_makes_isotropic_what_is_less_than_one_and_a_half_times_apart() -> None:
+    assert Method(spacing=3.61).refinement((5.0, 3.61, 3.61)).spacing == (3.61, 3.61, 3.61)
 
 
 @pytest.mark.parametrize("plain", ["cubic", "bilinear"])
