@@ -8,11 +8,13 @@ import torch
 
 from CTSuperResolutionLib.degradation.acquisition import Acquisition, acquisition_of
 from CTSuperResolutionLib.degradation.data_consistency import DataConsistency
+from CTSuperResolutionLib.degradation.damping import BLOCK, Damping, suitable_damping
 from CTSuperResolutionLib.degradation.noise_estimation import ScanNoise, scan_noise
 from CTSuperResolutionLib.degradation.upsampling import upsample
 from CTSuperResolutionLib.job.events import Progress
 from CTSuperResolutionLib.job.parameters import Parameters
 from CTSuperResolutionLib.projection.grid import VolumeGrid
+from CTSuperResolutionLib.stages.unmeasured import Unmeasured
 from CTSuperResolutionLib.volume.axis_order import AxisOrder
 from CTSuperResolutionLib.volume.intensity import restore_clipped, to_hu, to_unit
 from CTSuperResolutionLib.volume.volume import Volume
@@ -26,9 +28,10 @@ class UpsampledScan:
         scan: as it was read. factors: how many times finer the result is, (z, y, x) of the scan.
         axis_order: from the scan's axes to the scanner's, in which everything below is.
         scale: the factors. coarse_grid, grid: the voxels of the scan and of the result.
-        cubic: cubic B-spline upsampling, HU.
+        cubic: cubic B-spline upsampling, HU, of the scan with what was not measured filled.
+        unmeasured: what was not measured, if anything.
         acquisition: how the scan was acquired along the scan's own axes.
-        noise: of the scan. damping: λ that it sets.
+        noise: of the scan. damping: that it sets.
         consistency: the scan's demands on a volume in HU.
         hu_range: HU that are 0 and 1 for the method.
     """
@@ -40,9 +43,10 @@ class UpsampledScan:
     coarse_grid: VolumeGrid
     grid: VolumeGrid
     cubic: torch.Tensor
+    unmeasured: Unmeasured | None
     acquisition: Acquisition
     noise: ScanNoise
-    damping: float
+    damping: Damping
     consistency: DataConsistency
     hu_range: tuple[float, float]
 
@@ -73,9 +77,21 @@ class UpsampledScan:
             progress.advance()
         return {
             "acquisition": self.acquisition.report(),
-            "noise": {"hu": round(self.noise.noise, 1), "damping": round(self.damping, 3)},
+            "noise": {
+                "hu": round(self.noise.sd, 1),
+                "damping": round(self.damping.detail, 3),
+                "flat_damping": round(max(self.damping.detail, self.damping.flat), 3),
+            },
             "consistency": consistency,
         }
+
+    def result(self, fine: torch.Tensor) -> Volume:
+        """A super-resolved array, HU, as the volume that is given back: cubic where nothing was measured."""
+        return self.to_volume(fine if self.unmeasured is None else self.unmeasured.given_back(fine))
+
+    def cubic_of_scan(self) -> Volume:
+        """The cubic upsampling of the scan as its file has it."""
+        return self.to_volume(self.cubic if self.unmeasured is None else self.unmeasured.cubic)
 
     def to_volume(self, fine: torch.Tensor) -> Volume:
         """An array on the result's grid as a volume in the patient's space, its axes in the scan's order."""
@@ -101,18 +117,35 @@ def upsample_scan(
     """
     axis_order = AxisOrder.for_factors(factors)
     scale = axis_order.permute(factors)
-    measured = axis_order.to_scanner_order(scan.array)
-    coarse = torch.from_numpy(measured).to(device)
+    hu = axis_order.to_scanner_order(scan.filled_array)
+    valid = None if scan.filled_array is scan.array else axis_order.to_scanner_order(scan.valid)
+    coarse = torch.from_numpy(hu).to(device)
     parts = (progress or Progress()).in_parts(sum(s > 1 for s in scale) + 2)
     cubic = upsample(coarse, scale, parts)
-    noise = scan_noise(measured)  # in this order, so that how a scan is stored does not change the result's last bits
-    damping = noise.damping(p.damping)
-    parts.advance()
     coarse_grid = VolumeGrid(axis_order.permute(scan.shape), axis_order.permute(scan.spacing))
     grid = coarse_grid.refined(scale)
+    # In the scanner's order, so that how a scan is stored does not change the result's last bits.
+    noise = scan_noise(hu, coarse_grid.spacing, valid)
+    parts.advance()
     acquisition = acquisition or acquisition_of(scan, p, factors)
-    degradation = acquisition.permuted(axis_order).degradation(coarse_grid.axes, grid.axes)
-    consistency = DataConsistency.damped(degradation, coarse, cubic, damping=damping, rounds=p.consistency_rounds)
+    permuted = acquisition.permuted(axis_order)
+    degradation = permuted.degradation(coarse_grid.axes, grid.axes)
+    sides = [min(n, BLOCK) for n in coarse_grid.shape]
+    block = VolumeGrid((sides[0], sides[1], sides[2]), coarse_grid.spacing)
+    of_block = permuted.degradation(block.axes, block.refined(scale).axes)
+    damping = suitable_damping(noise, of_block, block.shape, scale, p.damping)
+    unmeasured = None
+    if valid is not None:
+        as_it_is = torch.from_numpy(axis_order.to_scanner_order(scan.array)).to(device)
+        unmeasured = Unmeasured.of(as_it_is, valid, scale)
+    consistency = DataConsistency.damped(
+        degradation,
+        coarse,
+        cubic,
+        damping=damping,
+        rounds=p.consistency_rounds,
+        measured=unmeasured and unmeasured.measured,
+    )
     parts.advance()
     return UpsampledScan(
         scan,
@@ -122,6 +155,7 @@ def upsample_scan(
         coarse_grid,
         grid,
         cubic,
+        unmeasured,
         acquisition,
         noise,
         damping,
