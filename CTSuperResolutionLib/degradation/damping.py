@@ -27,13 +27,14 @@ class Damping:
     """λ of :meth:`Degradation.damped`, by what a place holds.
 
     Attributes:
-        detail: where there are details. flat: where there is nothing but noise.
+        detail: where there are details.
+        flat: where there is nothing but noise; what lies below ``detail`` is taken for it.
         floor: mean square of what a flat place says beyond its upsampling, HU², above zero.
     """
 
     detail: float
-    flat: float
-    floor: float
+    flat: float = 0.0
+    floor: float = 0.0
 
     def filter(self, degradation: Degradation, measurement: torch.Tensor, upsampled: torch.Tensor) -> torch.Tensor:
         """A measured coarse array without what would magnify its noise if it were asked of a fine one.

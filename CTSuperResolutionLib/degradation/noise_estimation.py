@@ -13,6 +13,7 @@ from scipy.stats import chi2
 WINDOW_MM = 8.0  # side of a window within slices: between vessels and fat organs have room for many of them
 LEAST_WINDOW = 5  # voxels, below which a window within slices shows no more than its edges
 QUIETEST = 0.02  # share of the windows of one material that are taken to hold nothing but noise
+PASSES = 2  # of deviation and colour, each of which depends on the other
 FEWEST_WINDOWS = 500
 ALIKE = 1.25  # how far the deviation of a window may be from the noise for its colour to be the noise's
 MATERIALS_HU = ((-30.0, 150.0), (-950.0, 3000.0), (-1020.0, -950.0))  # soft tissue; else all that is no air; else air
@@ -78,24 +79,42 @@ def _flat_noise(
     mean = ndi.uniform_filter(hu, size)
     voxels = math.prod(size)
     variance = (ndi.uniform_filter(hu**2, size) - mean**2) * (voxels / (voxels - 1))
-    usable = variance > ONE_VALUE**2
+    usable = np.ones(scan.shape, dtype=bool)
     for axis, n in enumerate(size):  # whole windows
         edge = np.moveaxis(usable, axis, 0)
         edge[: n // 2] = edge[len(edge) - n // 2 :] = False
     usable &= ndi.uniform_filter((scan <= CLIPPED_HU).astype(np.float32), size) < MOST_CLIPPED
     if valid is not None:
         usable &= ndi.minimum_filter(valid, size)
+    varied = variance > ONE_VALUE**2
     for low, high in MATERIALS_HU:
-        chosen = usable & (mean >= low) & (mean < high)
-        if np.count_nonzero(chosen) >= FEWEST_WINDOWS:
+        material = usable & (mean >= low) & (mean < high)
+        chosen = material & varied
+        if np.count_nonzero(chosen) >= max(FEWEST_WINDOWS, np.count_nonzero(material) / 2):
             break
     else:
         return 0.0, (0.0, 0.0, 0.0)
-    chance = chi2.ppf(QUIETEST, voxels - 1) / (voxels - 1)
-    quiet = float(np.quantile(variance[chosen], QUIETEST)) / chance
-    alike = chosen & (variance > quiet / ALIKE**2) & (variance < quiet * ALIKE**2)
-    z, y, x = (_correlation(hu, alike, axis, quiet) for axis in range(3))
-    return quiet**0.5, (z, y, x)
+    least = float(np.quantile(variance[chosen], QUIETEST))
+    correlation = (0.0, 0.0, 0.0)
+    for _ in range(PASSES):
+        quiet = least / _by_chance(size, correlation)
+        alike = chosen & (variance > quiet / ALIKE**2) & (variance < quiet * ALIKE**2)
+        z, y, x = (_correlation(hu, alike, axis, quiet) for axis in range(3))
+        correlation = z, y, x
+    return quiet**0.5, correlation
+
+
+def _by_chance(size: Sequence[int], correlation: Sequence[float]) -> float:
+    """The quantile QUIETEST of the variance of a window of noise, over the noise's variance.
+
+    That of χ² with as many degrees of freedom as a window has independent voxels. Along an axis, Gaussian noise whose
+    neighbours correlate by ρ does so by ρ^(k²) over k voxels, and n / Σ ρ^(2k²) voxels are independent.
+    """
+    steps = np.arange(-8, 9) ** 2
+    independent = math.prod(
+        max(1.0, n / float((r ** (2.0 * steps)).sum())) for n, r in zip(size, correlation, strict=True) if n > 1
+    )
+    return float(chi2.ppf(QUIETEST, independent - 1) / (independent - 1))
 
 
 def _correlation(hu: np.ndarray, where: np.ndarray, axis: int, variance: float) -> float:

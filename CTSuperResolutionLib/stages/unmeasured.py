@@ -6,7 +6,6 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
-import scipy.ndimage as ndi
 import torch
 
 from CTSuperResolutionLib.degradation.upsampling import upsample
@@ -19,8 +18,8 @@ class Unmeasured:
     Attributes:
         measured: bool, where a scanner did, coarse (z, y, x).
         cubic: cubic upsampling of the scan as its file has it, HU, fine (z, y, x).
-        share: of a result in what is given back, fine: 1 where it was measured, falling to 0 within one coarse voxel
-            around.
+        share: of a result in what is given back, fine: 1 where it was measured, falling to 0 at the centres of coarse
+            voxels that were not.
     """
 
     measured: torch.Tensor
@@ -35,9 +34,9 @@ class Unmeasured:
             coarse: HU, as the file has it, (z, y, x). valid: bool, where a scanner measured. scale: factors.
         """
         cubic = upsample(coarse, scale)
-        around = torch.from_numpy(ndi.maximum_filter(valid, 3)).to(coarse)
-        share = torch.nn.functional.interpolate(around[None, None], cubic.shape, mode="trilinear")[0, 0]
-        return cls(torch.from_numpy(valid).to(coarse.device), cubic, share)
+        measured = torch.from_numpy(valid).to(coarse.device)
+        between = torch.nn.functional.interpolate(measured.to(coarse)[None, None], cubic.shape, mode="trilinear")[0, 0]
+        return cls(measured, cubic, (2 * between).clamp_(max=1))
 
     def given_back(self, fine: torch.Tensor) -> torch.Tensor:
         """A result (HU, fine) with the cubic upsampling where nothing was measured."""

@@ -7,8 +7,8 @@ from dataclasses import dataclass
 import torch
 
 from CTSuperResolutionLib.degradation.acquisition import Acquisition, acquisition_of
-from CTSuperResolutionLib.degradation.data_consistency import DataConsistency
 from CTSuperResolutionLib.degradation.damping import BLOCK, Damping, suitable_damping
+from CTSuperResolutionLib.degradation.data_consistency import DataConsistency
 from CTSuperResolutionLib.degradation.noise_estimation import ScanNoise, scan_noise
 from CTSuperResolutionLib.degradation.upsampling import upsample
 from CTSuperResolutionLib.job.events import Progress
@@ -118,7 +118,7 @@ def upsample_scan(
     axis_order = AxisOrder.for_factors(factors)
     scale = axis_order.permute(factors)
     hu = axis_order.to_scanner_order(scan.filled_array)
-    valid = None if scan.filled_array is scan.array else axis_order.to_scanner_order(scan.valid)
+    valid = None if scan.valid is None or scan.valid.all() else axis_order.to_scanner_order(scan.valid)
     coarse = torch.from_numpy(hu).to(device)
     parts = (progress or Progress()).in_parts(sum(s > 1 for s in scale) + 2)
     cubic = upsample(coarse, scale, parts)
@@ -144,7 +144,7 @@ def upsample_scan(
         cubic,
         damping=damping,
         rounds=p.consistency_rounds,
-        measured=unmeasured and unmeasured.measured,
+        measured=unmeasured.measured if unmeasured else None,
     )
     parts.advance()
     return UpsampledScan(

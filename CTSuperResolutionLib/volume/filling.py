@@ -9,7 +9,7 @@ import scipy.ndimage as ndi
 
 from CTSuperResolutionLib.volume.checks import TOP_HU
 
-REACH = 2  # voxels; the weights of a scan's degradation beyond are small
+REACH = 3  # voxels; the weights of a scan's degradation beyond are small
 
 
 def filled(array: np.ndarray, valid: np.ndarray, spacing: Sequence[float]) -> np.ndarray:
@@ -19,10 +19,12 @@ def filled(array: np.ndarray, valid: np.ndarray, spacing: Sequence[float]) -> np
     is no edge where the field of view ends. Metal beyond the scale is metal at its end.
 
     Args:
-        array: HU. valid: bool, where a scanner measured; anywhere at least.
+        array: HU. valid: bool, where a scanner measured. Where it did nowhere, nothing is replaced.
     """
     metal = ~valid & (array >= TOP_HU)
     known = valid | metal
+    if not known.any():
+        return array
     nearest = ndi.distance_transform_edt(~known, sampling=spacing, return_distances=False, return_indices=True)
     return np.where(metal, np.float32(TOP_HU), array[tuple(nearest)])
 

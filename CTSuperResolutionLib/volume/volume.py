@@ -79,7 +79,7 @@ class Volume:
     @cached_property
     def filled_array(self) -> np.ndarray:
         """HU, (z, y, x), without an edge where the measured part ends: see :func:`filled`."""
-        if self.valid is None or self.valid.all() or not self.valid.any():
+        if self.valid is None or self.valid.all():
             return self.array
         return filled(self.array, self.valid, self.spacing)
 
