@@ -100,8 +100,8 @@ def super_resolve(
     fine = upsampled.enforce(base.volume + residual.voxels(slices), progress).round_()
 
     return Result(
-        sr=upsampled.to_volume(fine),
-        cubic=upsampled.to_volume(upsampled.cubic),
+        sr=upsampled.result(fine),
+        cubic=upsampled.cubic_of_scan(),
         uncertainty=_in_hu(restored.uncertainty, upsampled),
         acquisition=upsampled.acquisition,
         report=_reported(method, prior, device) | residual.report | upsampled.report(fine, progress),
