@@ -173,7 +173,7 @@ def acquisition_of(scan: Volume, p: Parameters, factors: Sequence[int], thicknes
     family = None if p.psf == "measured" else p.psf
 
     def along(axis: int) -> AxisAcquisition:
-        measured = estimate_psf(scan.array, scan.spacing, axis) if factors[axis] > 1 else None
+        measured = estimate_psf(scan.array, scan.spacing, axis, scan.valid) if factors[axis] > 1 else None
         given = p.slice_width if axis == slice_axis else p.pixel_width
         stated = thickness if axis == slice_axis else None
         source: Source
