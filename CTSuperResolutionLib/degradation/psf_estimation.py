@@ -9,6 +9,7 @@ the shape of a known family and many parts of surfaces agree on it. A wrong widt
 from __future__ import annotations
 
 import math
+from collections.abc import Iterator
 from dataclasses import dataclass
 
 import numpy as np
@@ -28,6 +29,7 @@ SYSTEMATIC = 0.04  # of the width: by how much a family's differs from that of a
 WIDEST = 1.5  # FWHM in groups of samples that an edge can have within its window
 RESOLVED = 0.125  # variance of the point-spread function in squared spacings: of narrower ones samples show nothing
 MAX_STEP = 5
+MIN_PROFILES = 20  # that say how wide the point-spread function is at most
 ROUND, FLAT_TOPPED = (-0.3, 0.3), (0.6, 1.4)  # where a clear shape lies from a triangle or Gaussian, 0, to a box, 1
 
 
@@ -55,12 +57,8 @@ def estimate_psf(
         scan: HU, (z, y, x). spacing: mm, (z, y, x). axis: 0, 1 or 2.
         valid: where a scanner measured, bool, (z, y, x); None for everywhere.
     """
-    columns = np.moveaxis(scan, axis, 0)
-    measured = None if valid is None else np.moveaxis(valid, axis, 0)
     pitch = spacing[axis]
-    first, second = (s for k, s in enumerate(spacing) if k != axis)
-    for step in range(1, MAX_STEP + 1):  # overlapping slices: an edge has to end within the window
-        profiles = edge_profiles(columns, measured, (pitch, first, second), step)
+    for step, profiles in _windows(scan, spacing, axis, valid):
         blocks = _blocks(profiles)
         if len(blocks) < MIN_BLOCKS:
             continue
@@ -70,6 +68,34 @@ def estimate_psf(
             psf = PointSpread(family, width)
             return edges.judge(psf) if psf.variance >= RESOLVED * pitch**2 else None
     return None
+
+
+def widest_psf(
+    scan: np.ndarray, spacing: tuple[float, float, float], axis: int, valid: np.ndarray | None = None
+) -> float | None:
+    """The FWHM, mm, of the Gaussian that fits all edges along an axis best; None where there are too few.
+
+    Anatomy makes edges wider than the point-spread function and never narrower: few edges are enough to say that it
+    is not much wider than this. The arguments are those of :func:`estimate_psf`.
+    """
+    for step, profiles in _windows(scan, spacing, axis, valid):
+        if len(profiles.rising) < MIN_PROFILES:
+            continue
+        width = _Edges(profiles, [np.arange(len(profiles.rising))], step, spacing[axis]).width("gaussian")
+        if width <= WIDEST * step * spacing[axis]:
+            return width
+    return None
+
+
+def _windows(
+    scan: np.ndarray, spacing: tuple[float, float, float], axis: int, valid: np.ndarray | None
+) -> Iterator[tuple[int, EdgeProfiles]]:
+    """Profiles in windows that grow: the edges of overlapping slices end within the longer ones only."""
+    columns = np.moveaxis(scan, axis, 0)
+    measured = None if valid is None else np.moveaxis(valid, axis, 0)
+    first, second = (s for k, s in enumerate(spacing) if k != axis)
+    for step in range(1, MAX_STEP + 1):
+        yield step, edge_profiles(columns, measured, (spacing[axis], first, second), step)
 
 
 def _blocks(profiles: EdgeProfiles) -> list[np.ndarray]:
@@ -92,11 +118,11 @@ class _Edges:
 
     def fit(self) -> tuple[str, float]:
         """The family of least deviation and its FWHM, mm."""
-        return min(((family, self._width(family, self._all)) for family in FAMILIES), key=self._deviation_of)
+        return min(((family, self.width(family)) for family in FAMILIES), key=self._deviation_of)
 
     def judge(self, psf: PointSpread) -> PsfEstimate | None:
         """The estimate with its error, or None where edges differ from it or from each other."""
-        widths = np.array([self._width(psf.family, block) for block in self._blocks])
+        widths = np.array([self.width(psf.family, block) for block in self._blocks])
         rising = np.array([self._profiles.rising[block[0]] for block in self._blocks])
         spread = 1.4826 * float(np.median(np.abs(widths - np.median(widths))))
         if spread > MAX_SPREAD * psf.fwhm or self._deviation(psf, self._all) > MAX_DEVIATION:
@@ -113,14 +139,15 @@ class _Edges:
 
     def _shape(self) -> float:
         """Where the edges lie on the way from the better of triangle and Gaussian, 0, to a box, 1."""
-        fits = {family: (family, self._width(family, self._all)) for family in FAMILIES}
+        fits = {family: (family, self.width(family)) for family in FAMILIES}
         rounded = min((fits["triangle"], fits["gaussian"]), key=self._deviation_of)
         start, end = (self._model(PointSpread(*fit), self._all) for fit in (rounded, fits["box"]))
         way = end - start
         return float(((self._profiles.heights[self._all] - start) * way).sum() / (way**2).sum())
 
-    def _width(self, family: str, members: np.ndarray) -> float:
-        """The FWHM of least absolute deviation, mm."""
+    def width(self, family: str, members: np.ndarray | None = None) -> float:
+        """The FWHM of least absolute deviation, mm, from all edges or some."""
+        members = self._all if members is None else members
 
         def deviation(width: float) -> float:
             return self._deviation(PointSpread(family, width), members)
