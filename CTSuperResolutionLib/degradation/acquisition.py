@@ -102,14 +102,14 @@ class AxisAcquisition:
             or taken from the spacing.
         measured: what the scan itself shows, whether or not it is used; None where there is too little to see.
         header_mm: nominal slice thickness that the header states.
-        at_most_mm: FWHM that the scan's few edges show, where the header states far more than that.
+        edges_mm: FWHM that the scan's few edges show, where the header states far more than that.
     """
 
     kernel: SamplingKernel
     source: Source
     measured: PsfEstimate | None = None
     header_mm: float | None = None
-    at_most_mm: float | None = None
+    edges_mm: float | None = None
 
     def report(self) -> dict[str, Any]:
         """As plain values for result.json; widths are FWHM in mm."""
@@ -125,8 +125,8 @@ class AxisAcquisition:
             }
         if self.header_mm is not None:
             found["header_mm"] = self.header_mm
-        if self.at_most_mm is not None:
-            found["at_most_mm"] = round(self.at_most_mm, 3)
+        if self.edges_mm is not None:
+            found["edges_mm"] = round(self.edges_mm, 3)
         return found
 
 

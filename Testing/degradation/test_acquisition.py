@@ -97,5 +97,5 @@ def test_a_header_that_states_thicker_slices_than_the_edges_allow_is_limited():
     p = Parameters.of("balanced", {})
     right, wrong = (acquisition_of(scan, p, FACTORS, thickness).axes[0] for thickness in (5.0, 10.0))
     assert right.source == wrong.source == "header" and right.measured is None
-    assert right.kernel.psf.fwhm == 4.5 and right.at_most_mm is None
-    assert wrong.kernel.psf.fwhm == wrong.at_most_mm < 6.0
+    assert right.kernel.psf.fwhm == 4.5 and right.edges_mm is None
+    assert wrong.kernel.psf.fwhm == wrong.edges_mm < 6.0
