@@ -8,7 +8,6 @@ the noise of a sample then moves its height but not its place.
 from __future__ import annotations
 
 from dataclasses import dataclass
-from itertools import pairwise
 
 import numpy as np
 
@@ -22,7 +21,7 @@ TILT = 0.4  # of the pitch that it rises over one voxel across: more, and blur a
 FULL = 0.75  # of the pairs of neighbours that have to be there
 SAGITTA = 20.0  # mm, radius of a surface that leaves its chord by a twentieth of the pitch within the reach
 BLOCK_MM = 16.0  # side of a part of a surface that counts as one
-MAX_VOXELS = 8_000_000  # looked at; of larger scans every n-th slab
+MAX_VOXELS = 32_000_000  # looked at; of larger scans every n-th slab
 SLAB = 48  # rows of columns looked at together
 
 
@@ -88,23 +87,22 @@ def _profiles_of_slab(
 
 def _edges(slab: np.ndarray, valid: np.ndarray | None, step: int) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
     """Windows with an edge between two plateaus: index (3, n), heights (n, samples) and rising (n,)."""
-    count = len(slab) - GROUPS * step + 1
+    samples = GROUPS * step
+    count = len(slab) - samples + 1
     means = sum(slab[k : len(slab) - step + 1 + k] for k in range(step)) / np.float32(step)
     groups = [means[k * step : k * step + count] for k in range(GROUPS)]
-    low, high = (groups[0] + groups[1]) / 2, (groups[-2] + groups[-1]) / 2
-    contrast = np.abs(high - low)
-    clear = contrast > CONTRAST_HU
-    clear &= np.abs(groups[0] - groups[1]) < FLAT * contrast
-    clear &= np.abs(groups[-1] - groups[-2]) < FLAT * contrast
-    for before, behind in pairwise(groups[1:-1]):
-        clear &= (behind - before) * np.sign(high - low) > -FALL * contrast
+    at = np.array(np.nonzero(np.abs(groups[-1] + groups[-2] - groups[0] - groups[1]) > 2 * CONTRAST_HU))
+    level = np.stack([group[tuple(at)] for group in groups])
+    low, high = level[:2].mean(0), level[-2:].mean(0)
+    level = (level - low) / (high - low)
+    clear = (np.abs(level[0] - level[1]) < FLAT) & (np.abs(level[-1] - level[-2]) < FLAT)
+    clear &= (np.diff(level[1:-1], axis=0) > -FALL).all(0)
     if valid is not None:
         lost = np.cumsum(np.concatenate([np.zeros_like(valid[:1], dtype=int), ~valid]), axis=0)
-        clear &= lost[GROUPS * step :] == lost[:count]
-    at = np.array(np.nonzero(clear))
-    windows = slab[at[0][:, None] + np.arange(GROUPS * step), at[1][:, None], at[2][:, None]]
-    below, above = low[clear], high[clear]
-    return at, (windows - below[:, None]) / (above - below)[:, None], above > below
+        clear &= lost[at[0] + samples, at[1], at[2]] == lost[tuple(at)]
+    at, low, high = at[:, clear], low[clear], high[clear]
+    windows = slab[at[0][:, None] + np.arange(samples), at[1][:, None], at[2][:, None]]
+    return at, (windows - low[:, None]) / (high - low)[:, None], high > low
 
 
 class _Surface:

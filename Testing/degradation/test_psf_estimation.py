@@ -81,9 +81,10 @@ def test_it_is_found_along_whichever_axis():
         np.arange(20.0)[:, None, None] * 100 + np.zeros((20, 30, 30)),  # no plateau anywhere
         np.zeros((1, 1, 1)),
         np.zeros((30, 1, 1)),
-        np.where(np.arange(30)[:, None, None] < 15, -1000.0, 40.0) + np.zeros((30, 4, 4)),  # one edge, and small
+        500 * erf((np.arange(30)[:, None, None] - 12 - np.arange(14) / 5) / 2)
+        + np.zeros((30, 14, 14)),  # one small edge
     ],
-    ids=["tissue", "air", "noise", "three slices", "ramp", "voxel", "column", "small"],
+    ids=["tissue", "air", "noise", "three slices", "ramp", "voxel", "column", "one edge"],
 )
 @pytest.mark.parametrize("axis", [0, 1, 2])
 def test_where_there_is_too_little_to_see_nothing_is_said(scan, axis):
