@@ -1,13 +1,21 @@
 """Where the acquisition of a scan is known from, and that its degradation is what it says."""
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 import torch
 
-from CTSuperResolutionLib.degradation.acquisition import LanczosSampling, PointSpreadSampling, acquisition_of
+from CTSuperResolutionLib.degradation.acquisition import (
+    LanczosSampling,
+    PointSpreadSampling,
+    acquisition_of,
+    slice_thickness_of,
+)
 from CTSuperResolutionLib.degradation.operator import make_degradation
 from CTSuperResolutionLib.degradation.point_spread import PointSpread, psf_matrix
 from CTSuperResolutionLib.job.parameters import Parameters
+from CTSuperResolutionLib.volume.acquisition_tags import AcquisitionTags, MeasuredWidth
 from CTSuperResolutionLib.volume.volume import Volume
 
 IDENTITY = (1.0, 0.0, 0.0, 0.0, 1.0, 0.0, 0.0, 0.0, 1.0)
@@ -86,3 +94,18 @@ def test_the_least_rough_inverse_gives_the_scan_back_without_steps_between_slice
     np.testing.assert_allclose(axis.matrix @ (axis.smooth_inverse @ y), y, atol=0.5)
     rough, smooth = (np.abs(np.diff(inverse @ y)).max() for inverse in (axis.pseudo_inverse, axis.smooth_inverse))
     assert smooth < 0.65 * rough
+
+
+def test_what_was_measured_in_the_whole_scan_counts_for_a_part_of_it(thick):
+    widths = (MeasuredWidth("box", 4.0, 0.5, 900), None, None)
+    part = replace(thick, acquisition=AcquisitionTags(measured=widths))
+    found = acquisition(part, (5, 2, 2)).axes
+    assert found[0].source == "measured" and found[0].kernel == PointSpreadSampling(PointSpread("box", 4.0))
+    assert found[1].measured is None and found[2].measured is None
+
+
+def test_the_thickness_of_a_header_is_that_of_the_slices(thick):
+    flat = scan_of(np.full((12, 20, 20), 40.0), (0.6, 0.9, 0.9))
+    found = acquisition_of(flat, Parameters.of("balanced", {}), (2, 2, 2), 1.0)
+    assert [axis.source for axis in found.axes] == ["header", "spacing", "spacing"]
+    assert slice_thickness_of(found, flat.spacing, 1.0).sentence == "slices 1.0 mm thick by the header"
