@@ -42,9 +42,11 @@ def library_python(python) -> Path:
 
 @pytest.fixture
 def installed(application, monkeypatch, python):
-    """What the background process needs is there: installing is tested elsewhere."""
+    """What the background process needs is there: installing is tested elsewhere. No scan is looked at unasked."""
     from CTSuperResolutionPanel import install
+    from CTSuperResolutionPanel.process.acquisition_inspector import AcquisitionInspector
 
+    monkeypatch.setattr(AcquisitionInspector, "inspect", lambda self, volume, python: None)
     monkeypatch.setattr(install, "ensure", lambda parent=None: python)
     monkeypatch.setattr(install, "chosen_python", lambda: python)
 

@@ -16,11 +16,13 @@ from CTSuperResolutionLib.job.priors import known_priors, prior_name
 from CTSuperResolutionPanel import install
 from CTSuperResolutionPanel.install.interpreters import is_slicers
 from CTSuperResolutionPanel.panel_state import PER_AXIS, PanelState
+from CTSuperResolutionPanel.process.acquisition_inspector import AcquisitionInspector
+from CTSuperResolutionPanel.process.error_messages import tidy
 from CTSuperResolutionPanel.process.hardware import Hardware
 from CTSuperResolutionPanel.scene import region_of_interest
 from CTSuperResolutionPanel.scene.result_volumes import ROLE, role_of
 from CTSuperResolutionPanel.sections.advanced_parameters import AdvancedFields, parse_settings
-from CTSuperResolutionPanel.sections.choices import insists, volume_remark
+from CTSuperResolutionPanel.sections.choices import insists, volume_problem, volume_remark
 
 CHOOSE_FOLDER = "?"
 """What the list of priors holds for its last entry."""
@@ -35,11 +37,13 @@ class ScanSection:
     Args:
         ui: the widgets of the panel by name.
         hardware: what jobs are done on, which another Python may see otherwise.
+        acquisitions: how the scans were acquired.
     """
 
-    def __init__(self, ui: Any, hardware: Hardware) -> None:
+    def __init__(self, ui: Any, hardware: Hardware, acquisitions: AcquisitionInspector) -> None:
         self._ui = ui
         self._hardware = hardware
+        self._acquisitions = acquisitions
         self._state: PanelState | None = None
         self._updating = False
         titles = {"isotropic": _("Isotropic (slices only)")}
@@ -62,7 +66,7 @@ class ScanSection:
         ui.allowUnusualCheckBox.connect("toggled(bool)", self._insist)
         ui.fitRoiButton.connect("clicked(bool)", lambda checked: self.fit_roi())
         ui.pythonButton.connect("clicked(bool)", lambda checked: self.choose_python())
-        ui.problemLabel.visible = False
+        ui.acquisitionLabel.visible = ui.problemLabel.visible = False
         ui.allowUnusualCheckBox.visible = False
         ui.axesWidget.visible = False
 
@@ -92,12 +96,25 @@ class ScanSection:
         ui.fitRoiButton.enabled = state.useRoi and state.roi is not None and state.inputVolume is not None
         _show_roi(state)
         problem = volume_remark(state)
+        self._show_acquisition(state)
         ui.problemLabel.visible = problem is not None
         ui.problemLabel.text = "" if problem is None else problem.sentence
         ui.allowUnusualCheckBox.visible = problem is not None and problem.may_insist
         was = ui.allowUnusualCheckBox.blockSignals(True)
         ui.allowUnusualCheckBox.checked = insists(state)
         ui.allowUnusualCheckBox.blockSignals(was)
+
+    def _show_acquisition(self, state: PanelState) -> None:
+        """How thick the slices are, by header, measurement and setting."""
+        label, volume = self._ui.acquisitionLabel, state.inputVolume
+        label.visible = volume is not None and volume_problem(state) is None
+        if not label.visible:
+            return
+        width = parse_settings(state.settings).get("slice_width")
+        slices = self._acquisitions.thickness(volume, float(width) if width else None)
+        looking = _("looking at the scan…") if self._acquisitions.inspects(volume) else ""
+        lines = [tidy(", ".join(filter(None, [slices.sentence, looking]))), slices.contradiction]
+        label.text = "<br>".join(filter(None, lines))
 
     def fit_roi(self) -> None:
         """Put the box around the whole scan."""
