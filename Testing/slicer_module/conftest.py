@@ -88,6 +88,28 @@ def make_scan(slicer):
 
 
 @pytest.fixture
+def make_bent_transform(slicer):
+    """make_bent_transform(): a transform that moves one corner of a cube of 10 mm by 5 mm, and no other one."""
+
+    def make():
+        import vtk
+
+        before, after = vtk.vtkPoints(), vtk.vtkPoints()
+        for corner in np.ndindex(2, 2, 2):
+            before.InsertNextPoint([10 * c for c in corner])
+            after.InsertNextPoint([10 * c + 5 * (not any(corner)) for c in corner])
+        spline = vtk.vtkThinPlateSplineTransform()
+        spline.SetBasisToR()
+        spline.SetSourceLandmarks(before)
+        spline.SetTargetLandmarks(after)
+        node = slicer.mrmlScene.AddNewNodeByClass("vtkMRMLTransformNode")
+        node.SetAndObserveTransformToParent(spline)
+        return node
+
+    return make
+
+
+@pytest.fixture
 def state(panel):
     """The choices of the panel."""
     return panel.logic.getParameterNode()
