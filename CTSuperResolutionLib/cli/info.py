@@ -7,7 +7,7 @@ from dataclasses import asdict
 from typing import TYPE_CHECKING, Any
 
 from CTSuperResolutionLib.cli.arguments import add_input_options, add_method_options, add_region_option, method_of
-from CTSuperResolutionLib.cli.wording import remedy_words
+from CTSuperResolutionLib.cli.wording import error_sentence, remedy_words
 from CTSuperResolutionLib.errors import JobError
 from CTSuperResolutionLib.job.events import Reporter
 from CTSuperResolutionLib.job.method import Method
@@ -72,10 +72,10 @@ def _look_at_slices(scan: ScanSource, method: Method, needed: Requirements, prog
     try:
         looked_at = scan.read(representative_region(scan.shape), check=progress.check)
     except JobError as error:
-        progress.note(str(error))
+        progress.note(error_sentence(error))
         slices = SliceThickness(scan.spacing[slice_axis(scan.spacing, thickness)], thickness)
         return {"point_spread": None, "slices": slices.sentence}
-    acquisition = acquisition_of(looked_at, method.parameters, needed.factors, thickness)
+    acquisition = acquisition_of(looked_at, method.parameters, needed.factors, thickness, progress.check)
     slices = slice_thickness_of(acquisition, scan.spacing, thickness)
     if slices.contradiction:
         progress.note(slices.contradiction)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Hashable, Sequence
+from collections.abc import Callable, Hashable, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
 from typing import Any, Literal, Protocol
@@ -168,7 +168,13 @@ def slice_thickness_of(acquisition: Acquisition, spacing: Sequence[float], thick
     return SliceThickness.of_report(spacing[axis], found)
 
 
-def acquisition_of(scan: Volume, p: Parameters, factors: Sequence[int], thickness: float | None = None) -> Acquisition:
+def acquisition_of(
+    scan: Volume,
+    p: Parameters,
+    factors: Sequence[int],
+    thickness: float | None = None,
+    check: Callable[[], None] = lambda: None,
+) -> Acquisition:
     """How a scan was acquired: each axis from its best source, the user, the scan itself, its header, its spacing.
 
     The scan is looked at along the axes that are refined. Its slices follow each other along :func:`.slice_axis`; that
@@ -179,6 +185,7 @@ def acquisition_of(scan: Volume, p: Parameters, factors: Sequence[int], thicknes
     Args:
         scan: HU. p: psf, its widths, and blur. factors: how many times finer the result is, (z, y, x).
         thickness: nominal, of the slices, mm, as the header states it.
+        check: called for every axis; may end the looking by raising.
     """
     if p.psf in PROTOCOLS:
         protocol = AxisAcquisition(BlockMeanSampling() if p.psf == "mean" else LanczosSampling(p.blur), "set")
@@ -187,6 +194,7 @@ def acquisition_of(scan: Volume, p: Parameters, factors: Sequence[int], thicknes
     family = None if p.psf == "measured" else p.psf
 
     def along(axis: int) -> AxisAcquisition:
+        check()
         measured = _measured(scan, axis) if factors[axis] > 1 else None
         given = p.slice_width if axis == slices else p.pixel_width
         stated = thickness if axis == slices else None

@@ -64,7 +64,7 @@ def run_job(
 
         p, thickness = job.method.parameters, source.acquisition.slice_thickness
         looked_at = representative_part(source, scan, worked, progress.check)
-        acquisition = acquisition_of(looked_at, p, needed.factors, thickness)
+        acquisition = acquisition_of(looked_at, p, needed.factors, thickness, progress.check)
         slices = slice_thickness_of(acquisition, source.spacing, thickness)
         if slices.contradiction:
             notes.append(slices.contradiction)

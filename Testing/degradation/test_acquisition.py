@@ -109,3 +109,9 @@ def test_the_thickness_of_a_header_is_that_of_the_slices(thick):
     found = acquisition_of(flat, Parameters.of("balanced", {}), (2, 2, 2), 1.0)
     assert [axis.source for axis in found.axes] == ["header", "spacing", "spacing"]
     assert slice_thickness_of(found, flat.spacing, 1.0).sentence == "slices 1.0 mm thick by the header"
+
+
+def test_the_look_can_be_ended_before_every_axis(thick):
+    axes = []
+    acquisition_of(thick, Parameters.of("balanced", {}), (2, 2, 2), None, lambda: axes.append(len(axes)))
+    assert axes == [0, 1, 2]
