@@ -48,6 +48,7 @@ class Studio:
         widget = slicer.util.getModuleWidget(MODULE)
         self.panel, self.ui, self.runner = widget.panel, widget.ui, widget.logic.runner
         self.state, self.hardware = widget.logic.getParameterNode(), widget.logic.hardware
+        self.acquisitions = widget.logic.acquisitions
         self.compare = slicer.util.childWidgetVariables(self.ui.comparePlace)
 
     def rest(self, seconds: float) -> None:
@@ -155,6 +156,8 @@ def load(studio: Studio) -> None:
     studio.state.inputVolume = slicer.util.getNode("Thorax phantom")
     studio.state.scale, studio.state.preset = SCALE, PRESET
     studio.wait(lambda: studio.hardware.machine is not None, "A look at this computer")
+    studio.panel.refresh()
+    studio.wait(lambda: not studio.acquisitions.inspects(studio.state.inputVolume), "A look at the slices")
     studio.open_only(studio.ui.scanCollapsibleButton)
     studio.rest(0.5)  # views have their sizes only then
     slicer.util.resetSliceViews()

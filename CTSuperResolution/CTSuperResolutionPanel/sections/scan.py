@@ -121,9 +121,11 @@ class ScanSection:
             return
         width = parse_settings(state.settings).get("slice_width")
         slices = self._acquisitions.thickness(volume, float(width) if width else None)
-        looking = _("looking at the scan…") if self._acquisitions.inspects(volume) else ""
-        lines = [tidy(", ".join(filter(None, [slices.sentence, looking]))), slices.contradiction]
-        label.text = "<br>".join(filter(None, lines))
+        line = tidy(slices.sentence)
+        if self._acquisitions.inspects(volume):
+            known = slices.header is not None or slices.given is not None
+            line = _("{slices}, being measured…").format(slices=line) if known else _("Slices are being measured…")
+        label.text = "<br>".join(filter(None, [line, slices.contradiction]))
 
     def fit_roi(self) -> None:
         """Put the box around the whole scan."""

@@ -110,7 +110,7 @@ def test_parts_wait_for_the_look(panel, scan, state, monkeypatch):
     monkeypatch.setattr(AcquisitionInspector, "inspects", lambda self, volume: True)
     state.useRoi = False
     panel.panel.refresh()
-    assert panel.ui.applyButton.enabled and "looking at the scan" in panel.ui.acquisitionLabel.text
+    assert panel.ui.applyButton.enabled and "being measured" in panel.ui.acquisitionLabel.text
     assert not panel.ui.previewButton.enabled
 
 

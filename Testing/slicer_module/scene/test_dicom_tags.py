@@ -19,6 +19,18 @@ class Database:
         return self.others.get(uid, self.tags).get(tag, "")
 
 
+def test_slicers_database_answers_as_the_one_of_these_tests():
+    """In a real Slicer its own is asked, in the test host the list of names."""
+    import slicer
+    from slicer_host import names
+
+    database = getattr(slicer, "dicomDatabase", None)
+    if database is None:
+        assert "instanceValue" in names.of_class("ctkDICOMDatabase").methods
+    else:
+        assert database.instanceValue("1.2.3", "0018,0050") == ""
+
+
 @pytest.fixture
 def dicom_scan(make_scan, monkeypatch, slicer):
     """dicom_scan(database): a scan of ten slices that came from a series of as many instances."""
