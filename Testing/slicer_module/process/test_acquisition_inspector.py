@@ -136,7 +136,7 @@ def test_a_preview_has_the_acquisition_of_the_whole_scan(
     state.settings = '{"views": 6, "iterations": 3, "gaussians": 500, "max_gaussians": 1000}'
     slicer.mrmlScene.GetFirstNodeByClass("vtkMRMLCrosshairNode").SetCrosshairRAS([40.0, 40.0, 45.0])
     wait_until(lambda: panel.logic.hardware.machine is not None, 60, "the look at the machine")
-    wait_until(lambda: "measured" in panel.ui.acquisitionLabel.text, 60, "the look at the scan")
+    wait_until(lambda: "as measured" in panel.ui.acquisitionLabel.text, 60, "the look at the scan")
     panel.panel.refresh()
     panel.ui.previewButton.click()
     finish(120)
