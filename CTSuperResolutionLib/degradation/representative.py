@@ -4,11 +4,14 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Sequence
+from typing import TYPE_CHECKING
 
 from CTSuperResolutionLib.errors import JobError
 from CTSuperResolutionLib.job.region import Slices
-from CTSuperResolutionLib.volume.scan_source import ScanSource
-from CTSuperResolutionLib.volume.volume import Volume
+
+if TYPE_CHECKING:  # the panel, which asks for the region, is not to load what reading needs
+    from CTSuperResolutionLib.volume.scan_source import ScanSource
+    from CTSuperResolutionLib.volume.volume import Volume
 
 MOST_VOXELS = 1 << 25
 """As many show enough edges, and take 0.3 GB to look at."""

@@ -13,7 +13,6 @@ import slicer
 from slicer.i18n import tr as _
 
 from CTSuperResolutionLib.volume.checks import PADDING_HU
-from CTSuperResolutionLib.volume.untilting import Untilting, shifts_of_shear, upright_geometry
 from CTSuperResolutionPanel.scene import voxel_geometry
 from CTSuperResolutionPanel.scene.result_volumes import show_as
 
@@ -27,6 +26,8 @@ def tilt(matrix: np.ndarray, shape: Sequence[int]) -> float | None:
     Args:
         matrix: 4 x 4, from indices (x, y, z) to mm. shape: voxels (z, y, x).
     """
+    from CTSuperResolutionLib.volume.untilting import upright_geometry  # with SciPy: only for scans that need it
+
     axes = matrix[:3, :3]
     if upright_geometry(axes, matrix[:3, 3], voxel_geometry.triple(shape)) is None:
         return None
@@ -45,6 +46,8 @@ def straighten(
     Raises:
         ValueError: its slices are not merely displaced.
     """
+    from CTSuperResolutionLib.volume.untilting import Untilting, shifts_of_shear, upright_geometry
+
     matrix, shape = voxel_geometry.stated_grid(volume), voxel_geometry.shape(volume)
     upright = None if matrix is None else upright_geometry(matrix[:3, :3], matrix[:3, 3], shape)
     if matrix is None or upright is None:
