@@ -12,6 +12,7 @@ from CTSuperResolutionLib.diffusion.prior import Prior
 from CTSuperResolutionLib.job.events import Progress
 from CTSuperResolutionLib.job.method import Method
 from CTSuperResolutionLib.job.priors import find_prior, prior_name
+from CTSuperResolutionLib.job.target_grid import TargetGrid
 from CTSuperResolutionLib.planning.cost_model import stage_seconds
 from CTSuperResolutionLib.stages.project_volume import (
     ProjectedVolume,
@@ -46,27 +47,33 @@ class Result:
 
 @torch.no_grad()
 def super_resolve(
-    scan: Volume, method: Method, *, acquisition: Acquisition | None = None, progress: Progress | None = None
+    scan: Volume,
+    method: Method,
+    *,
+    target: TargetGrid | None = None,
+    acquisition: Acquisition | None = None,
+    progress: Progress | None = None,
 ) -> Result:
     """Super-resolve a scan.
 
     Args:
         scan: the LR volume, already cut to the region of interest. method: how.
+        target: the grid of the result over the scan, where it is part of a larger one; the method's own where None.
         acquisition: of the scan; found out where None. progress: told of every stage; may raise Cancelled.
 
     Raises:
         JobError: a scale, device or prior that cannot be used.
     """
     progress = progress or Progress()
-    p, factors = method.parameters, method.factors(scan.spacing, scan.shape)
-    progress.plan(stage_seconds(p, scan.shape, factors, scan.spacing))
+    p, target = method.parameters, (target or method.target_grid(scan.shape, scan.spacing)).countable()
+    progress.plan(stage_seconds(p, scan.shape, target.factors, scan.spacing))
 
     progress.stage("upsample", 2 + p.consistency_rounds)
     device = machine.choose_device(method.device)
     # First, so that a damaged one is said at once.
     prior = Prior.load(find_prior(method.prior), device=device) if p.uses_prior else None
     progress.advance()
-    upsampled = upsample_scan(scan, factors, p, device, acquisition, progress)
+    upsampled = upsample_scan(scan, target, p, device, acquisition, progress)
     consistent = upsampled.consistent(progress)
 
     progress.stage("project", projection_steps(p))
@@ -76,7 +83,7 @@ def super_resolve(
 
     view_degradation = make_view_degradation(upsampled, projector)
     if prior:
-        restorer = Restorer(prior, upsampled, projector, view_degradation, p, method.seed)
+        restorer = Restorer(prior, upsampled, projector, view_degradation, upsampled.scale, p, method.seed)
         progress.stage("restore", restorer.steps)
         restored = restorer.restore(start, progress)
     else:
@@ -93,18 +100,19 @@ def super_resolve(
     fine = upsampled.enforce(base.volume + residual.voxels(slices), progress).round_()
 
     return Result(
-        sr=upsampled.to_volume(fine),
-        cubic=upsampled.to_volume(upsampled.cubic),
+        sr=upsampled.result(fine),
+        cubic=upsampled.cubic_of_scan(),
         uncertainty=_in_hu(restored.uncertainty, upsampled),
         acquisition=upsampled.acquisition,
-        report={
-            "scale": list(factors),
-            "device": str(device),
-            "prior": {"name": prior_name(method.prior), "sha256": prior.sha256} if prior else None,
-            **residual.report,
-            **upsampled.report(fine, progress),
-        },
+        report=_reported(method, prior, device) | residual.report | upsampled.report(fine, progress),
     )
+
+
+def _reported(method: Method, prior: Prior | None, device: torch.device) -> dict[str, object]:
+    return {
+        "device": str(device),
+        "prior": {"name": prior_name(method.prior), "sha256": prior.sha256} if prior else None,
+    }
 
 
 def _in_hu(uncertainty: torch.Tensor | None, upsampled: UpsampledScan) -> Volume | None:

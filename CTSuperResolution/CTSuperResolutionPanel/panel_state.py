@@ -8,13 +8,16 @@ from typing import TYPE_CHECKING, Annotated, Any
 from slicer import vtkMRMLMarkupsROINode, vtkMRMLScalarVolumeNode
 from slicer.parameterNodeWrapper import WithinRange, parameterNodeWrapper
 
-from CTSuperResolutionLib.job.method import MAX_FACTOR
 from CTSuperResolutionLib.job.parameters import DEFAULT_PRESET
 from CTSuperResolutionLib.job.priors import DEFAULT_PRIOR
+from CTSuperResolutionLib.job.refinement import MAX_FACTOR, OFFERED_MM
 from CTSuperResolutionPanel.compare.layouts import PLANES, SIDE_BY_SIDE
 
 PER_AXIS = "axes"
-"""The scale for which the three factors count; the others are as a job has them."""
+"""The scale for which the three factors count."""
+
+BY_SPACING = "spacing"
+"""The scale for which the spacing counts; the others are as a job has them."""
 
 NAME_PROPERTY = "SlicerParameterName"
 """The property by which a widget says which choice it is for."""
@@ -29,8 +32,8 @@ class Choices:
     Attributes:
         inputVolume: the scan.
         unusualVolume: the scan that the user takes although it does not look like one.
-        scale: "2", "4", "8", "isotropic" or PER_AXIS. factorX, factorY, factorZ: for PER_AXIS, along the volume's
-            columns, rows and slices.
+        scale: "2", "4", "8", "isotropic", PER_AXIS or BY_SPACING. factorX, factorY, factorZ: for PER_AXIS, along the
+            volume's columns, rows and slices. spacing: for BY_SPACING, mm: axes that are finer stay as they are.
         useRoi, roi: work only on a region, and where it is.
         preset, device, prior, seed: as a job has them.
         settings: JSON object of the parameters that differ from the preset.
@@ -45,6 +48,7 @@ class Choices:
     factorX: Factor = 1
     factorY: Factor = 1
     factorZ: Factor = 4
+    spacing: str = f"{OFFERED_MM:g}"
     useRoi: bool = False
     roi: vtkMRMLMarkupsROINode
     preset: str = DEFAULT_PRESET

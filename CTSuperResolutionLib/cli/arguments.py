@@ -5,13 +5,14 @@ from __future__ import annotations
 import argparse
 from typing import Any
 
+from CTSuperResolutionLib.errors import JobError
 from CTSuperResolutionLib.job.job import Job
 from CTSuperResolutionLib.job.method import Method, parse_settings
 from CTSuperResolutionLib.job.parameters import DEFAULT_PRESET, PARAMETERS, PRESET_NAMES, PRESETS, Audience
 from CTSuperResolutionLib.job.priors import DEFAULT_PRIOR
 
 # What is not given is None, or here false or empty; a job and its method have the defaults.
-METHOD_OPTIONS = ("scale", "preset", "prior", "seed", "device")
+METHOD_OPTIONS = ("scale", "spacing", "preset", "prior", "seed", "device")
 JOB_OPTIONS = ("roi", "series", "allow_unusual", "untilt")
 
 
@@ -30,6 +31,11 @@ def add_method_options(parser: argparse.ArgumentParser, *, preset: str | None = 
     group = parser.add_argument_group("method")
     group.add_argument(
         "--scale", help="a whole factor from 2 to 10, three factors z,y,x such as 4,1,1, or isotropic (default 4)"
+    )
+    group.add_argument(
+        "--spacing",
+        metavar="MM",
+        help="in place of a scale the spacing of the result in mm: one for all axes that are coarser, or z,y,x",
     )
     group.add_argument("--preset", default=preset, help=preset_help(preset or DEFAULT_PRESET))
     group.add_argument("--device", help="auto, cpu or cuda (default auto)")
@@ -69,10 +75,12 @@ def given_entries(options: argparse.Namespace) -> dict[str, Any]:
     """The entries of a job.json that the options give; those of the scan and the folder are no options.
 
     Raises:
-        JobError: a setting is not of the form name=value.
+        JobError: a setting is not of the form name=value, or a scale and a spacing are given.
     """
     values = {name: getattr(options, name, None) for name in (*METHOD_OPTIONS, *JOB_OPTIONS)}
     given = {name: value for name, value in values.items() if value is not None and value is not False}
+    if "scale" in given and "spacing" in given:
+        raise JobError("Give --scale or --spacing, not both.")
     return given | ({"settings": parse_settings(options.set)} if options.set else {})
 
 

@@ -15,6 +15,7 @@ from CTSuperResolutionLib.errors import JobError
 from CTSuperResolutionLib.job.events import Reporter
 from CTSuperResolutionLib.job.job import Job
 from CTSuperResolutionLib.job.method import Method
+from CTSuperResolutionLib.job.refinement import parse_scale, whole_factors
 from CTSuperResolutionLib.output.apart import require_apart
 from CTSuperResolutionLib.output.folder import OutputFolder
 from CTSuperResolutionLib.output.report import file_name, header_entries
@@ -48,8 +49,7 @@ def execute(options: argparse.Namespace, progress: Reporter) -> dict[str, Any]:
     reading = {name: getattr(options, name) for name in ("series", "allow_unusual", "untilt")}
     job = Job(method, options.input, options.output, **reading)
     output = Path(job.output)
-    if method.scale == "isotropic":
-        raise JobError("Degrading takes whole factors: give --scale 4 or three factors z,y,x.")
+    factors = whole_factors(parse_scale(options.scale))
     if output.suffix != ".nrrd":
         raise JobError(f"The output {output} is to be a NRRD file; let its name end in .nrrd.")
     if not 0 <= options.noise < 1e4:
@@ -68,7 +68,6 @@ def execute(options: argparse.Namespace, progress: Reporter) -> dict[str, Any]:
             job.input, series=job.series, allow_unusual=job.allow_unusual, untilt=job.untilt, note=progress.note
         )
         progress.advance()
-        factors = method.refinement(scan.spacing)
         numbers = method.parameters
         coarse = degrade(scan, factors, kernel=numbers.psf, blur=numbers.blur, noise_hu=options.noise, seed=method.seed)
         progress.advance()

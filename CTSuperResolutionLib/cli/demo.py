@@ -16,6 +16,7 @@ from CTSuperResolutionLib.cli.arguments import add_method_options, job_of
 from CTSuperResolutionLib.errors import JobError
 from CTSuperResolutionLib.job.events import Reporter
 from CTSuperResolutionLib.job.method import Method
+from CTSuperResolutionLib.job.refinement import whole_factors
 from CTSuperResolutionLib.output.folder import SUMMARY, OutputFolder
 from CTSuperResolutionLib.output.report import header_entries
 from CTSuperResolutionLib.output.run_job import run_job
@@ -62,7 +63,7 @@ class _Demo:
 
         truth = thorax(seed=self._method.seed)
         self._progress.check()
-        p, factors = self._method.parameters, self._method.refinement(truth.spacing)
+        p, factors = self._method.parameters, whole_factors(self._method.scale)
         # The scan covers whole voxels, and the result what the scan does.
         z, y, x = (slice(0, n // s * s) for n, s in zip(truth.shape, factors, strict=True))
         self._truth = truth = truth.crop((z, y, x))

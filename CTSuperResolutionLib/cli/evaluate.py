@@ -13,6 +13,7 @@ Robustness: --noise adds noise to the scans, and --blur-factor blurs them more o
 from __future__ import annotations
 
 import argparse
+import itertools
 import re
 import tempfile
 from pathlib import Path
@@ -22,9 +23,10 @@ from CTSuperResolutionLib.cli.arguments import preset_help
 from CTSuperResolutionLib.errors import JobError, OtherOption, unknown
 from CTSuperResolutionLib.evaluation.methods import DEFAULT_METHODS, METHODS, parse_methods
 from CTSuperResolutionLib.job.events import Reporter, describe_error
-from CTSuperResolutionLib.job.method import Method, parse_scale, parse_settings
+from CTSuperResolutionLib.job.method import Method, parse_settings
 from CTSuperResolutionLib.job.parameters import DEFAULT_PRESET, find_parameter
 from CTSuperResolutionLib.job.priors import DEFAULT_PRIOR
+from CTSuperResolutionLib.job.refinement import parse_scale, whole_factors
 from CTSuperResolutionLib.output.folder import OutputFolder
 
 DEFAULT_SCALES = ("4", "8")
@@ -115,13 +117,12 @@ def _checked(options: argparse.Namespace) -> dict[str, Any]:
     """Check the options as far as they can be judged before anything is loaded."""
     settings = parse_settings(options.set)
     scales = tuple(dict.fromkeys(map(parse_scale, options.scale or DEFAULT_SCALES)))
-    for scale in scales:
-        if scale == "isotropic":
-            raise JobError("Evaluating takes whole factors: give --scale 4 or three factors z,y,x.")
-        names = ("preset", "prior", "seed", "device")
-        given = {name: getattr(options, name) for name in names}
-        Method(scale=scale, settings=settings, **given).refinement((1.0, 1.0, 1.0))
     methods = parse_methods(options.methods)
+    given = {name: getattr(options, name) for name in ("preset", "prior", "seed", "device")}
+    for scale, method in itertools.product(scales, methods):
+        whole_factors(scale)
+        with_own = {**settings, **(METHODS[method].settings or {})}
+        Method(scale=scale, settings=with_own, **given).refinement((1.0, 1.0, 1.0))
     for method in methods:
         for name, own in (METHODS[method].settings or {}).items():
             if name in settings and find_parameter(name).parse(settings[name]) != own:

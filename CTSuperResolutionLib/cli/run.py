@@ -78,6 +78,9 @@ def _job(options: argparse.Namespace) -> tuple[Job, dict[str, Any]]:
     in_file = parse_job_file(_read_job_file(Path(options.job)))
     given = places | given_entries(options)
     values = in_file | given
+    for name, instead in (("scale", "spacing"), ("spacing", "scale")):
+        if name in given:
+            values.pop(instead, None)
     if isinstance(in_file.get("settings"), Mapping) and "settings" in given:
         values["settings"] = in_file["settings"] | given["settings"]
     replaced = [name for name in given if name != "settings"]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Hashable, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
@@ -21,6 +22,8 @@ from CTSuperResolutionLib.volume.volume import Volume
 Axis = tuple[int, float]
 """Voxels along an axis, and mm between their centres."""
 
+NOT_SHIFTED = (0.0, 0.0, 0.0)
+
 Source = Literal["set", "measured", "header", "spacing"]
 OF_NOMINAL = 0.9  # FWHM over nominal slice thickness: fitted on a real pair of 5 mm and 1 mm slices of one scan
 PROTOCOLS = ("lanczos", "mean")  # of the paper: told, in voxels
@@ -36,8 +39,11 @@ class SamplingKernel(Hashable, Protocol):
     def scaled(self, magnification: float) -> SamplingKernel:
         """The kernel of voxels so many times as large."""
 
-    def matrix(self, coarse: Axis, fine: Axis) -> np.ndarray:
-        """From fine voxels to coarse ones, float64 (coarse, fine), rows summing to one."""
+    def matrix(self, coarse: Axis, fine: Axis, shift: float = 0.0) -> np.ndarray:
+        """From fine voxels to coarse ones, float64 (coarse, fine), rows summing to one.
+
+        ``shift`` is from the middle of the coarse ones to that of the fine ones, mm.
+        """
 
 
 @dataclass(frozen=True)
@@ -53,8 +59,8 @@ class PointSpreadSampling:
     def scaled(self, magnification: float) -> PointSpreadSampling:
         return PointSpreadSampling(PointSpread(self.psf.family, self.psf.fwhm * magnification))
 
-    def matrix(self, coarse: Axis, fine: Axis) -> np.ndarray:
-        return psf_matrix(self.psf, coarse, fine)
+    def matrix(self, coarse: Axis, fine: Axis, shift: float = 0.0) -> np.ndarray:
+        return psf_matrix(self.psf, coarse, fine, shift)
 
 
 @dataclass(frozen=True)
@@ -74,22 +80,29 @@ class LanczosSampling:
     def scaled(self, magnification: float) -> LanczosSampling:
         return self
 
-    def matrix(self, coarse: Axis, fine: Axis) -> np.ndarray:
-        scale = fine[0] // coarse[0]
-        return lanczos_matrix(fine[0], scale, min(self.blur, scale / 4))
+    def matrix(self, coarse: Axis, fine: Axis, shift: float = 0.0) -> np.ndarray:
+        whole = _whole_factor(coarse, fine, shift)
+        if whole is not None:
+            return lanczos_matrix(fine[0], whole, min(self.blur, whole / 4))
+        (rows, pitch), (columns, step) = coarse, fine
+        centres = ((np.arange(rows) - (rows - 1) / 2) * pitch - shift) / step + (columns - 1) / 2
+        return lanczos_matrix(columns, pitch / step, min(self.blur, pitch / step / 4), centres)
 
 
 @dataclass(frozen=True)
 class BlockMeanSampling:
-    """The paper's A: means of blocks of fine voxels."""
+    """The paper's A: means of blocks of fine voxels, those that lie across a face of a coarse one in parts."""
 
     width = 1.0
 
     def scaled(self, magnification: float) -> BlockMeanSampling:
         return self
 
-    def matrix(self, coarse: Axis, fine: Axis) -> np.ndarray:
-        return mean_matrix(fine[0], fine[0] // coarse[0])
+    def matrix(self, coarse: Axis, fine: Axis, shift: float = 0.0) -> np.ndarray:
+        whole = _whole_factor(coarse, fine, shift)
+        if whole is not None:
+            return mean_matrix(fine[0], whole)
+        return psf_matrix(PointSpread("box", coarse[1]), coarse, fine, shift)
 
 
 @dataclass(frozen=True)
@@ -141,17 +154,27 @@ class Acquisition:
         """As plain values for result.json, by axis of the scan."""
         return {name: axis.report() for name, axis in zip("zyx", self.axes, strict=True)}
 
-    def degradation(self, coarse: Sequence[Axis], fine: Sequence[Axis]) -> Degradation:
-        """A from a fine grid to a coarse one over the same box; an axis of equal size is left alone."""
-        return degradation_of([axis.kernel for axis in self.axes], coarse, fine)
+    def degradation(
+        self, coarse: Sequence[Axis], fine: Sequence[Axis], shifts: Sequence[float] = NOT_SHIFTED
+    ) -> Degradation:
+        """A from a fine grid to a coarse one; an axis that both share is left alone.
+
+        ``shifts`` are from the middle of the coarse grid to that of the fine one, mm.
+        """
+        return degradation_of([axis.kernel for axis in self.axes], coarse, fine, shifts)
 
 
-def degradation_of(kernels: Sequence[SamplingKernel], coarse: Sequence[Axis], fine: Sequence[Axis]) -> Degradation:
-    """A of one kernel an axis; an axis with as many coarse voxels as fine ones is neither blurred nor sampled."""
+def degradation_of(
+    kernels: Sequence[SamplingKernel],
+    coarse: Sequence[Axis],
+    fine: Sequence[Axis],
+    shifts: Sequence[float],
+) -> Degradation:
+    """A of one kernel an axis, as :meth:`Acquisition.degradation`."""
     return Degradation(
         tuple(
-            None if c[0] == f[0] else _axis_degradation(kernel, c, f)
-            for kernel, c, f in zip(kernels, coarse, fine, strict=True)
+            None if c == f else _axis_degradation(kernel, c, f, shift)
+            for kernel, c, f, shift in zip(kernels, coarse, fine, shifts, strict=True)
         )
     )
 
@@ -171,7 +194,7 @@ def slice_thickness_of(acquisition: Acquisition, spacing: Sequence[float], thick
 def acquisition_of(
     scan: Volume,
     p: Parameters,
-    factors: Sequence[int],
+    factors: Sequence[float],
     thickness: float | None = None,
     check: Callable[[], None] = lambda: None,
 ) -> Acquisition:
@@ -217,7 +240,7 @@ def _measured(scan: Volume, axis: int) -> PsfEstimate | None:
     """What a scan shows along an axis, or what the whole one that it is a part of did."""
     whole = scan.acquisition.measured
     if whole is None:
-        return estimate_psf(scan.array, scan.spacing, axis)
+        return estimate_psf(scan.filled_array, scan.spacing, axis)
     found = whole[axis]
     if found is None:
         return None
@@ -225,5 +248,11 @@ def _measured(scan: Volume, axis: int) -> PsfEstimate | None:
 
 
 @lru_cache(maxsize=32)
-def _axis_degradation(kernel: SamplingKernel, coarse: Axis, fine: Axis) -> AxisDegradation:
-    return AxisDegradation(kernel.matrix(coarse, fine))
+def _axis_degradation(kernel: SamplingKernel, coarse: Axis, fine: Axis, shift: float) -> AxisDegradation:
+    return AxisDegradation(kernel.matrix(coarse, fine, shift))
+
+
+def _whole_factor(coarse: Axis, fine: Axis, shift: float) -> int | None:
+    """How many fine voxels every coarse one has, where these are whole; None otherwise."""
+    factor, rest = divmod(fine[0], coarse[0])
+    return factor if not rest and not shift and math.isclose(coarse[1], factor * fine[1], rel_tol=1e-6) else None

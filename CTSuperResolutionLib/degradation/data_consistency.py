@@ -6,6 +6,7 @@ from dataclasses import dataclass
 
 import torch
 
+from CTSuperResolutionLib.degradation.damping import Damping
 from CTSuperResolutionLib.degradation.operator import Degradation
 from CTSuperResolutionLib.job.events import Progress
 from CTSuperResolutionLib.volume.checks import AIR_HU
@@ -22,12 +23,14 @@ class DataConsistency:
         measurement: y, the scan, HU, coarse (z, y, x).
         filtered_measurement: y without what its noise forbids to sharpen, same shape.
         rounds: projected gradients of one :meth:`enforce`.
+        measured: where y was measured, bool, same shape; elsewhere nothing is demanded. None where that is everywhere.
     """
 
     degradation: Degradation
     measurement: torch.Tensor
     filtered_measurement: torch.Tensor
     rounds: int
+    measured: torch.Tensor | None = None
 
     @classmethod
     def damped(
@@ -36,18 +39,18 @@ class DataConsistency:
         measurement: torch.Tensor,
         upsampled: torch.Tensor,
         *,
-        damping: float,
+        damping: Damping,
         rounds: int,
+        measured: torch.Tensor | None = None,
     ) -> DataConsistency:
         """Consistency with a noisy scan: what it says beyond its upsampling is damped.
 
         Args:
             degradation: A. measurement: y. upsampled: of y, HU, fine.
-            damping: λ of :meth:`Degradation.filtered_measurement`.
-            rounds: see the class.
+            damping: of what y says beyond that. rounds, measured: see the class.
         """
-        filtered = degradation.filtered_measurement(measurement, upsampled, damping)
-        return cls(degradation, measurement, filtered, rounds)
+        filtered = damping.filter(degradation, measurement, upsampled)
+        return cls(degradation, measurement, filtered, rounds, measured)
 
     def enforce(self, fine: torch.Tensor, progress: Progress | None = None) -> torch.Tensor:
         """The volume nearest to ``fine`` (HU) that is consistent within the HU that matter can have.
@@ -63,6 +66,8 @@ class DataConsistency:
         for _ in range(self.rounds):
             parts = (progress or Progress()).in_parts(along_axes + 1)
             missing = self.filtered_measurement - self.degradation.A(fine, parts)
+            if self.measured is not None:
+                missing *= self.measured
             current = (fine + self.degradation.A_smooth(missing, parts)).clamp_(AIR_HU, highest)
             following = (1 + (1 + 4 * momentum**2) ** 0.5) / 2
             fine = current + (momentum - 1) / following * (current - previous)
@@ -72,12 +77,15 @@ class DataConsistency:
 
     def residual(self, fine: torch.Tensor) -> dict[str, float]:
         """How far A x is from the scan itself: see :func:`measurement_residual`."""
-        return measurement_residual(fine, self.measurement, self.degradation)
+        return measurement_residual(fine, self.measurement, self.degradation, self.measured)
 
 
-def measurement_residual(fine: torch.Tensor, measurement: torch.Tensor, degradation: Degradation) -> dict[str, float]:
-    """Root mean square and largest |A x − y|, in HU, as ``rms_hu`` and ``max_hu``."""
-    return residual_norms(degradation.A(fine) - measurement)
+def measurement_residual(
+    fine: torch.Tensor, measurement: torch.Tensor, degradation: Degradation, measured: torch.Tensor | None = None
+) -> dict[str, float]:
+    """Root mean square and largest |A x − y| where y was measured, in HU, as ``rms_hu`` and ``max_hu``."""
+    error = degradation.A(fine) - measurement
+    return residual_norms(error if measured is None else error[measured])
 
 
 def residual_norms(error: torch.Tensor) -> dict[str, float]:

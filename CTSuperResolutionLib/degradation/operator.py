@@ -76,21 +76,20 @@ class Degradation:
         """A† y: the smallest fine array whose degradation is y."""
         return apply_along_axes([None if a is None else a.pseudo_inverse for a in self.axes], coarse)
 
-    def filtered_measurement(self, coarse: torch.Tensor, fine: torch.Tensor, damping: float) -> torch.Tensor:
-        """A measured coarse array without what would magnify its noise if it were asked of a fine one.
+    def damped(self, coarse: torch.Tensor, damping: float) -> torch.Tensor:
+        """A coarse array without what would magnify its noise if a fine one had to have it as its degradation.
 
-        What the array says beyond A x is damped by s²/(s² + λ²) in A's singular directions (Tikhonov), s relative to
-        the largest and over all axes together: λ = ``damping`` bounds the gain of every direction by 1/(2λ), where
-        a corner of the spectrum that is weak along three axes would otherwise be raised a hundredfold.
+        Damped by s²/(s² + λ²) in A's singular directions (Tikhonov), s relative to the largest and over all axes
+        together: λ = ``damping`` bounds the gain of every direction by 1/(2λ), where a corner of the spectrum that is
+        weak along three axes would otherwise be raised a hundredfold.
         """
         parts = [None if a is None else a.svd for a in self.axes]
         gains = torch.ones((), dtype=coarse.dtype, device=coarse.device)
         for part, size in zip(parts, coarse.shape[-len(parts) :], strict=True):
             along = np.ones(size) if part is None else part[1] / part[1][0]
             gains = gains[..., None] * torch.as_tensor(along).to(coarse)
-        known = self.A(fine)
-        beyond = apply_along_axes([p and p[0].T for p in parts], coarse - known)
-        return known + apply_along_axes([p and p[0] for p in parts], beyond * gains**2 / (gains**2 + damping**2))
+        spectrum = apply_along_axes([p and p[0].T for p in parts], coarse)
+        return apply_along_axes([p and p[0] for p in parts], spectrum * gains**2 / (gains**2 + damping**2))
 
     def A_smooth(self, coarse: torch.Tensor, progress: Progress | None = None) -> torch.Tensor:
         """The least rough fine array whose degradation is y: see :attr:`AxisDegradation.smooth_inverse`.

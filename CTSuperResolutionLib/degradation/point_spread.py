@@ -48,18 +48,19 @@ class PointSpread:
         return np.where(t < 0, (1 + t) ** 2 / 2, 1 - (1 - t) ** 2 / 2)
 
 
-def psf_matrix(psf: PointSpread, coarse: tuple[int, float], fine: tuple[int, float]) -> np.ndarray:
+def psf_matrix(psf: PointSpread, coarse: tuple[int, float], fine: tuple[int, float], shift: float = 0.0) -> np.ndarray:
     """Sampling of fine voxels by a point-spread function at coarse centres, float64 (coarse, fine).
 
-    A fine voxel is constant over its width. Both rows have one middle; beyond its ends the fine row repeats its last
-    values, so every row of the matrix sums to one.
+    A fine voxel is constant over its width. Beyond its ends the fine row repeats its last values, so every row of the
+    matrix sums to one.
 
     Args:
         psf: the point-spread function.
         coarse, fine: number of voxels, and mm between their centres.
+        shift: from the middle of the coarse row to that of the fine one, mm.
     """
     (rows, pitch), (columns, step) = coarse, fine
     centres = (np.arange(rows) - (rows - 1) / 2) * pitch
-    faces = (np.arange(1, columns) - columns / 2) * step
+    faces = (np.arange(1, columns) - columns / 2) * step + shift
     below = np.hstack([np.zeros((rows, 1)), psf.integral(faces[None] - centres[:, None]), np.ones((rows, 1))])
     return np.diff(below, axis=1)

@@ -12,28 +12,35 @@ import torch
 
 from CTSuperResolutionLib.degradation.separable import apply_along_axes
 from CTSuperResolutionLib.job.events import Progress
+from CTSuperResolutionLib.job.target_grid import TargetAxis
 
 
 @lru_cache(maxsize=16)
-def spline_matrix(size: int, scale: int) -> np.ndarray:
-    """Interpolating cubic B-spline from ``size`` samples to ``size * scale``, float64 (size * scale, size).
+def spline_matrix(axis: TargetAxis) -> np.ndarray:
+    """Interpolating cubic B-spline from the voxels of a scan to finer ones, float64 (fine, coarse).
 
-    Samples sit at voxel centres: fine sample i lies at (i + ½)/scale − ½ coarse voxels. The signal is mirrored about
-    the outer faces of its end voxels (d c b a | a b c d | d c b a), so that nothing jumps in the outer half voxel.
+    Samples sit at voxel centres: fine sample i lies at (i + ½)/factor − ½ coarse voxels from where the fine ones begin.
+    The signal is mirrored about the outer faces of its end voxels (d c b a | a b c d | d c b a), so that nothing jumps
+    in the outer half voxel.
     """
-    at = (np.arange(size * scale) + 0.5) / scale - 0.5
-    columns = [ndi.map_coordinates(unit, [at], order=3, mode="reflect") for unit in np.eye(size)]
+    at = (np.arange(axis.count) + 0.5) / axis.factor - 0.5 + float(axis.inset)
+    columns = [ndi.map_coordinates(unit, [at], order=3, mode="reflect") for unit in np.eye(axis.size)]
     return np.stack(columns, axis=1)
 
 
-def upsample(array: torch.Tensor, scale: Sequence[int], progress: Progress | None = None) -> torch.Tensor:
-    """Upsample the last ``len(scale)`` axes of an array by whole factors, one per axis.
+def upsample_onto(array: torch.Tensor, axes: Sequence[TargetAxis], progress: Progress | None = None) -> torch.Tensor:
+    """Upsample the last ``len(axes)`` axes of an array to finer voxels over theirs.
 
     ``progress`` advances by one for each axis whose factor is not 1.
     """
-    sizes = array.shape[-len(scale) :]
-    matrices = [None if s == 1 else spline_matrix(n, s) for n, s in zip(sizes, scale, strict=True)]
+    matrices = [None if axis.factor == 1 else spline_matrix(axis) for axis in axes]
     return apply_along_axes(matrices, array, progress)
+
+
+def upsample(array: torch.Tensor, scale: Sequence[int]) -> torch.Tensor:
+    """Upsample the last ``len(scale)`` axes of an array by whole factors, one per axis."""
+    sizes = array.shape[-len(scale) :]
+    return upsample_onto(array, [TargetAxis.over(n, 1.0, s, 1 / s) for n, s in zip(sizes, scale, strict=True)])
 
 
 def upsample_bilinear(views: torch.Tensor, scale: Sequence[int]) -> torch.Tensor:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import torch
 
-from CTSuperResolutionLib.degradation.upsampling import upsample
+from CTSuperResolutionLib.degradation.upsampling import upsample_onto
 from CTSuperResolutionLib.job.method import Method
 from CTSuperResolutionLib.stages.upsample_scan import upsample_scan
 from CTSuperResolutionLib.volume.volume import Volume
@@ -19,16 +19,16 @@ def baseline(name: str, scan: Volume, method: Method) -> Volume:
         scan: HU, (z, y, x).
         method: its scale and parameters are used.
     """
-    factors, p = method.factors(scan.spacing, scan.shape), method.parameters
+    target, p = method.target_grid(scan.shape, scan.spacing), method.parameters
     coarse = torch.from_numpy(scan.array)
     if name == "consistent":
-        upsampled = upsample_scan(scan, factors, p, coarse.device)
+        upsampled = upsample_scan(scan, target, p, coarse.device)
         return upsampled.to_volume(upsampled.consistency.enforce(upsampled.cubic))
     if name == "trilinear":
         # Samples at voxel centres; beyond the outer ones the edge value goes on.
         fine = torch.nn.functional.interpolate(
-            coarse[None, None], scale_factor=tuple(map(float, factors)), mode="trilinear", align_corners=False
+            coarse[None, None], size=target.shape, mode="trilinear", align_corners=False
         )[0, 0]
     else:
-        fine = upsample(coarse, factors)
-    return scan.with_array(fine.numpy(), factors)
+        fine = upsample_onto(coarse, target.axes)
+    return scan.on_target(fine.numpy(), target)

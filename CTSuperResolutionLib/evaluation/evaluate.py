@@ -27,6 +27,7 @@ from CTSuperResolutionLib.job.events import Progress
 from CTSuperResolutionLib.job.method import Method
 from CTSuperResolutionLib.job.parameters import Value
 from CTSuperResolutionLib.job.priors import known_priors, prior_name
+from CTSuperResolutionLib.job.refinement import whole_factors
 from CTSuperResolutionLib.output.report import NOT_FOR_DIAGNOSIS
 from CTSuperResolutionLib.planning.cost_model import stage_seconds
 from CTSuperResolutionLib.volume.reading import read_volume
@@ -178,7 +179,7 @@ def _prepare(request: EvaluationRequest, private: Path, progress: Progress) -> l
         reference = request.protocol.reference(volume)
         del volume
         for scale in request.scales:
-            factors = request.method(ct, scale, "cubic").refinement(reference.spacing)
+            factors = whole_factors(scale)
             whole, scan = request.protocol.scan(ct, reference, factors)
             cases.append(save_case(ct, scale, whole, scan, blur=request.protocol.blur, folder=private))
         progress.advance()
@@ -194,7 +195,7 @@ def _planned(request: EvaluationRequest) -> dict[str, float]:
             total = 0.0
             for name in request.methods:
                 method = request.method(ct, scale, name)
-                factors = method.refinement([1.0, 1.0, 1.0])
+                factors = whole_factors(scale)
                 shape = [max(n // s, 1) for n, s in zip(request.protocol.crop, factors, strict=True)]
                 coarse = [d * s for d, s in zip(spacing, factors, strict=True)]
                 whole = METHODS[name].settings is not None

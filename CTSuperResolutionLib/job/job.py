@@ -12,13 +12,13 @@ from CTSuperResolutionLib.job.method import Method, require_path, shown
 from CTSuperResolutionLib.job.region import Roi, Slices, parse_roi, region_slices
 
 ENTRIES = (
-    "input", "output", "scale", "preset", "roi", "device", "prior", "seed", "series", "allow_unusual", "untilt",
-    "settings",
+    "input", "output", "scale", "spacing", "preset", "roi", "device", "prior", "seed", "series", "allow_unusual",
+    "untilt", "settings",
 )  # fmt: skip
 """Names in a job.json, in their order: those of a job and of its method, side by side."""
 
-VERSION = 1
-"""Of the format of job.json; a file that does not say is of the first one."""
+VERSION = 2
+"""Of the format of job.json, which has a spacing since the second; a file that does not say may be of any."""
 
 DEEPEST = 2  # levels of lists and objects inside a job's entries: the region has two
 
@@ -92,6 +92,8 @@ class Job:
         for name in values:
             if name not in ENTRIES:
                 raise unknown("job entry", name, ENTRIES)
+        if values.get("scale") is not None and values.get("spacing") is not None:
+            raise JobError("The job has a scale and a spacing; give one of them.")
         of_method = [entry.name for entry in fields(Method)]
         method = Method(**{name: value for name, value in values.items() if name in of_method})
         rest = {name: value for name, value in values.items() if name not in of_method}

@@ -80,10 +80,10 @@ def compare_figure(
         caption: below, before the window, the planes and the disclaimer.
 
     Raises:
-        ValueError: `sr` and `cubic` are on different grids, or theirs is not a refinement of the scan's.
+        ValueError: `sr` and `cubic` are on different grids, or theirs does not fill the scan's.
         OSError: the file cannot be written.
     """
-    if sr.shape != cubic.shape or any(fine % coarse for fine, coarse in zip(sr.shape, scan.shape, strict=True)):
+    if sr.shape != cubic.shape or not _fills(sr, scan):
         raise ValueError(f"grids of {scan.shape}, {cubic.shape} and {sr.shape} voxels do not belong together")
     arrays = [_upright(volume) for volume in (scan, cubic, sr)]
     centre = [n // 2 for n in arrays[2].shape]
@@ -95,6 +95,12 @@ def compare_figure(
     text = "\n".join(textwrap.fill(part, width // 9) for part in (caption, note) if part)
     title = textwrap.shorten(title, width // 14, placeholder=" …")
     _draw(columns, layout(extent, text.count("\n") + 1), _headings(scan, sr), title, text, path)
+
+
+def _fills(fine: Volume, scan: Volume) -> bool:
+    """Whether a result covers its scan: less than a voxel of it is left out at either end."""
+    sides = zip(scan.shape, scan.spacing, fine.shape, fine.spacing, strict=True)
+    return all(abs(n * d - count * pitch) < 2 * pitch <= 2.001 * d for n, d, count, pitch in sides)
 
 
 def _draw(columns: list, place: Layout, headings: list[str], title: str, text: str, path: str | os.PathLike) -> None:

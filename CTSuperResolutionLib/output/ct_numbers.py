@@ -9,6 +9,7 @@ import numpy as np
 
 from CTSuperResolutionLib.job.events import Progress
 from CTSuperResolutionLib.job.region import Slices
+from CTSuperResolutionLib.job.target_grid import TargetGrid
 from CTSuperResolutionLib.quantification.densitometry import lung_density, lung_mask
 from CTSuperResolutionLib.quantification.noise_power import flat_regions, noise_power
 from CTSuperResolutionLib.quantification.tissue_shift import tissue_labels, tissue_shift
@@ -16,7 +17,12 @@ from CTSuperResolutionLib.volume.volume import Volume
 
 
 def ct_numbers(
-    scan: Volume, region: Slices, errors: Mapping[str, np.ndarray], volumes: Mapping[str, Volume], progress: Progress
+    scan: Volume,
+    region: Slices,
+    errors: Mapping[str, np.ndarray],
+    volumes: Mapping[str, Volume],
+    target: TargetGrid,
+    progress: Progress,
 ) -> dict[str, Any]:
     """The entries ``tissue_shift``, ``densitometry`` and ``noise_power`` of a report; None where none can be.
 
@@ -24,7 +30,7 @@ def ct_numbers(
         scan: what was worked on; tissues and lung are told apart in the whole of it.
         region: slices along (z, y, x), in voxels of ``scan``.
         errors: A x − y of every volume, HU, in the region.
-        volumes: sr and cubic as they are written, over the region.
+        volumes: sr and cubic as they are written, over the region. target: their grid there.
         progress: advanced by one.
     """
     if scan.value_scale is not None:  # no HU, so that no range of them means anything
@@ -38,18 +44,18 @@ def ct_numbers(
     inner = scan.crop(region)
     return {
         "tissue_shift": shifts,
-        "densitometry": _densitometry(inner, lung_mask(scan)[region], volumes, progress),
+        "densitometry": _densitometry(inner, lung_mask(scan)[region], volumes, target, progress),
         "noise_power": _noise_power(inner, volumes),
     }
 
 
 def _densitometry(
-    scan: Volume, lung: np.ndarray, volumes: Mapping[str, Volume], progress: Progress
+    scan: Volume, lung: np.ndarray, volumes: Mapping[str, Volume], target: TargetGrid, progress: Progress
 ) -> dict[str, Any] | None:
     parts = progress.in_parts(1 + len(volumes))
     found: dict[str, Any] = {"lung_ml": round(float(np.count_nonzero(lung) * np.prod(scan.spacing)) / 1000, 1)}
     for name, volume in {"scan": scan, **volumes}.items():
-        density = lung_density(volume.array, lung, parts)
+        density = lung_density(volume.array, lung, parts, None if volume is scan else target)
         found[name] = None if density is None else density.report()
     return None if found["scan"] is None else found
 

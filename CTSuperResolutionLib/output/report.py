@@ -58,7 +58,7 @@ def write_results(
         metadata, slices = header_entries(name, report["job"]), progress.in_parts(volume.shape[0])
         write_volume(volume, folder.file(f"{name}.nrrd"), integer=integer, metadata=metadata, progress=slices)
     method = job.method
-    title = f"CT super-resolution, {' x '.join(map(str, report['scale']))} (z, y, x), preset {method.preset}"
+    title = f"CT super-resolution, {' x '.join(f'{s:.4g}' for s in report['scale'])} (z, y, x), preset {method.preset}"
     caption = f"Prior {report['job']['prior']}, seed {method.seed}, CTSuperResolution {__version__}."
     compare_figure(scan, result.cubic, result.sr, folder.file("compare.png"), title=title, caption=caption)
     progress.advance()

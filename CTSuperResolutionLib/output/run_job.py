@@ -57,6 +57,7 @@ def run_job(
         needed.require_memory(job.method)
         folder.require_space(needed.disk)
         worked = with_margin(region, needed.factors, source.shape)
+        target = job.method.target_grid(source.shape, source.spacing).part(worked)
         notes: list[str] = []
         scan = source.read(worked, notes.append, progress.check)
         progress.advance()
@@ -72,11 +73,11 @@ def run_job(
             progress.note(note)
         del looked_at  # perhaps more than what is worked on
         progress.advance()
-        result = pipeline.super_resolve(scan, job.method, acquisition=acquisition, progress=progress)
+        result = pipeline.super_resolve(scan, job.method, target=target, acquisition=acquisition, progress=progress)
 
         progress.stage("write", 3 + writing_steps(result))
         inner = within(region, worked)
-        result = written_result(scan, result, inner, progress)
+        result = written_result(scan, result, target, inner, progress)
         extra = {"margin": margins(region, worked), "notes": notes, "slices": slices.sentence, **score(result)}
         with folder.writing():
             report = write_results(folder, scan.crop(inner), result, job, progress, extra=extra)

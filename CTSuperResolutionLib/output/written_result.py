@@ -10,30 +10,33 @@ import torch
 from CTSuperResolutionLib.degradation.data_consistency import METAL_HU, residual_norms
 from CTSuperResolutionLib.job.events import Progress
 from CTSuperResolutionLib.job.region import Slices
+from CTSuperResolutionLib.job.target_grid import TargetGrid
 from CTSuperResolutionLib.output.ct_numbers import ct_numbers
 from CTSuperResolutionLib.pipeline import Result
 from CTSuperResolutionLib.volume.checks import AIR_HU
+from CTSuperResolutionLib.volume.filling import far_from_filled
 from CTSuperResolutionLib.volume.volume import Volume
 from CTSuperResolutionLib.volume.writing import to_int16
 
 
-def written_result(scan: Volume, result: Result, region: Slices, progress: Progress) -> Result:
+def written_result(scan: Volume, result: Result, target: TargetGrid, region: Slices, progress: Progress) -> Result:
     """A result cut to a region, in the whole HU that its files have, with a report on exactly that.
 
-    In the report, ``consistency`` is that of the whole HU over the region's voxels, where A sees the margin as well;
+    In the report, ``consistency`` is that of the whole HU over the region's voxels, where A sees the margin as well,
+    and sees next to nothing that was not measured;
     ``voxels`` counts those of the scan's region that are padding (−1024 HU, as which padding is read) or metal (3071 HU
     or more), and those of the result that int16 clips. See :func:`ct_numbers` for the rest.
 
     Args:
-        scan: what was worked on, the region with its margin. result: what came of it.
+        scan: what was worked on, the region with its margin. result: what came of it. target: its grid.
         region: slices along (z, y, x), in voxels of ``scan``.
         progress: advanced by three.
     """
-    factors = tuple(fine // coarse for fine, coarse in zip(result.sr.shape, scan.shape, strict=True))
-    grids = [list(zip(volume.shape, volume.spacing, strict=True)) for volume in (scan, result.sr)]
-    degradation = result.acquisition.degradation(*grids)
-    z, y, x = (slice(s * part.start, s * part.stop) for s, part in zip(factors, region, strict=True))
+    coarse, fine = (list(zip(volume.shape, volume.spacing, strict=True)) for volume in (scan, result.sr))
+    degradation = result.acquisition.degradation(coarse, fine, [axis.shift for axis in target.axes])
+    z, y, x = target.within(region)
     measured = scan.array[region]
+    counts = np.ones_like(measured, dtype=bool) if scan.valid is None else far_from_filled(scan.valid)[region]
     volumes, errors = {}, {}
     for name, volume in (("sr", result.sr), ("cubic", result.cubic)):
         # What is no HU is written as it is: see Volume.value_scale.
@@ -49,8 +52,8 @@ def written_result(scan: Volume, result: Result, region: Slices, progress: Progr
         "metal": measured >= METAL_HU,
         "clipped": ((sr < limits.min) | (sr > limits.max)) & (result.sr.value_scale is None),
     }
-    consistency = {name: residual_norms(torch.from_numpy(error)) for name, error in errors.items()}
-    numbers = ct_numbers(scan, region, errors, volumes, progress)
+    consistency = {name: residual_norms(torch.from_numpy(error[counts])) for name, error in errors.items()}
+    numbers = ct_numbers(scan, region, errors, volumes, target.part(region), progress)
     voxels = {what: int(np.count_nonzero(where)) for what, where in counted.items()}
     return replace(
         result,

@@ -22,9 +22,9 @@ BYTES_A_CROSSING = 8 * 4 * 12
 BYTES_A_GAUSSIAN = 4_000  # windows, gradients and optimizer state of one Gaussian in the torch reference
 
 
-def estimate_memory(p: Parameters, shape: Sequence[int], factors: Sequence[int], spacing: Sequence[float]) -> int:
+def estimate_memory(p: Parameters, shape: Sequence[int], factors: Sequence[float], spacing: Sequence[float]) -> int:
     """Bytes of main memory at the peak of a job on a scan of that shape and spacing in mm, (z, y, x)."""
-    voxels = math.prod(shape) * math.prod(factors)
+    voxels = round(math.prod(shape) * math.prod(factors))
     pixels = p.views * _detector_pixels(shape, factors, spacing)
     consistency, projection, residual = (
         4 * (volumes * voxels + stacks * pixels)
@@ -50,10 +50,10 @@ def least_squares_steps(p: Parameters) -> int:
 
 
 def stage_seconds(
-    p: Parameters, shape: Sequence[int], factors: Sequence[int], spacing: Sequence[float]
+    p: Parameters, shape: Sequence[int], factors: Sequence[float], spacing: Sequence[float]
 ) -> dict[str, float]:
     """Seconds of every stage of the pipeline on a plain computer, about, for the estimate of the time left."""
-    voxels = math.prod(shape) * math.prod(factors)
+    voxels = round(math.prod(shape) * math.prod(factors))
     pixels = _detector_pixels(shape, factors, spacing)
     gaussians = sum(gaussian_counts(p, voxels)) / 2 if p.residual == "gaussians" else 0
     # Rasterized and compared by the CPU library; plain torch takes 20 times that.
@@ -86,19 +86,19 @@ def _restoration_seconds(p: Parameters, voxels: int, pixels: float) -> float:
     return p.samples * (1e-6 * looks + slices + reconstruction)
 
 
-def _detector_pixels(shape: Sequence[int], factors: Sequence[int], spacing: Sequence[float]) -> float:
+def _detector_pixels(shape: Sequence[int], factors: Sequence[float], spacing: Sequence[float]) -> float:
     """As the parallel beam's: columns of the smaller in-plane spacing along the in-plane diagonal."""
     rows, columns, _ = _detector(shape, factors, spacing)
     return rows * columns
 
 
-def _crossings(shape: Sequence[int], factors: Sequence[int], spacing: Sequence[float]) -> float:
+def _crossings(shape: Sequence[int], factors: Sequence[float], spacing: Sequence[float]) -> float:
     """How often the rays of a view cross a line of voxels in the plane of rotation."""
     _, columns, lines = _detector(shape, factors, spacing)
     return columns * lines
 
 
-def _detector(shape: Sequence[int], factors: Sequence[int], spacing: Sequence[float]) -> tuple[float, float, float]:
+def _detector(shape: Sequence[int], factors: Sequence[float], spacing: Sequence[float]) -> tuple[float, float, float]:
     """Rows and columns of the detector, and the longer side of the plane of rotation in voxels."""
     order = AxisOrder.for_factors(factors)
     rows, depth, width = (n * s for n, s in zip(order.permute(shape), order.permute(factors), strict=True))

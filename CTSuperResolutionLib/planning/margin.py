@@ -17,7 +17,7 @@ UNREFINED = 12
 """Voxels along an axis that is not refined, where the prior's share is small and A has no part."""
 
 
-def margin_of(factors: Sequence[int]) -> tuple[int, int, int]:
+def margin_of(factors: Sequence[float]) -> tuple[int, int, int]:
     """Voxels of the scan, (z, y, x), on each side of a region that is refined by those factors.
 
     Found by comparing regions of a chest CT with the result of all of it: the first two fine slices differ by 10 to
@@ -27,7 +27,7 @@ def margin_of(factors: Sequence[int]) -> tuple[int, int, int]:
     return z, y, x
 
 
-def with_margin(region: Slices, factors: Sequence[int], shape: Sequence[int]) -> Slices:
+def with_margin(region: Slices, factors: Sequence[float], shape: Sequence[int]) -> Slices:
     """The region with its margin, as far as the scan goes.
 
     Args:

@@ -7,9 +7,11 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
 from CTSuperResolutionLib.errors import JobError, LowerPreset, MoreMemory, Ranges, Remedy, SmallerRegion, bytes_text
-from CTSuperResolutionLib.job.method import MAX_OUTPUT_VOXELS, Factors, Method
+from CTSuperResolutionLib.job.method import Method
 from CTSuperResolutionLib.job.parameters import PRESET_NAMES
+from CTSuperResolutionLib.job.refinement import Factors
 from CTSuperResolutionLib.job.region import Slices
+from CTSuperResolutionLib.job.target_grid import MAX_OUTPUT_VOXELS
 from CTSuperResolutionLib.planning.cost_model import estimate_memory, stage_seconds
 from CTSuperResolutionLib.planning.margin import with_margin
 from CTSuperResolutionLib.volume.checks import MIN_SIDE, check_shape
@@ -122,22 +124,22 @@ def requirements_on(
     Raises:
         JobError: the scale or the region does not suit the scan.
     """
-    nz, ny, nx = shape = _shape_of(region)
+    shape = _shape_of(region)
     check_shape("The region of interest", shape)
-    factors = method.refinement(spacing)
+    target = method.target_grid(scan_shape, spacing).part(region)
+    factors = target.factors
     worked = _shape_of(with_margin(region, factors, scan_shape))
     scan_z, scan_y, scan_x = scan_shape
-    dz, dy, dx = (d / s for d, s in zip(spacing, factors, strict=True))
     z, y, x = region
-    voxels = math.prod(shape) * math.prod(factors)
+    voxels = math.prod(target.shape)
     return Requirements(
         start=(z.start, y.start, x.start),
         shape=shape,
         scan_shape=(scan_z, scan_y, scan_x),
         worked_shape=worked,
         factors=factors,
-        output_shape=(nz * factors[0], ny * factors[1], nx * factors[2]),
-        output_spacing=(dz, dy, dx),
+        output_shape=target.shape,
+        output_spacing=target.spacing,
         memory=estimate_memory(method.parameters, worked, factors, spacing),
         disk=(8 if method.parameters.has_uncertainty else 4) * voxels + PICTURE_BYTES,
         device=device,
@@ -153,7 +155,7 @@ def _shape_of(region: Slices) -> tuple[int, int, int]:
 
 
 def _fits(
-    method: Method, shape: Sequence[int], factors: Sequence[int], spacing: Sequence[float], available: int
+    method: Method, shape: Sequence[int], factors: Sequence[float], spacing: Sequence[float], available: int
 ) -> bool:
     voxels = math.prod(shape) * math.prod(factors)
     return voxels <= MAX_OUTPUT_VOXELS and estimate_memory(method.parameters, shape, factors, spacing) <= available

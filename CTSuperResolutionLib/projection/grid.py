@@ -19,9 +19,6 @@ class VolumeGrid:
 
     Raises:
         JobError: not three sizes of at least one voxel and three positive lengths.
-
-    >>> VolumeGrid((10, 20, 20), (5.0, 0.5, 0.5)).refined((5, 1, 1))
-    VolumeGrid(shape=(50, 20, 20), spacing=(1.0, 0.5, 0.5))
     """
 
     shape: tuple[int, int, int]
@@ -45,8 +42,3 @@ class VolumeGrid:
         """How far the interpolated volume reaches from the rotation axis, mm: half a voxel beyond its faces."""
         (_, ny, nx), (_, sy, sx) = self.shape, self.spacing
         return math.hypot((ny + 1) * sy, (nx + 1) * sx) / 2
-
-    def refined(self, factors: tuple[int, int, int]) -> VolumeGrid:
-        """The grid of the same box with so many times more voxels along (z, y, x)."""
-        (nz, ny, nx), (dz, dy, dx), (sz, sy, sx) = self.shape, self.spacing, factors
-        return VolumeGrid((nz * sz, ny * sy, nx * sx), (dz / sz, dy / sy, dx / sx))

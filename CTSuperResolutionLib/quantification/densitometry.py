@@ -13,6 +13,7 @@ import numpy as np
 import scipy.ndimage as ndi
 
 from CTSuperResolutionLib.job.events import Progress
+from CTSuperResolutionLib.job.target_grid import TargetGrid
 from CTSuperResolutionLib.quantification.interior import interior
 from CTSuperResolutionLib.quantification.subdivision import planes
 from CTSuperResolutionLib.volume.volume import Volume
@@ -63,7 +64,9 @@ def lung_mask(scan: Volume) -> np.ndarray:
     return is_lung[labels]
 
 
-def lung_density(array: np.ndarray, lung: np.ndarray, progress: Progress | None = None) -> LungDensity | None:
+def lung_density(
+    array: np.ndarray, lung: np.ndarray, progress: Progress | None = None, target: TargetGrid | None = None
+) -> LungDensity | None:
     """Densitometry of a volume in a lung that was segmented on the same grid, or on a coarser one over the same box.
 
     All volumes of a comparison are measured in the lung of the scan, so that they differ by their HU alone.
@@ -71,6 +74,7 @@ def lung_density(array: np.ndarray, lung: np.ndarray, progress: Progress | None 
     Args:
         array: HU, (z, y, x). lung: bool, (z, y, x).
         progress: advanced by one in all.
+        target: where the voxels are over those of the lung; None where both grids fill one box.
 
     Returns:
         None where there is too little lung: fewer than 200 voxels of ``lung``.
@@ -80,7 +84,7 @@ def lung_density(array: np.ndarray, lung: np.ndarray, progress: Progress | None 
         parts.advance(len(array))
         return None
     values = []
-    for plane, inside in zip(array, planes(lung, array.shape), strict=True):
+    for plane, inside in zip(array, planes(lung, array.shape, target), strict=True):
         values.append(plane[inside])
         parts.advance()
     hu = np.concatenate(values)

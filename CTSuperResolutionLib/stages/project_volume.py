@@ -31,28 +31,40 @@ class ProjectedVolume:
 
 
 def scan_geometry(p: Parameters, grid: VolumeGrid) -> ScanGeometry:
-    """The simulated scan of the LR volume: one detector pixel a voxel."""
+    """The simulated scan of a volume: one detector pixel a voxel."""
     beam = cone_beam if p.geometry == "cone" else parallel_beam
     return beam(views=p.views, volume_shape=grid.shape, spacing=grid.spacing)
 
 
 def make_projector(upsampled: UpsampledScan, p: Parameters) -> Projector:
-    """Projections of the result's grid on a detector refined by the factors of its rows and columns."""
-    return Projector(upsampled.grid, scan_geometry(p, upsampled.coarse_grid).refined(*upsampled.scale[:2]))
+    """Projections of the result's grid on a detector refined by the factors of its rows and columns.
+
+    Where these are not whole, or those of the columns' two axes differ, the detector is that of the result's own grid.
+    """
+    match upsampled.scale:
+        case (int() as rows, int() as columns, third) if columns == third:
+            return Projector(upsampled.grid, scan_geometry(p, upsampled.coarse_grid).refined(rows, columns))
+    return Projector(upsampled.grid, scan_geometry(p, upsampled.grid))
 
 
 def make_view_degradation(upsampled: UpsampledScan, projector: Projector) -> Degradation:
     """A over the detector: what the scan's degradation does to parallel views (v, u).
 
-    Rows of the detector run along the axis of rotation; columns see the other two axes, which share a factor, under
-    the wider of their point-spread functions. Widths are those of the scan, magnified as its voxels are.
+    Rows of the detector run along the axis of rotation; columns see the other two axes, or the one that is refined
+    less, under the wider of their point-spread functions. Widths are those of the scan, magnified as its voxels are.
     """
-    through, *across = upsampled.acquisition.permuted(upsampled.axis_order).axes
-    kernels = [through.kernel, max((axis.kernel for axis in across), key=lambda kernel: kernel.width)]
+    scale, along = upsampled.scale, upsampled.acquisition.permuted(upsampled.axis_order).axes
+    across = [axis for axis in (1, 2) if scale[axis] == min(scale[1:])]
+    kernels = [along[0].kernel, max((along[axis].kernel for axis in across), key=lambda kernel: kernel.width)]
     fine = list(zip(projector.geometry.detector_shape, projector.geometry.detector_spacing, strict=True))
-    coarse = [(n // s, d * s) for (n, d), s in zip(fine, upsampled.scale, strict=False)]
-    magnified = [pitch / grid[1] for (_, pitch), grid in zip(coarse, upsampled.coarse_grid.axes, strict=False)]
-    return degradation_of([k.scaled(m) for k, m in zip(kernels, magnified, strict=True)], coarse, fine)
+    coarse = [(int(n / scale[k] + 1e-6), d * scale[k]) for (n, d), k in zip(fine, (0, across[0]), strict=True)]
+    shift = 0.0
+    if not projector.geometry.is_cone:  # a row for every slice, wherever the slices of the result are among the scan's
+        slices = upsampled.axis_order.permute(upsampled.target.axes)[0]
+        coarse[0], shift = (slices.size, coarse[0][1]), slices.shift
+    pitches = [upsampled.coarse_grid.spacing[k] for k in (0, across[0])]
+    magnified = [pitch / voxel for (_, pitch), voxel in zip(coarse, pitches, strict=True)]
+    return degradation_of([k.scaled(m) for k, m in zip(kernels, magnified, strict=True)], coarse, fine, (shift, 0.0))
 
 
 def project_base(

@@ -16,6 +16,7 @@ from CTSuperResolutionLib.diffusion.ddnm import SamplerSettings, restore, sample
 from CTSuperResolutionLib.diffusion.prior import Prior
 from CTSuperResolutionLib.job.events import Progress
 from CTSuperResolutionLib.job.parameters import Parameters
+from CTSuperResolutionLib.job.refinement import Factors
 from CTSuperResolutionLib.projection.projector import Projector
 from CTSuperResolutionLib.stages.project_volume import ProjectedVolume
 from CTSuperResolutionLib.stages.restore_slices import SliceDenoiser, coarsest_axes, restore_slices
@@ -55,6 +56,7 @@ class Restorer:
         prior: what restores.
         consistency: of volumes with the scan.
         projector: volumes to views. degradation: A over the detector.
+        factors: by how much the scan is coarser along (z, y, x).
         p: how. seed: of all that is drawn.
     """
 
@@ -62,6 +64,7 @@ class Restorer:
     consistency: Consistency
     projector: Projector
     degradation: Degradation
+    factors: Factors
     p: Parameters
     seed: int
 
@@ -120,17 +123,11 @@ class Restorer:
 
     @cached_property
     def _denoiser(self) -> SliceDenoiser:
-        return SliceDenoiser(self.prior, self._factors, self.p.start_step)
-
-    @property
-    def _factors(self) -> tuple[float, float, float]:
-        """By how much the scan is coarser along (z, y, x): rows of the views follow each other along z."""
-        through_plane, in_plane = self.degradation.factors
-        return through_plane, in_plane, in_plane
+        return SliceDenoiser(self.prior, self.factors, self.p.start_step)
 
     @property
     def _axes(self) -> tuple[int, ...]:
-        return coarsest_axes(self._factors, self.p.slice_axes)
+        return coarsest_axes(self.factors, self.p.slice_axes)
 
     def _settings(self, device: torch.device, sample: int) -> SamplerSettings:
         return sampler_settings(self.p, self.projector, device, seed=self.seed, sample=sample)

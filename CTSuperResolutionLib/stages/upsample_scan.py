@@ -2,17 +2,23 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import torch
 
 from CTSuperResolutionLib.degradation.acquisition import Acquisition, acquisition_of
+from CTSuperResolutionLib.degradation.damping import BLOCK, Damping, suitable_damping
 from CTSuperResolutionLib.degradation.data_consistency import DataConsistency
 from CTSuperResolutionLib.degradation.noise_estimation import ScanNoise, scan_noise
-from CTSuperResolutionLib.degradation.upsampling import upsample
+from CTSuperResolutionLib.degradation.operator import Degradation
+from CTSuperResolutionLib.degradation.upsampling import upsample_onto
 from CTSuperResolutionLib.job.events import Progress
 from CTSuperResolutionLib.job.parameters import Parameters
+from CTSuperResolutionLib.job.refinement import Factors
+from CTSuperResolutionLib.job.target_grid import TargetAxis, TargetGrid
 from CTSuperResolutionLib.projection.grid import VolumeGrid
+from CTSuperResolutionLib.stages.unmeasured import Unmeasured
 from CTSuperResolutionLib.volume.axis_order import AxisOrder
 from CTSuperResolutionLib.volume.intensity import restore_clipped, to_hu, to_unit
 from CTSuperResolutionLib.volume.volume import Volume
@@ -23,26 +29,28 @@ class UpsampledScan:
     """A scan on the grid of its result, its axes in the order that suits the simulated scanner.
 
     Attributes:
-        scan: as it was read. factors: how many times finer the result is, (z, y, x) of the scan.
+        scan: as it was read. target: the grid of the result over it.
         axis_order: from the scan's axes to the scanner's, in which everything below is.
-        scale: the factors. coarse_grid, grid: the voxels of the scan and of the result.
-        cubic: cubic B-spline upsampling, HU.
+        scale: how many times finer the result is. coarse_grid, grid: the voxels of the scan and of the result.
+        cubic: cubic B-spline upsampling, HU, of the scan with what was not measured filled.
+        unmeasured: what was not measured, if anything.
         acquisition: how the scan was acquired along the scan's own axes.
-        noise: of the scan. damping: λ that it sets.
+        noise: of the scan. damping: that it sets.
         consistency: the scan's demands on a volume in HU.
         hu_range: HU that are 0 and 1 for the method.
     """
 
     scan: Volume
-    factors: tuple[int, int, int]
+    target: TargetGrid
     axis_order: AxisOrder
-    scale: tuple[int, int, int]
+    scale: Factors
     coarse_grid: VolumeGrid
     grid: VolumeGrid
     cubic: torch.Tensor
+    unmeasured: Unmeasured | None
     acquisition: Acquisition
     noise: ScanNoise
-    damping: float
+    damping: Damping
     consistency: DataConsistency
     hu_range: tuple[float, float]
 
@@ -72,19 +80,32 @@ class UpsampledScan:
             consistency[name] = self.consistency.residual(volume)
             progress.advance()
         return {
+            "scale": list(self.target.factors),
             "acquisition": self.acquisition.report(),
-            "noise": {"hu": round(self.noise.noise, 1), "damping": round(self.damping, 3)},
+            "noise": {
+                "hu": round(self.noise.sd, 1),
+                "damping": round(self.damping.detail, 3),
+                "flat_damping": round(max(self.damping.detail, self.damping.flat), 3),
+            },
             "consistency": consistency,
         }
 
+    def result(self, fine: torch.Tensor) -> Volume:
+        """A super-resolved array, HU, as the volume that is given back: cubic where nothing was measured."""
+        return self.to_volume(fine if self.unmeasured is None else self.unmeasured.given_back(fine))
+
+    def cubic_of_scan(self) -> Volume:
+        """The cubic upsampling of the scan as its file has it."""
+        return self.to_volume(self.cubic if self.unmeasured is None else self.unmeasured.cubic)
+
     def to_volume(self, fine: torch.Tensor) -> Volume:
         """An array on the result's grid as a volume in the patient's space, its axes in the scan's order."""
-        return self.scan.with_array(self.axis_order.from_scanner_order(fine.cpu().numpy()), self.factors)
+        return self.scan.on_target(self.axis_order.from_scanner_order(fine.cpu().numpy()), self.target)
 
 
 def upsample_scan(
     scan: Volume,
-    factors: tuple[int, int, int],
+    target: TargetGrid,
     p: Parameters,
     device: torch.device | str,
     acquisition: Acquisition | None = None,
@@ -93,38 +114,59 @@ def upsample_scan(
     """Upsample a scan and find out what it demands: how it was acquired and how noisy it is.
 
     Args:
-        scan: HU. factors: how many times finer the result is, (z, y, x).
+        scan: HU. target: the grid of the result over it.
         p: point-spread function, damping, rounds of consistency and range of HU.
         device: where the volumes are to be.
         acquisition: of the scan, where it is known already; found out otherwise.
         progress: advanced by one in all.
     """
-    axis_order = AxisOrder.for_factors(factors)
-    scale = axis_order.permute(factors)
-    measured = axis_order.to_scanner_order(scan.array)
-    coarse = torch.from_numpy(measured).to(device)
+    axis_order = AxisOrder.for_factors(target.factors)
+    axes, scale = axis_order.permute(target.axes), axis_order.permute(target.factors)
+    hu = axis_order.to_scanner_order(scan.filled_array)
+    valid = None if scan.valid is None or scan.valid.all() else axis_order.to_scanner_order(scan.valid)
+    coarse = torch.from_numpy(hu).to(device)
     parts = (progress or Progress()).in_parts(sum(s > 1 for s in scale) + 2)
-    cubic = upsample(coarse, scale, parts)
-    noise = scan_noise(measured)  # in this order, so that how a scan is stored does not change the result's last bits
-    damping = noise.damping(p.damping)
-    parts.advance()
+    cubic = upsample_onto(coarse, axes, parts)
     coarse_grid = VolumeGrid(axis_order.permute(scan.shape), axis_order.permute(scan.spacing))
-    grid = coarse_grid.refined(scale)
-    acquisition = acquisition or acquisition_of(scan, p, factors)
-    degradation = acquisition.permuted(axis_order).degradation(coarse_grid.axes, grid.axes)
-    consistency = DataConsistency.damped(degradation, coarse, cubic, damping=damping, rounds=p.consistency_rounds)
+    grid = VolumeGrid(axis_order.permute(target.shape), axis_order.permute(target.spacing))
+    # In the scanner's order, so that how a scan is stored does not change the result's last bits.
+    noise = scan_noise(hu, coarse_grid.spacing, valid)
+    parts.advance()
+    acquisition = acquisition or acquisition_of(scan, p, target.factors)
+    permuted = acquisition.permuted(axis_order)
+    block = [axis.part(slice(0, min(axis.size, BLOCK))) for axis in axes]
+    damping = suitable_damping(noise, _degradation(permuted, block), block, p.damping)
+    unmeasured = None
+    if valid is not None:
+        as_it_is = torch.from_numpy(axis_order.to_scanner_order(scan.array)).to(device)
+        unmeasured = Unmeasured.of(as_it_is, valid, axes)
+    consistency = DataConsistency.damped(
+        _degradation(permuted, axes),
+        coarse,
+        cubic,
+        damping=damping,
+        rounds=p.consistency_rounds,
+        measured=unmeasured.measured if unmeasured else None,
+    )
     parts.advance()
     return UpsampledScan(
         scan,
-        factors,
+        target,
         axis_order,
         scale,
         coarse_grid,
         grid,
         cubic,
+        unmeasured,
         acquisition,
         noise,
         damping,
         consistency,
         (p.hu_low, p.hu_high),
     )
+
+
+def _degradation(acquisition: Acquisition, axes: Sequence[TargetAxis]) -> Degradation:
+    """A from the fine voxels to the scan's."""
+    coarse, fine = [(a.size, a.spacing) for a in axes], [(a.count, a.pitch) for a in axes]
+    return acquisition.degradation(coarse, fine, [a.shift for a in axes])

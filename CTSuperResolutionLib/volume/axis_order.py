@@ -17,7 +17,8 @@ class AxisOrder:
 
     A view of the scan is blurred and sampled along the detector alike at every angle only if the two axes that span
     the plane of rotation share one factor. So the scanner rotates about the axis whose factor differs: about z where
-    all factors are equal, and about the slice axis of a thick-slice scan, however it is stored.
+    all factors are equal, and about the slice axis of a thick-slice scan, however it is stored. Where all differ, it
+    is the axis with the largest.
 
     >>> order = AxisOrder.for_factors((1, 1, 4))  # thick slices along x
     >>> order
@@ -37,9 +38,10 @@ class AxisOrder:
     axes: tuple[int, int, int]
 
     @classmethod
-    def for_factors(cls, factors: Sequence[int]) -> AxisOrder:
-        """The order that suits the factors (z, y, x), of which two are equal."""
-        first = next((k for k in range(3) if list(factors).count(factors[k]) == 1), 0)
+    def for_factors(cls, factors: Sequence[float]) -> AxisOrder:
+        """The order that suits the factors (z, y, x)."""
+        alone = [k for k in range(3) if list(factors).count(factors[k]) == 1]
+        first = max(alone, key=lambda axis: factors[axis], default=0)
         second, third = (k for k in range(3) if k != first)
         return cls((first, second, third))
 

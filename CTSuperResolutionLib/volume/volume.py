@@ -5,11 +5,14 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
+from functools import cached_property
 
 import numpy as np
 
 from CTSuperResolutionLib.errors import JobError
+from CTSuperResolutionLib.job.target_grid import TargetGrid
 from CTSuperResolutionLib.volume.acquisition_tags import AcquisitionTags
+from CTSuperResolutionLib.volume.filling import filled
 
 
 @dataclass(frozen=True)
@@ -74,6 +77,13 @@ class Volume:
         if self.valid is not None and (self.valid.shape != self.array.shape or self.valid.dtype != bool):
             raise ValueError(f"valid must be bool {self.array.shape}, not {self.valid.dtype} {self.valid.shape}")
 
+    @cached_property
+    def filled_array(self) -> np.ndarray:
+        """HU, (z, y, x), without an edge where the measured part ends: see :func:`filled`."""
+        if self.valid is None or self.valid.all():
+            return self.array
+        return filled(self.array, self.valid, self.spacing)
+
     @property
     def shape(self) -> tuple[int, int, int]:
         """Voxels along (z, y, x)."""
@@ -112,6 +122,17 @@ class Volume:
             raise ValueError(f"array of shape {array.shape} does not fit the grid {shape}")
         values = np.asarray(array, dtype=np.float32)
         return Volume(values, spacing, origin, self.direction, value_scale=self.value_scale)
+
+    def on_target(self, array: np.ndarray, target: TargetGrid) -> Volume:
+        """Other values (z, y, x), HU, on a grid over this volume, all of them valid.
+
+        Raises:
+            ValueError: the array does not have that grid's shape.
+        """
+        if array.shape != target.shape:
+            raise ValueError(f"array of shape {array.shape} does not fit the grid {target.shape}")
+        values, origin = np.asarray(array, dtype=np.float32), self.point(target.first)
+        return Volume(values, target.spacing, origin, self.direction, value_scale=self.value_scale)
 
     def crop(self, roi: tuple[slice, slice, slice]) -> Volume:
         """A copy of the voxels ``roi`` = slices along (z, y, x), in place in space.

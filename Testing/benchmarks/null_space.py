@@ -69,7 +69,7 @@ def table(sums: np.ndarray) -> dict[str, dict[str, float]]:
 def compare(scan: Volume, truth: Volume, method: Method) -> dict[str, dict[str, dict[str, float]]]:
     """The tables of views restored alone, and of those whose volume had its slices restored."""
     p, progress, device = method.parameters, Progress(), machine.choose_device(method.device)
-    upsampled = upsample_scan(scan, method.factors(scan.spacing, scan.shape), p, device)
+    upsampled = upsample_scan(scan, method.target_grid(scan.shape, scan.spacing), p, device)
     projector = make_projector(upsampled, p)
     start = ProjectedVolume.of(upsampled.consistent(), projector, progress)
     degradation = make_view_degradation(upsampled, projector)
@@ -83,7 +83,7 @@ def compare(scan: Volume, truth: Volume, method: Method) -> dict[str, dict[str, 
     ways = {"each view alone": replace(p, slice_gain=0, null_space=1), "slices first": p} if p.slice_gain else {"": p}
     tables = {}
     for name, parameters in ways.items():
-        restorer = Restorer(prior, upsampled, projector, degradation, parameters, method.seed)
+        restorer = Restorer(prior, upsampled, projector, degradation, upsampled.scale, parameters, method.seed)
         found = restorer.restore(start, progress)
         tables[name or "each view alone"] = table(
             products(unseen(found.views - start.views), missing, projector.geometry)

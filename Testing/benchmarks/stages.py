@@ -34,12 +34,13 @@ from CTSuperResolutionLib.volume.volume import Volume
 def stages(scan: Volume, method: Method) -> dict[str, Volume]:
     """The volume after each stage."""
     p, device = method.parameters, machine.choose_device(method.device)
-    upsampled = upsample_scan(scan, method.factors(scan.spacing, scan.shape), p, device)
+    upsampled = upsample_scan(scan, method.target_grid(scan.shape, scan.spacing), p, device)
     projector = make_projector(upsampled, p)
     start = ProjectedVolume.of(upsampled.consistent(), projector, Progress())
     prior = Prior.load(find_prior(method.prior), device=device)
     degradation = make_view_degradation(upsampled, projector)
-    restored = Restorer(prior, upsampled, projector, degradation, p, method.seed).restore(start, Progress())
+    restorer = Restorer(prior, upsampled, projector, degradation, upsampled.scale, p, method.seed)
+    restored = restorer.restore(start, Progress())
     return {
         "cubic": upsampled.to_volume(upsampled.cubic),
         "+ consistency": upsampled.to_volume(upsampled.consistency.enforce(upsampled.cubic)),

@@ -31,7 +31,7 @@ from CTSuperResolutionLib.volume.volume import Volume
 def super_resolve_with(truth: Volume, scan: Volume, method: Method) -> tuple[Volume, float]:
     """The pipeline's result with the views of the truth for restored ones, and the seconds of the fit."""
     p, progress = method.parameters, Progress()
-    upsampled = upsample_scan(scan, method.factors(scan.spacing, scan.shape), p, "cpu")
+    upsampled = upsample_scan(scan, method.target_grid(scan.shape, scan.spacing), p, "cpu")
     projector = make_projector(upsampled, p)
     start = ProjectedVolume.of(upsampled.consistent(), projector, progress)
     base = project_base(start, upsampled, projector, p, progress)

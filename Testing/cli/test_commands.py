@@ -152,9 +152,9 @@ def test_degrade_writes_nothing_among_slices(ctsr_here: Ctsr, tmp_path: Path) ->
 def test_degrade_takes_scans_whose_refinement_would_be_too_large(
     ctsr_here: Ctsr, scan: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    from CTSuperResolutionLib.job import method
+    from CTSuperResolutionLib.job import target_grid
 
-    monkeypatch.setattr(method, "MAX_OUTPUT_VOXELS", 10 * 12 * 16)
+    monkeypatch.setattr(target_grid, "MAX_OUTPUT_VOXELS", 10 * 12 * 16)
     ended = ctsr_here("degrade", scan, tmp_path / "coarse.nrrd", "--scale", "1,1,2")
     assert ended.code == 0, ended.err
 

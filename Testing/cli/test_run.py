@@ -18,7 +18,8 @@ import pytest
 import SimpleITK as sitk
 
 from CTSuperResolutionLib.job.job import Job
-from CTSuperResolutionLib.job.method import MAX_OUTPUT_VOXELS, Method
+from CTSuperResolutionLib.job.method import Method
+from CTSuperResolutionLib.job.target_grid import MAX_OUTPUT_VOXELS
 
 ROOT = Path(__file__).resolve().parents[2]
 RESULTS = {"sr.nrrd", "cubic.nrrd", "compare.png", "result.json"}
@@ -225,6 +226,11 @@ BAD = {
     ),
     "roi outside": (["run", "{scan}", "{tmp}/out", "--roi", "0:99,:,:"], "not inside"),
     "roi too small": (["run", "{scan}", "{tmp}/out", "--roi", "0:3,:,:"], "at least 8"),
+    "coarser spacing": (["run", "{scan}", "{tmp}/out", "--spacing", "7,6,3"], "coarser than the scan's 6 mm"),
+    "too fine a spacing": (["info", "{scan}", "--spacing", "0.5"], "12.0 times finer"),
+    "no spacing": (["run", "{scan}", "{tmp}/out", "--spacing", "nan"], "does not lie between"),
+    "scale and spacing": (["run", "{scan}", "{tmp}/out", "--scale", "2", "--spacing", "3"], "--scale or --spacing"),
+    "demo of a spacing": (["demo", "{tmp}/out", "--spacing", "0.8"], "Whole factors are needed"),
     "output is a file": (["run", "{scan}", "{tmp}/broken.nrrd"], "cannot be written"),
     "corrupt prior": (["run", "{scan}", "{tmp}/out", "--prior", "{tmp}/prior", "--set", "views=4"], "damaged"),
     "no job": (["run", "--job", "{tmp}/none.json"], "cannot be read (No such file or directory)"),
@@ -260,6 +266,41 @@ def test_bad_input_gets_one_sentence_and_leaves_nothing(
     assert "Traceback" not in ended.err and ended.out == ""
     assert ended.code == 2
     assert {path: path.read_bytes() if path.is_file() else None for path in tmp_path.rglob("*")} == before
+
+
+def test_a_spacing_puts_the_voxels_of_a_region_where_those_of_the_whole_are(
+    ctsr_here: Ctsr, scan: Path, prior: Path, quick: Sequence[str], tmp_path: Path
+) -> None:
+    """Where the scan's middle is, to a millionth of a millimetre; also in place of a job file's scale."""
+    job = {"input": str(scan), "output": str(tmp_path / "whole"), "scale": "4", "prior": str(prior)}
+    (tmp_path / "job.json").write_text(json.dumps(job), encoding="utf-8")
+    rest = quick[: quick.index("--scale")] + quick[quick.index("--scale") + 2 :]
+    calls = {"whole": ["--job", tmp_path / "job.json"], "part": [scan, tmp_path / "part", "--roi", "1:9,2:12,3:14"]}
+    images = {}
+    for name, arguments in calls.items():
+        ended = ctsr_here("run", *arguments, *rest, "--spacing", "2.5")
+        assert ended.code == 0, ended.err
+        images[name] = sitk.ReadImage(str(tmp_path / name / "sr.nrrd"))
+        assert images[name].GetSpacing() == (2.5, 2.5, 2.5)
+        report = json.loads((tmp_path / name / "result.json").read_text(encoding="utf-8"))
+        assert report["scale"] == [2.4, 2.4, 2.4] and report["output"]["spacing_mm"] == [2.5, 2.5, 2.5]
+        assert (report["job"]["spacing"], report["job"]["scale"]) == (2.5, None)
+    whole, part, before = images["whole"], images["part"], sitk.ReadImage(str(scan))
+    assert whole.GetSize() == (38, 28, 24)
+    middles = [
+        image.TransformContinuousIndexToPhysicalPoint([(n - 1) / 2 for n in image.GetSize()])
+        for image in (whole, before)
+    ]
+    assert np.allclose(*middles, rtol=0, atol=1e-6)
+    first = whole.TransformPhysicalPointToContinuousIndex(part.GetOrigin())
+    assert np.allclose(first, np.round(first), rtol=0, atol=1e-6 / 2.5)
+    assert part.GetSize() == (26, 23, 18)
+    # Margins of this small scan reach nearly all of it, so both see the same.
+    start = [round(index) for index in first]
+    cut = sitk.GetArrayFromImage(whole)[
+        tuple(slice(i, i + n) for i, n in zip(start, part.GetSize(), strict=True))[::-1]
+    ]
+    assert np.sqrt(np.mean((cut - sitk.GetArrayFromImage(part)) ** 2.0)) < 0.1 * cut.std()
 
 
 @pytest.mark.parametrize("case", ["option", "scale", "missing file"])

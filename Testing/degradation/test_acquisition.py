@@ -7,6 +7,7 @@ import pytest
 import torch
 
 from CTSuperResolutionLib.degradation.acquisition import (
+    BlockMeanSampling,
     LanczosSampling,
     PointSpreadSampling,
     acquisition_of,
@@ -78,6 +79,29 @@ def test_the_papers_protocols_are_told_and_give_the_papers_operators(thick, psf)
     expected = make_degradation(fine.shape, (2, 4, 4), kernel=psf, blur=(0.5, 1.0, 1.0))
     degradation = found.degradation([(4, 2.0), (4, 4.0), (4, 4.0)], [(8, 1.0), (16, 1.0), (16, 1.0)])
     torch.testing.assert_close(degradation.A(fine), expected.A(fine))
+
+
+@pytest.mark.parametrize("shift", [0.0, 0.21])
+def test_means_over_factors_that_are_not_whole_share_voxels_by_their_width(shift):
+    coarse, fine = (5, 5.0), (32, 0.78)
+    matrix = BlockMeanSampling().matrix(coarse, fine, shift)
+    values = np.random.default_rng(0).random(32)
+    at = (np.arange(25_000) - 24_999 / 2) * 1e-3  # micrometres of the scan's box
+    voxels = np.clip(np.floor((at - shift) / 0.78 + 16).astype(int), 0, 31)
+    np.testing.assert_allclose(matrix @ values, values[voxels].reshape(5, 5000).mean(1), atol=1e-3)
+
+
+@pytest.mark.parametrize("shift", [0.0, 0.21])
+def test_lanczos_samples_at_the_scans_centres_where_factors_are_not_whole(shift):
+    """A slow wave, which it leaves as it is but for what the blur of one voxel takes."""
+    coarse, fine = (40, 5.0), (256, 0.78)
+    matrix = LanczosSampling(1.0).matrix(coarse, fine, shift)
+    frequency = 2 * np.pi / 60
+    wave = np.sin(frequency * ((np.arange(256) - 255 / 2) * 0.78 + shift))
+    centres = (np.arange(40) - 39 / 2) * 5.0
+    expected = np.exp(-((frequency * 0.78) ** 2) / 2) * np.sin(frequency * centres)
+    np.testing.assert_allclose((matrix @ wave)[6:-6], expected[6:-6], atol=2e-3)
+    np.testing.assert_allclose(matrix.sum(1), 1)
 
 
 def test_an_axis_that_is_not_refined_is_left_alone(thick):

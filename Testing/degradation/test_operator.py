@@ -97,19 +97,17 @@ def test_any_size_and_factor(coarse_size, scale, kernel, blur):
         torch.testing.assert_close(projected, coarse)
 
 
-def test_trusted_damps_what_the_scan_hardly_passes():
-    """Against Tikhonov written out with the full matrix: A (AᵀA + λ²)⁻¹ Aᵀ of what is beyond the start."""
+def test_damped_is_tikhonovs_fit():
+    """Written out with the full matrix: A (AᵀA + λ²)⁻¹ Aᵀ."""
     shape, scale, damping = (8, 12, 16), (4, 1, 4), 0.2
     degradation = make_degradation(shape, scale)
     rng = np.random.default_rng(0)
-    fine, coarse = torch.from_numpy(rng.standard_normal(shape)), torch.from_numpy(rng.standard_normal((2, 12, 4)))
+    coarse = torch.from_numpy(rng.standard_normal((2, 12, 4)))
     matrix = np.kron(degradation.axes[0].matrix, np.kron(np.eye(12), degradation.axes[2].matrix))
     damping_squared = (damping * np.linalg.norm(matrix, 2)) ** 2
     square = matrix @ matrix.T
-    known = degradation.A(fine).numpy().ravel()
-    beyond = square @ np.linalg.solve(square + damping_squared * np.eye(len(square)), coarse.numpy().ravel() - known)
-    expected = torch.from_numpy((known + beyond).reshape(2, 12, 4))
-    torch.testing.assert_close(degradation.filtered_measurement(coarse, fine, damping), expected)
+    fit = square @ np.linalg.solve(square + damping_squared * np.eye(len(square)), coarse.numpy().ravel())
+    torch.testing.assert_close(degradation.damped(coarse, damping), torch.from_numpy(fit.reshape(2, 12, 4)))
 
 
 def test_assumed_blur_leaves_something_to_sharpen():
@@ -145,6 +143,17 @@ class TestDataConsistency:
         assert alone.min() < AIR_HU - 50 and bounded.min() >= AIR_HU
         assert (bounded - truth).square().mean() < 0.9 * (alone - truth).square().mean()
         assert consistency(scan, degradation, rounds=12).residual(bounded)["rms_hu"] < 0.02 * float(scan.std())
+
+    def test_what_was_not_measured_demands_nothing(self):
+        """A nonsense value there changes nothing, and what agrees with the rest stays."""
+        truth = torch.full((16, 16, 16), 40.0)
+        degradation = make_degradation(truth.shape, (4, 4, 4))
+        scan, measured = degradation.A(truth), torch.ones(4, 4, 4, dtype=torch.bool)
+        scan[1, 2, 1:3], measured[1, 2, 1:3] = -3024.0, False
+        demands = DataConsistency(degradation, scan, scan, 4, measured)
+        torch.testing.assert_close(demands.enforce(truth), truth, atol=0.05, rtol=0)
+        assert demands.residual(truth)["max_hu"] < 0.05
+        assert consistency(scan, degradation, rounds=4).residual(truth)["max_hu"] > 3000
 
     def test_metal_beyond_twelve_bits_raises_the_ceiling(self):
         scan = torch.full((4, 4, 4), 9000.0)

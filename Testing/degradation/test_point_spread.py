@@ -35,6 +35,18 @@ def test_a_straight_ramp_is_sampled_at_the_coarse_centres(family, coarse, fine):
     np.testing.assert_allclose((matrix @ ramp)[2:-2], centres[2:-2], atol=1e-3 * coarse[1])
 
 
+@pytest.mark.parametrize("shift", [-0.4, 0.0, 0.7])
+def test_a_fine_row_may_have_its_middle_elsewhere(shift):
+    """Against sums over a hundred times finer voxels of the Gaussian itself."""
+    coarse, fine, fwhm = (6, 5.0), (37, 0.78), 4.2
+    matrix = psf_matrix(PointSpread("gaussian", fwhm), coarse, fine, shift)
+    at = (np.arange(3700) - 3699 / 2) * 0.0078 + shift
+    centres = (np.arange(6) - 2.5) * 5.0
+    weights = np.exp(-4 * np.log(2) * ((at - centres[:, None]) / fwhm) ** 2)
+    expected = (weights / weights.sum(1, keepdims=True)).reshape(6, 37, 100).sum(2)
+    np.testing.assert_allclose(matrix[2:-2], expected[2:-2], atol=1e-4)
+
+
 def test_slices_thinner_than_their_spacing_leave_gaps_and_thicker_ones_overlap():
     gaps = psf_matrix(PointSpread("box", 1.0), (4, 4.0), (16, 1.0))
     overlap = psf_matrix(PointSpread("box", 4.0), (16, 1.0), (32, 0.5))

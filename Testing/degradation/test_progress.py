@@ -8,9 +8,10 @@ import torch
 
 from CTSuperResolutionLib.degradation.data_consistency import DataConsistency
 from CTSuperResolutionLib.degradation.operator import make_degradation
-from CTSuperResolutionLib.degradation.upsampling import upsample
+from CTSuperResolutionLib.degradation.upsampling import upsample_onto
 from CTSuperResolutionLib.errors import Cancelled
 from CTSuperResolutionLib.job.events import Progress
+from CTSuperResolutionLib.job.method import Method
 from CTSuperResolutionLib.job.parameters import Parameters
 from CTSuperResolutionLib.stages.upsample_scan import upsample_scan
 from CTSuperResolutionLib.volume.volume import Volume
@@ -40,14 +41,15 @@ def scan() -> Volume:
 @pytest.mark.parametrize("factors", [(2, 2, 2), (4, 1, 1), (1, 3, 3)])
 def test_rounds_are_told_and_change_nothing(scan: Volume, factors: tuple[int, int, int]) -> None:
     counter, p = Counter(), Parameters.of("preview")
-    upsampled = upsample_scan(scan, factors, p, "cpu", progress=counter)
+    target = Method(scale=",".join(map(str, factors))).target_grid(scan.shape, scan.spacing)
+    upsampled = upsample_scan(scan, target, p, "cpu", progress=counter)
     assert counter.done == 1
     told = upsampled.consistent(counter)
     assert counter.done == 1 + p.consistency_rounds
     assert torch.equal(told, upsampled.consistent())
     assert torch.equal(upsampled.enforce_unit(told, counter), upsampled.enforce_unit(told))
     assert counter.done == 1 + 2 * p.consistency_rounds
-    assert torch.equal(upsampled.cubic, upsample_scan(scan, factors, p, "cpu").cubic)
+    assert torch.equal(upsampled.cubic, upsample_scan(scan, target, p, "cpu").cubic)
 
 
 def test_a_round_is_told_of_in_its_parts() -> None:
@@ -65,5 +67,5 @@ def test_a_round_is_told_of_in_its_parts() -> None:
 
 def test_every_axis_of_an_upsampling_is_told_of() -> None:
     counter = Counter()
-    upsample(torch.zeros(4, 4, 4), (2, 1, 3), counter)
+    upsample_onto(torch.zeros(4, 4, 4), Method("2,1,3").target_grid((4, 4, 4), (1.0, 1.0, 1.0)).axes, counter)
     assert counter.done == 2

@@ -6,26 +6,36 @@ import SimpleITK as sitk
 import torch
 from scipy.ndimage import map_coordinates
 
-from CTSuperResolutionLib.degradation.upsampling import spline_matrix, upsample, upsample_bilinear
+from CTSuperResolutionLib.degradation.upsampling import (
+    spline_matrix,
+    upsample,
+    upsample_bilinear,
+    upsample_onto,
+)
+from CTSuperResolutionLib.job.refinement import Refinement
+from CTSuperResolutionLib.job.target_grid import TargetAxis, TargetGrid
 from CTSuperResolutionLib.volume.volume import Volume
 
 OBLIQUE = (0.8, -0.36, 0.48, 0.6, 0.48, -0.64, 0.0, 0.8, 0.6)
 PAD = 12
 
 
-def resampled_by_itk(volume: Volume, scale: tuple[int, int, int]) -> np.ndarray:
+def whole(size: int, factor: int) -> TargetAxis:
+    return TargetAxis.over(size, 1.0, factor, 1 / factor)
+
+
+def resampled_by_itk(volume: Volume, grid: Volume) -> np.ndarray:
     """ITK mirrors about the end samples, so the image is padded the way the upsampling extends it."""
     padded = np.pad(volume.array, PAD, mode="symmetric")
     image = sitk.GetImageFromArray(padded)
     image.SetSpacing(volume.spacing[::-1])
     image.SetDirection(volume.direction)
     image.SetOrigin(volume.point((-PAD, -PAD, -PAD)))
-    shape, spacing, origin = volume.refined_grid(scale)
     resampler = sitk.ResampleImageFilter()
     resampler.SetInterpolator(sitk.sitkBSpline)
-    resampler.SetSize(shape[::-1])
-    resampler.SetOutputSpacing(spacing[::-1])
-    resampler.SetOutputOrigin(origin)
+    resampler.SetSize(grid.shape[::-1])
+    resampler.SetOutputSpacing(grid.spacing[::-1])
+    resampler.SetOutputOrigin(grid.origin)
     resampler.SetOutputDirection(volume.direction)
     return sitk.GetArrayFromImage(resampler.Execute(image))
 
@@ -35,8 +45,21 @@ def resampled_by_itk(volume: Volume, scale: tuple[int, int, int]) -> np.ndarray:
 def test_equals_itk_on_the_output_grid(scale, direction):
     values = np.random.default_rng(0).normal(0, 300, (13, 14, 15)).astype(np.float32)
     volume = Volume(values, (2.5, 0.8, 0.7), (-110.0, 35.5, 802.25), tuple(map(float, direction)))
-    ours = upsample(torch.from_numpy(values), scale).numpy()
-    np.testing.assert_allclose(ours, resampled_by_itk(volume, scale), atol=0.02)
+    ours = volume.with_array(upsample(torch.from_numpy(values), scale).numpy(), scale)
+    np.testing.assert_allclose(ours.array, resampled_by_itk(volume, ours), atol=0.02)
+
+
+@pytest.mark.parametrize("wanted", [(0.78, 0.8, 0.7), (1.9, 0.61, 0.3)], ids=str)
+@pytest.mark.parametrize("region", [None, (slice(2, 11), slice(1, 9), slice(4, 15))], ids=["whole", "region"])
+def test_a_spacing_equals_itk_on_its_grid_inside_a_region_as_well(wanted, region):
+    values = np.random.default_rng(0).normal(0, 300, (13, 14, 15)).astype(np.float32)
+    volume = Volume(values, (2.5, 0.8, 0.7), (-110.0, 35.5, 802.25), OBLIQUE)
+    target = TargetGrid.over(volume.shape, volume.spacing, Refinement.to_spacing(wanted, volume.spacing))
+    if region is not None:
+        volume, target = volume.crop(region), target.part(region)
+    ours = volume.on_target(upsample_onto(torch.from_numpy(volume.array), target.axes).numpy(), target)
+    assert ours.spacing == wanted
+    np.testing.assert_allclose(ours.array, resampled_by_itk(volume, ours), atol=0.02)
 
 
 @pytest.mark.parametrize("scale", [2, 3, 4, 8])
@@ -45,13 +68,13 @@ def test_every_cubic_polynomial_is_reproduced_inside(scale):
     coarse = np.polynomial.Polynomial([1.0, -0.3, 0.02, 4e-4])(np.arange(40))
     fine = np.polynomial.Polynomial([1.0, -0.3, 0.02, 4e-4])(at)
     inner = slice(15 * scale, -15 * scale)
-    np.testing.assert_allclose((spline_matrix(40, scale) @ coarse)[inner], fine[inner], rtol=1e-6)
+    np.testing.assert_allclose((spline_matrix(whole(40, scale)) @ coarse)[inner], fine[inner], rtol=1e-6)
 
 
 def test_constants_and_centres():
-    np.testing.assert_allclose(spline_matrix(9, 4).sum(1), 1)
+    np.testing.assert_allclose(spline_matrix(whole(9, 4)).sum(1), 1)
     # With an odd factor every coarse centre is a fine centre too, and interpolation passes through it.
-    np.testing.assert_allclose(spline_matrix(9, 3)[1::3], np.eye(9), atol=1e-9)
+    np.testing.assert_allclose(spline_matrix(whole(9, 3))[1::3], np.eye(9), atol=1e-9)
 
 
 def test_bilinear_views_are_scipys():

@@ -39,33 +39,60 @@ def test_defaults() -> None:
         ("4,1,1", (4, 1, 1), (4, 1, 1)),
         ("1, 2, 2", (1, 1, 1), (1, 2, 2)),
         ("2,3,2", (1, 1, 1), (2, 3, 2)),
-        ("isotropic", (5.0, 0.7, 0.7), (7, 1, 1)),
+        ("4,2,1", (1, 1, 1), (4, 2, 1)),
         ("isotropic", (0.4, 0.8, 0.8), (1, 2, 2)),
-        ("Isotropic", (2.5, 1.0, 1.0), (3, 1, 1)),  # halves go up: finer rather than coarser
+        ("Isotropic", (2.5, 1.0, 1.0), (2.5, 1, 1)),
     ],
 )
 def test_factors(scale: str, spacing: tuple, factors: tuple) -> None:
-    assert Method(scale=scale).factors(spacing, (64, 64, 64)) == factors
+    assert Method(scale=scale).refinement(spacing).factors == factors
 
 
 @pytest.mark.parametrize(
     ("scale", "spacing", "says"),
     [
         ("isotropic", (1.0, 1.1, 1.1), "isotropic already"),
-        ("isotropic", (8.0, 0.5, 0.5), "16 times"),
-        ("4,2,1", (1, 1, 1), "4,2,1 are all different"),
-        ("isotropic", (5.0, 2.0, 1.0), "all different"),
+        ("isotropic", (5.0, 3.61, 3.61), "less than 1.5 times apart, .* give a spacing such as 3.61 mm"),
+        ("isotropic", (8.0, 0.5, 0.5), "16.0 times"),
     ],
 )
 def test_factors_that_cannot_be(scale: str, spacing: tuple, says: str) -> None:
     with pytest.raises(JobError, match=says):
-        Method(scale=scale).factors(spacing, (64, 64, 64))
+        Method(scale=scale).refinement(spacing)
 
 
 def test_too_many_voxels() -> None:
-    assert Method(scale="2").factors((1, 1, 1), (512, 512, 512)) == (2, 2, 2)
+    Method(scale="2").target_grid((512, 512, 512), (1, 1, 1)).countable()
     with pytest.raises(JobError, match=r"8\.6 billion voxels"):
-        Method(scale="4").factors((1, 1, 1), (512, 512, 512))
+        Method(scale="4").target_grid((512, 512, 512), (1, 1, 1)).countable()
+
+
+def test_the_spacing_that_is_advised_makes_isotropic_what_is_less_than_one_and_a_half_times_apart() -> None:
+    assert Method(spacing=3.61).refinement((5.0, 3.61, 3.61)).spacing == (3.61, 3.61, 3.61)
+
+
+@pytest.mark.parametrize("plain", ["cubic", "bilinear"])
+def test_plain_interpolation_of_views_takes_whole_factors_two_of_them_equal(plain: str) -> None:
+    for method in ({"scale": "4"}, {"scale": "2,3,2"}, {"spacing": 0.5}):
+        Method(**method, settings={"view_restoration": plain}).refinement((5.0, 1.0, 1.0))
+    for method in ({"scale": "4,3,2"}, {"spacing": 0.8}):
+        with pytest.raises(JobError, match=f"view_restoration={plain}"):
+            Method(**method, settings={"view_restoration": plain}).refinement((5.0, 1.0, 1.0))
+
+
+def test_a_spacing_takes_the_place_of_the_scale_and_goes_through_a_file() -> None:
+    for spacing, read in (("0.8", 0.8), ("0.8,0.7,0.7", (0.8, 0.7, 0.7)), ([0.8, 0.7, 0.7], (0.8, 0.7, 0.7))):
+        job = Job.from_dict({"input": "a.nrrd", "output": "out", "spacing": spacing})
+        assert (job.method.spacing, job.method.scale) == (read, None)
+        assert Job.from_json(job.to_json()) == job
+    with pytest.raises(JobError, match="a scale and a spacing"):
+        Job.from_dict({"input": "a.nrrd", "output": "out", "spacing": 0.8, "scale": "4"})
+
+
+def test_jobs_of_the_first_version_are_read() -> None:
+    written = Job(Method(scale="2"), "a.nrrd", "out").to_dict()
+    del written["spacing"]
+    assert Job.from_dict({**written, "version": 1}).method == Method(scale="2")
 
 
 @pytest.mark.parametrize(
@@ -161,8 +188,9 @@ def test_json_keeps_the_job(job: Job) -> None:
 def test_a_job_file_is_flat() -> None:
     """As it has been from the first version on, the method's entries beside the job's."""
     text = """{
-  "version": 1,
-  "input": "scan.nrrd", "output": "out", "scale": "4,1,1", "preset": "preview", "roi": [[0, 9], [null, 20], [3, null]],
+  "version": 2,
+  "input": "scan.nrrd", "output": "out", "scale": "4,1,1", "spacing": null, "preset": "preview",
+  "roi": [[0, 9], [null, 20], [3, null]],
   "device": "cpu", "prior": "shipped", "seed": 7, "series": "2", "allow_unusual": true, "untilt": false,
   "settings": {"views": 30}
 }"""
@@ -170,7 +198,7 @@ def test_a_job_file_is_flat() -> None:
     method = Method("4,1,1", "preview", {"views": 30}, seed=7, device="cpu")
     assert job == Job(method, "scan.nrrd", "out", ((0, 9), (None, 20), (3, None)), "2", True)
     assert json.loads(job.to_json()) == json.loads(text) and list(json.loads(job.to_json())) == list(json.loads(text))
-    assert Job.from_json(text.replace('"version": 1,', "")) == job  # as the first files were
+    assert Job.from_json(text.replace('"version": 2,', "")) == job  # as the first files were
 
 
 @given(st.one_of(bounds, st.none()), bounds, bounds)
@@ -189,7 +217,7 @@ def test_roi_text_and_pairs_agree(start: int | None, stop: int | None, other: in
         ('{"input": "a"}', "no output"),
         ('{"input": "a", "output": "b", "settings": [1]}', "object of names"),
         ('{"input": "a", "output": "b", "roi": [[0, 1.5], [0, 2], [0, 2]]}', "z0:z1"),
-        ('{"version": 2, "new": 1}', r"is of version 2, and 1 is the latest .* update"),
+        ('{"version": 3, "new": 1}', r"is of version 3, and 2 is the latest .* update"),
         ('{"version": 0}', "version of a job file is a whole number from 1 up, not 0"),
         ('{"version": "1"}', 'not "1"'),
         ('{"version": true}', "not true"),

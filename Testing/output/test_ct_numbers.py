@@ -11,6 +11,7 @@ import pytest
 
 from CTSuperResolutionLib.degradation.simulation import degrade
 from CTSuperResolutionLib.job.events import Progress
+from CTSuperResolutionLib.job.method import Method
 from CTSuperResolutionLib.output.ct_numbers import ct_numbers
 from CTSuperResolutionLib.phantom import thorax
 from CTSuperResolutionLib.quantification.densitometry import lung_mask
@@ -78,7 +79,9 @@ def test_a_region_has_the_tissues_of_the_whole_scan(run, reported, tmp_path: Pat
 
 def measured(scan: Volume) -> dict:
     error = np.zeros(scan.shape, dtype=np.float32)
-    return ct_numbers(scan, EVERYTHING, {"sr": error, "cubic": error}, {"sr": scan, "cubic": scan}, Progress())
+    fine = scan.with_array(scan.array.repeat(2, 0), (2, 1, 1))
+    target = Method("2,1,1").target_grid(scan.shape, scan.spacing)
+    return ct_numbers(scan, EVERYTHING, {"sr": error, "cubic": error}, {"sr": fine, "cubic": fine}, target, Progress())
 
 
 def test_values_that_are_no_hu_have_no_ct_numbers() -> None:

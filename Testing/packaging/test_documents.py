@@ -16,8 +16,8 @@ import pytest
 
 from CTSuperResolutionLib.cli import demo
 from CTSuperResolutionLib.cli.main import make_parser
-from CTSuperResolutionLib.job.method import MAX_OUTPUT_VOXELS
 from CTSuperResolutionLib.job.parameters import PARAMETERS, Parameters, find_parameter
+from CTSuperResolutionLib.job.target_grid import MAX_OUTPUT_VOXELS
 from CTSuperResolutionLib.planning.cost_model import estimate_memory
 
 ROOT = Path(__file__).resolve().parents[2]

@@ -6,8 +6,9 @@ import numpy as np
 import pytest
 
 from CTSuperResolutionLib.errors import JobError, SmallerRegion
-from CTSuperResolutionLib.job.method import MAX_OUTPUT_VOXELS, Method
+from CTSuperResolutionLib.job.method import Method
 from CTSuperResolutionLib.job.region import region_slices
+from CTSuperResolutionLib.job.target_grid import MAX_OUTPUT_VOXELS
 from CTSuperResolutionLib.planning.margin import margin_of, with_margin, within
 from CTSuperResolutionLib.planning.requirements import Requirements, requirements_on
 

@@ -23,6 +23,7 @@ VIEWS = 6
 GEOMETRY = parallel_beam(views=VIEWS, volume_shape=(4, 6, 10), spacing=(4.0, 4.0, 4.0)).refined(*SCALE)
 PROJECTOR = Projector(VolumeGrid(SHAPE, SPACING), GEOMETRY)
 DEGRADATION = make_degradation(GEOMETRY.detector_shape, SCALE)
+FACTORS = (2, 2, 2)
 
 
 class Mixing:
@@ -74,7 +75,7 @@ def projected(volume, projector=PROJECTOR) -> ProjectedVolume:
 
 
 def restored(volume, p, *, seed=0, progress=None):
-    restorer = Restorer(PRIOR, Anything(), PROJECTOR, DEGRADATION, p, seed)
+    restorer = Restorer(PRIOR, Anything(), PROJECTOR, DEGRADATION, FACTORS, p, seed)
     return restorer.restore(projected(volume), progress or Progress())
 
 
@@ -113,13 +114,14 @@ def test_the_slices_come_first_and_the_views_are_those_of_what_they_gave(volume)
 
 
 def test_the_prior_is_told_how_much_coarser_rows_and_columns_were(volume):
+    """The slices by the factors of their own axes, also where the views know but one of them."""
     fine = parallel_beam(views=VIEWS, volume_shape=(2, 12, 20), spacing=(8.0, 2.0, 2.0)).refined(4, 1)
     degradation = make_degradation(fine.detector_shape, (4, 1))
     projector, prior = Projector(VolumeGrid(SHAPE, SPACING), fine), Mixing()
-    restorer = Restorer(prior, Anything(), projector, degradation, parameters(slice_gain=1), 0)
+    restorer = Restorer(prior, Anything(), projector, degradation, (4, 1, 2.5), parameters(slice_gain=1), 0)
     restorer.restore(projected(volume, projector), Progress())
     z, y, x = SHAPE
-    slices = {((y, x), (1, 1)), ((z, x), (4, 1)), ((z, y), (4, 1))}
+    slices = {((y, x), (1, 2.5)), ((z, x), (4, 2.5)), ((z, y), (4, 1))}
     assert prior.told == slices | {(tuple(fine.detector_shape), (4, 1))}
 
 
@@ -160,4 +162,4 @@ def test_samples_with_slices_differ_by_their_seed_alone(volume):
 def test_progress_advances_as_announced(volume, settings):
     p, counter = parameters(**settings), Counter()
     restored(volume, p, progress=counter)
-    assert counter.done == Restorer(PRIOR, Anything(), PROJECTOR, DEGRADATION, p, 0).steps
+    assert counter.done == Restorer(PRIOR, Anything(), PROJECTOR, DEGRADATION, FACTORS, p, 0).steps

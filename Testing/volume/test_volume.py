@@ -9,6 +9,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 from scipy.spatial.transform import Rotation
 
+from CTSuperResolutionLib.job.refinement import Refinement
+from CTSuperResolutionLib.job.target_grid import TargetGrid
 from CTSuperResolutionLib.volume.volume import Volume
 
 lengths = st.floats(0.05, 10)
@@ -86,6 +88,19 @@ def test_with_array_takes_the_grid_that_fits(volume, scale):
     assert fine.array.dtype == np.float32
     with pytest.raises(ValueError, match="does not fit"):
         volume.with_array(np.ones((shape[0] + 1, *shape[1:])), scale)
+
+
+@given(volumes(), st.tuples(*[st.floats(1.01, 10)] * 3))
+def test_a_target_grid_has_the_middle_of_the_volume(volume, factors):
+    wanted = tuple(d / factor for d, factor in zip(volume.spacing, factors, strict=True))
+    target = TargetGrid.over(volume.shape, volume.spacing, Refinement.to_spacing(wanted, volume.spacing))
+    fine = volume.on_target(np.ones(target.shape), target)
+    middles = [
+        itk_of(v).TransformContinuousIndexToPhysicalPoint([(n - 1) / 2 for n in v.shape[::-1]]) for v in (volume, fine)
+    ]
+    assert np.allclose(*middles, rtol=0, atol=1e-6) and fine.spacing == pytest.approx(wanted, rel=1e-6)
+    with pytest.raises(ValueError, match="does not fit"):
+        volume.on_target(np.ones((target.shape[0] + 1, *target.shape[1:])), target)
 
 
 @given(volumes(), st.data())

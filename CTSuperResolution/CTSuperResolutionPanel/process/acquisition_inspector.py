@@ -56,7 +56,7 @@ class AcquisitionInspector:
         self.stop()
         region = representative_region(voxel_geometry.shape(volume))
         matrix = voxel_geometry.ijk_to_ras(volume)
-        matrix = voxel_geometry.LPS @ voxel_geometry.refined(matrix, [part.start for part in region], (1, 1, 1))
+        matrix = voxel_geometry.LPS @ voxel_geometry.part(matrix, [part.start for part in region])
         try:
             self._folder = folder = JobFolder(python, environment_for(python))
         except OSError:

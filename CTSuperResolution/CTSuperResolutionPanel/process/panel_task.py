@@ -8,7 +8,8 @@ from pathlib import Path
 
 from CTSuperResolutionLib.job.job import Job
 from CTSuperResolutionLib.job.method import Method
-from CTSuperResolutionLib.job.region import Slices
+from CTSuperResolutionLib.job.region import Slices, region_slices
+from CTSuperResolutionLib.job.target_grid import TargetGrid
 from CTSuperResolutionLib.planning.margin import with_margin, within
 from CTSuperResolutionPanel.scene.scan_placement import ScanPlacement
 from CTSuperResolutionPanel.scene.voxel_geometry import VoxelRanges, spacing, triple
@@ -36,10 +37,19 @@ class PanelTask:
     def exported(self, scan: ScanPlacement) -> Slices:
         """The part of the scan that the job gets: the part to work on, with its margin.
 
+        With factors that are not whole the scan's extent decides where the voxels of its result are: then it is all.
+
         Raises:
             JobError: the scale does not suit the scan.
         """
-        return with_margin(self.region, self.method.refinement(spacing(scan.ijk_to_ras)), scan.shape)
+        refinement = self.method.refinement(spacing(scan.ijk_to_ras))
+        if not refinement.is_whole:
+            return region_slices(None, scan.shape)
+        return with_margin(self.region, refinement.factors, scan.shape)
+
+    def target(self, scan: ScanPlacement) -> TargetGrid:
+        """The voxels of the result over the part to work on."""
+        return self.method.target_grid(scan.shape, spacing(scan.ijk_to_ras)).part(self.region)
 
     def job(self, input: Path, output: Path, exported: Slices) -> Job:
         """The job on a file that holds the exported part."""

@@ -188,7 +188,7 @@ class Runner(VTKObservationMixin):
             self._not_written(error)
             return
         voxels = slicer.util.arrayFromVolume(scan)[exported]
-        matrix = voxel_geometry.refined(placement.ijk_to_ras, [part.start for part in exported], (1, 1, 1))
+        matrix = voxel_geometry.part(placement.ijk_to_ras, [part.start for part in exported])
         job = _Job(task, python, folder, placement)
         self._stepper = Stepper(
             nrrd.write(folder.input, voxels, voxel_geometry.LPS @ matrix, metadata=self._entries_of(scan)),
@@ -321,6 +321,5 @@ class Runner(VTKObservationMixin):
 
 def _read_result(job: _Job, report: dict[str, Any]) -> Generator[float, None, LoadedResult]:
     """Read what a job wrote, by steps."""
-    matrix = job.placement.ijk_to_ras
-    factors = job.task.method.refinement(voxel_geometry.spacing(matrix))
-    return (yield from result_volumes.load(job.folder.output, report, job.task.ranges, factors, matrix))
+    target, matrix = job.task.target(job.placement), job.placement.ijk_to_ras
+    return (yield from result_volumes.load(job.folder.output, report, job.task.ranges, target, matrix))

@@ -14,6 +14,7 @@ import vtk
 from slicer.i18n import tr as _
 from vtk.util.numpy_support import get_vtk_array_type, vtk_to_numpy
 
+from CTSuperResolutionLib.job.target_grid import TargetGrid
 from CTSuperResolutionPanel.scene import nrrd, voxel_geometry
 from CTSuperResolutionPanel.scene.result_folders import put_into_folder
 from CTSuperResolutionPanel.scene.scan_placement import ScanPlacement
@@ -48,13 +49,13 @@ class LoadedResult:
     Attributes:
         images: by role.
         ranges: the part of the scan that they show.
-        factors: how many times finer than the scan they are, (z, y, x).
+        target: their voxels over that part.
         report: what the job says of them.
     """
 
     images: Mapping[str, vtk.vtkImageData]
     ranges: VoxelRanges
-    factors: tuple[int, int, int]
+    target: TargetGrid
     report: Mapping[str, Any]
 
 
@@ -62,7 +63,7 @@ def load(
     folder: Path,
     report: Mapping[str, Any],
     ranges: VoxelRanges,
-    factors: tuple[int, int, int],
+    target: TargetGrid,
     scan_matrix: np.ndarray,
 ) -> Generator[float, None, LoadedResult]:
     """Read and check the results of a job, by steps.
@@ -71,14 +72,14 @@ def load(
         folder: where they are.
         report: what the job says of them.
         ranges: the part of the scan that the job was for.
-        factors: how many times finer than the scan the result has to be, (z, y, x).
+        target: the voxels that the result has to have over that part.
         scan_matrix: 4 x 4, from the scan's indices (x, y, z) to RAS, as it was when the job began.
 
     Raises:
         WrongResult: they are damaged, or not where the scan is.
     """
-    shape = tuple((stop - start) * s for (start, stop), s in zip(ranges, factors, strict=True))
-    matrix = voxel_geometry.refined(scan_matrix, [start for start, _stop in ranges], factors)
+    shape, starts = target.shape, [start for start, _stop in ranges]
+    matrix = voxel_geometry.refined(voxel_geometry.part(scan_matrix, starts), target)
     images = {}
     try:
         headers = {role: nrrd.read_header(folder / f"{role}.nrrd") for role in (SR, CUBIC)}
@@ -94,7 +95,7 @@ def load(
                 yield (number + fraction) / len(headers)
     except (OSError, nrrd.BadFile) as error:
         raise WrongResult(_("The result could not be read ({reason}); run it again.").format(reason=error)) from error
-    return LoadedResult(images, ranges, factors, report)
+    return LoadedResult(images, ranges, target, report)
 
 
 def new_image(header: nrrd.Header) -> tuple[vtk.vtkImageData, np.ndarray]:
@@ -130,11 +131,9 @@ def place(
     """
     region = json.dumps(loaded.ranges)
     kept = voxel_geometry.shape(scan) == placement.shape
-    matrix = voxel_geometry.refined(
-        voxel_geometry.ijk_to_ras(scan) if kept else placement.ijk_to_world,
-        [start for start, _stop in loaded.ranges],
-        loaded.factors,
-    )
+    whole = voxel_geometry.ijk_to_ras(scan) if kept else placement.ijk_to_world
+    starts = [start for start, _stop in loaded.ranges]
+    matrix = voxel_geometry.refined(voxel_geometry.part(whole, starts), loaded.target)
     number = _next_number() if preview else None
     placed = {}
     for role, image in loaded.images.items():
@@ -191,9 +190,10 @@ def _next_number() -> int:
     return 1 + max((int(number) for number in numbers if number and number.isdigit()), default=0)
 
 
-def factors_text(factors: Sequence[int]) -> str:
-    """Factors (z, y, x) as a person writes them: 4×, or 1×1×4 in the order x, y, z."""
-    return f"{factors[0]}×" if len(set(factors)) == 1 else "×".join(map(str, reversed(factors)))
+def factors_text(factors: Sequence[float]) -> str:
+    """Factors (z, y, x) as a person writes them: 4×, or 1×1×6.41 in the order x, y, z."""
+    texts = [f"{factor:.3g}" for factor in reversed(factors)]
+    return f"{texts[0]}×" if len(set(texts)) == 1 else "×".join(texts)
 
 
 def show_as(node: slicer.vtkMRMLScalarVolumeNode, scan: slicer.vtkMRMLScalarVolumeNode) -> None:

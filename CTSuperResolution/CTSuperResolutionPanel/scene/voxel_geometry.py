@@ -10,6 +10,7 @@ import slicer
 import vtk
 from numpy.typing import ArrayLike
 
+from CTSuperResolutionLib.job.target_grid import TargetGrid
 from CTSuperResolutionLib.volume.geometry import CORNER_TOLERANCE
 
 SAMPLED_SLICES = 33
@@ -84,19 +85,17 @@ def spacing(matrix: np.ndarray) -> tuple[float, float, float]:
     return triple(float(length) for length in np.linalg.norm(matrix[:3, :3], axis=0)[::-1])
 
 
-def refined(matrix: np.ndarray, start: Sequence[int], factors: Sequence[int]) -> np.ndarray:
-    """The matrix of a part of a grid, refined.
+def part(matrix: np.ndarray, start: Sequence[int]) -> np.ndarray:
+    """The matrix of a part of a grid from that of the whole; ``start`` is its first voxel, (z, y, x)."""
+    inner = np.eye(4)
+    inner[:3, 3] = start[::-1]
+    return matrix @ inner
 
-    Fine voxel j covers [j, j + 1] / s coarse ones: its centre lies at coarse index start + (j + 1/2) / s - 1/2.
 
-    Args:
-        matrix: of the whole grid.
-        start: first voxel of the part, (z, y, x).
-        factors: how many times finer it is, (z, y, x).
-    """
-    steps = 1 / np.asarray(factors, dtype=np.float64)[::-1]
-    inner = np.diag([*steps, 1.0])
-    inner[:3, 3] = np.asarray(start, dtype=np.float64)[::-1] + (steps - 1) / 2
+def refined(matrix: np.ndarray, target: TargetGrid) -> np.ndarray:
+    """The matrix of the finer grid over another one, from that one's."""
+    inner = np.diag([*(1 / np.asarray(target.factors, dtype=np.float64)[::-1]), 1.0])
+    inner[:3, 3] = target.first[::-1]
     return matrix @ inner
 
 

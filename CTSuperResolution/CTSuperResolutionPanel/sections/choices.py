@@ -8,7 +8,8 @@ from slicer.i18n import tr as _
 
 from CTSuperResolutionLib.errors import JobError
 from CTSuperResolutionLib.job.method import Method
-from CTSuperResolutionPanel.panel_state import PER_AXIS, PanelState
+from CTSuperResolutionLib.job.refinement import parse_spacing
+from CTSuperResolutionPanel.panel_state import BY_SPACING, PER_AXIS, PanelState
 from CTSuperResolutionPanel.process.error_messages import in_panel_words
 from CTSuperResolutionPanel.process.panel_task import PanelTask
 from CTSuperResolutionPanel.scene import region_of_interest, voxel_geometry
@@ -53,6 +54,7 @@ def method_of(state: PanelState) -> Method:
     try:
         return Method(
             scale=axes if state.scale == PER_AXIS else state.scale,
+            spacing=parse_spacing(state.spacing) if state.scale == BY_SPACING else None,
             preset=state.preset,
             settings=parse_settings(state.settings),
             prior=state.prior,
@@ -87,10 +89,9 @@ def preview_task(state: PanelState, point: tuple[float, float, float]) -> PanelT
     _require_volume(state)
     spacing = voxel_geometry.spacing(voxel_geometry.ijk_to_ras(state.inputVolume))
     try:
-        factors = method_of(state).refinement(spacing)
+        fine = math.prod(method_of(state).refinement(spacing).spacing) ** (1 / 3)
     except JobError as error:
         raise NotReady(in_panel_words(error)) from error
-    fine = math.prod(s / f for s, f in zip(spacing, factors, strict=True)) ** (1 / 3)
     ranges = region_of_interest.around(point, state.inputVolume, state.previewVoxels * fine)
     if ranges is None:
         raise NotReady(_("The crosshair is outside the scan; hold Shift and move the mouse over it."))

@@ -12,7 +12,7 @@ import slicer
 from slicer.i18n import tr as _
 
 from CTSuperResolutionLib.errors import JobError
-from CTSuperResolutionPanel.panel_state import PER_AXIS, PanelState
+from CTSuperResolutionPanel.panel_state import BY_SPACING, PER_AXIS, PanelState
 from CTSuperResolutionPanel.process import job_folder
 from CTSuperResolutionPanel.process.acquisition_inspector import AcquisitionInspector
 from CTSuperResolutionPanel.process.hardware import Hardware
@@ -133,13 +133,16 @@ class PreviewsSection:
         if state is None or preview is None:
             return
         job = preview.report.get("job", {})
-        scale = str(job.get("scale", state.scale))
+        scale = str(job.get("scale") or state.scale)
         was = state.StartModify()
         for name, value in choices_of(preview).items():
             setattr(state, name, value)
         if "," in scale:
             state.factorZ, state.factorY, state.factorX = map(int, scale.split(","))
             scale = PER_AXIS
+        elif job.get("spacing"):
+            state.spacing = f"{job['spacing']:g}"
+            scale = BY_SPACING
         state.scale = scale
         state.EndModify(was)
 

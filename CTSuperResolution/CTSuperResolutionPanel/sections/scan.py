@@ -10,12 +10,12 @@ import qt
 import slicer
 from slicer.i18n import tr as _
 
-from CTSuperResolutionLib.job.method import SCALES
 from CTSuperResolutionLib.job.parameters import PRESET_NAMES
 from CTSuperResolutionLib.job.priors import known_priors, prior_name
+from CTSuperResolutionLib.job.refinement import COARSEST_MM, FINEST_MM, SCALES
 from CTSuperResolutionPanel import install
 from CTSuperResolutionPanel.install.interpreters import is_slicers
-from CTSuperResolutionPanel.panel_state import PER_AXIS, PanelState
+from CTSuperResolutionPanel.panel_state import BY_SPACING, PER_AXIS, PanelState
 from CTSuperResolutionPanel.process.acquisition_inspector import AcquisitionInspector
 from CTSuperResolutionPanel.process.error_messages import tidy
 from CTSuperResolutionPanel.process.hardware import Hardware
@@ -51,8 +51,9 @@ class ScanSection:
         self._straightening: Stepper | None = None
         titles = {"isotropic": _("Isotropic (slices only)")}
         scales = [(titles.get(scale, f"{scale}×"), scale) for scale in SCALES]
+        scales += [(_("Each axis by itself"), PER_AXIS), (_("Spacing in mm"), BY_SPACING)]
         self._combos = {
-            "scale": (ui.scaleComboBox, [*scales, (_("Each axis by itself"), PER_AXIS)]),
+            "scale": (ui.scaleComboBox, scales),
             "preset": (ui.presetComboBox, [(_preset_title(name), name) for name in PRESET_NAMES]),
             "device": (
                 ui.deviceComboBox,
@@ -72,7 +73,9 @@ class ScanSection:
         ui.pythonButton.connect("clicked(bool)", lambda checked: self.choose_python())
         ui.acquisitionLabel.visible = ui.problemLabel.visible = False
         ui.allowUnusualCheckBox.visible = ui.straightenButton.visible = False
-        ui.axesWidget.visible = False
+        ui.axesWidget.visible = ui.spacingSpinBox.visible = False
+        ui.spacingSpinBox.setRange(FINEST_MM, COARSEST_MM)
+        ui.spacingSpinBox.connect("valueChanged(double)", self._spacing_changed)
 
     def set_state(self, state: PanelState | None) -> None:
         """Show and change that state from now on."""
@@ -94,11 +97,13 @@ class ScanSection:
                 state.roi = box
             for name, (combo, _entries) in self._combos.items():
                 self._select(name, combo)
+            ui.spacingSpinBox.value = float(state.spacing)
             self.advanced.show(state.preset, parse_settings(state.settings))
         finally:
             self._updating = False
         ui.pythonButton.text = _python_title(install.chosen_python())
         ui.axesWidget.visible = state.scale == PER_AXIS
+        ui.spacingSpinBox.visible = state.scale == BY_SPACING
         ui.roiSelector.enabled = state.useRoi
         ui.fitRoiButton.enabled = state.useRoi and state.roi is not None and state.inputVolume is not None
         _show_roi(state)
@@ -187,6 +192,10 @@ class ScanSection:
     def _insist(self, checked: bool) -> None:
         if self._state is not None:
             self._state.unusualVolume = self._state.inputVolume if checked else None
+
+    def _spacing_changed(self, millimetres: float) -> None:
+        if self._state is not None and not self._updating:
+            self._state.spacing = f"{millimetres:g}"
 
     def _settings_changed(self) -> None:
         if self._state is not None:

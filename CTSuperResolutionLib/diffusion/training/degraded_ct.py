@@ -8,6 +8,7 @@ from dataclasses import dataclass, replace
 import numpy as np
 import torch
 
+from CTSuperResolutionLib.degradation.damping import Damping
 from CTSuperResolutionLib.degradation.data_consistency import DataConsistency
 from CTSuperResolutionLib.degradation.noise_estimation import scan_noise
 from CTSuperResolutionLib.degradation.operator import assumed_blur, make_degradation
@@ -143,7 +144,8 @@ def _degraded(
         scan += rng.uniform(0, 25) * torch.from_numpy(rng.standard_normal(scan.shape, dtype=np.float32))
     cubic = upsample(scan, factors)
     degradation = make_degradation(truth.shape, factors, blur=blur)
-    damping = scan_noise(scan.numpy()).damping(DAMPING)
+    coarse = (millimetres * factors[0], millimetres * factors[1], millimetres * factors[2])
+    damping = Damping(scan_noise(scan.numpy(), coarse).damping(DAMPING))
     start = DataConsistency.damped(degradation, scan, cubic, damping=damping, rounds=ROUNDS).enforce(cubic)
     truth, start = to_unit(truth, CLIP_HU), to_unit(start, CLIP_HU)
     true_views: np.ndarray | None = None
@@ -151,7 +153,6 @@ def _degraded(
     view_spread = 0.0
     if factors[1] == factors[2]:
         slices, rows, columns = scan.shape
-        coarse = (millimetres * factors[0], millimetres * factors[1], millimetres * factors[2])
         geometry = parallel_beam(views=VIEWS, volume_shape=(slices, rows, columns), spacing=coarse)
         geometry = geometry.refined(*factors[:2])
         geometry = replace(geometry, angles=tuple(np.sort(rng.uniform(0, np.pi, VIEWS)).tolist()))

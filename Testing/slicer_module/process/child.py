@@ -31,8 +31,11 @@ def progress(stage: str, step: int = 0, steps: int = 1, fraction: float | None =
     say({"event": "progress", "stage": stage, "step": step, "steps": steps, **rest})
 
 
-def scan() -> tuple[np.ndarray, np.ndarray]:
-    """The voxels (z, y, x) and the matrix (x, y, z) to LPS of the job's region of its input."""
+def scan() -> tuple[np.ndarray, np.ndarray, list[tuple[int, int, int]]]:
+    """The voxels (z, y, x) of the job's region of its input, the matrix of all of it (x, y, z) to LPS, and the region.
+
+    That is (voxels of all, start, stop) for each axis.
+    """
     head, _, data = Path(JOB["input"]).read_bytes().partition(b"\n\n")
     fields = dict(line.split(": ", 1) for line in head.decode().splitlines() if ": " in line)
     shape = [int(n) for n in fields["sizes"].split()][::-1]
@@ -41,18 +44,29 @@ def scan() -> tuple[np.ndarray, np.ndarray]:
     matrix[:3] = np.transpose([[float(v) for v in vector.split(",")] for vector in vectors])
     dtype = {"short": "<i2", "int16": "<i2", "float": "<f4"}[fields["type"]]
     roi = JOB["roi"] or [[0, n] for n in shape]
-    matrix[:3, 3] += matrix[:3, :3] @ [start for start, _ in roi[::-1]]
-    return np.frombuffer(data, dtype=dtype).reshape(shape)[tuple(slice(*pair) for pair in roi)], matrix
+    part = np.frombuffer(data, dtype=dtype).reshape(shape)[tuple(slice(*pair) for pair in roi)]
+    return part, matrix, [(n, *pair) for n, pair in zip(shape, roi, strict=True)]
+
+
+def factors(matrix: np.ndarray) -> list[float]:
+    """How many times finer the result is, (z, y, x), by the job's scale or its spacing."""
+    if JOB["spacing"]:
+        return [max(own / JOB["spacing"], 1.0) for own in np.linalg.norm(matrix[:3, :3], axis=0)[::-1]]
+    return [int(n) for n in JOB["scale"].split(",")] * (3 if "," not in JOB["scale"] else 1)
 
 
 def write_results(shift_mm: float = 0.0, voxels_short: int = 0) -> None:
-    """The scan with every voxel repeated, as both results, where the library would put them."""
-    array, matrix = scan()
-    scale = [int(n) for n in JOB["scale"].split(",")] * (3 if "," not in JOB["scale"] else 1)
-    for axis, factor in enumerate(scale):
-        array = array.repeat(factor, axis)
+    """The nearest voxels of the scan as both results, where the library would put them."""
+    array, matrix, region = scan()
+    scale, firsts = factors(matrix), []
+    for axis, (factor, (size, start, stop)) in enumerate(zip(scale, region, strict=True)):
+        count = int(size * factor + 1e-6)  # over the whole scan, which has their middle
+        centres = size / 2 + (np.arange(count) - (count - 1) / 2) / factor  # in its voxels, from its first face
+        centres = centres[(centres > start + 0.499999 / factor) & (centres < stop - 0.499999 / factor)]
+        array = array.take(np.floor(centres - start).astype(int), axis)
+        firsts.append(centres[0] - 0.5)
     inner = np.diag([*(1 / np.array(scale[::-1])), 1.0])
-    inner[:3, 3] = (1 / np.array(scale[::-1]) - 1) / 2
+    inner[:3, 3] = firsts[::-1]
     fine = matrix @ inner
     fine[0, 3] += shift_mm
     vectors = [f"({','.join(f'{v:.17g}' for v in fine[:3, k])})" for k in range(4)]
@@ -69,8 +83,8 @@ def write_results(shift_mm: float = 0.0, voxels_short: int = 0) -> None:
 
 
 def result() -> None:
-    scale = [int(n) for n in JOB["scale"].split(",")] * (3 if "," not in JOB["scale"] else 1)
-    job = {name: JOB[name] for name in ("scale", "preset", "seed", "settings", "prior", "roi")}
+    scale = factors(scan()[1])
+    job = {name: JOB[name] for name in ("scale", "spacing", "preset", "seed", "settings", "prior", "roi")}
     agreement = {"sr": {"rms_hu": 1.0, "max_hu": 2.0}, "cubic": {"rms_hu": 3.0, "max_hu": 4.0}}
     report = {"note": "Not for diagnosis.", "scale": scale, "job": job, "seed": JOB["seed"], "seconds": 1.0}
     report |= {"peak_mb": 100.0, "device": "cpu", "consistency": agreement, "stages": {}}

@@ -86,6 +86,32 @@ def test_landmarks_lie_where_they_are_in_the_scan(panel, make_scan, child, finis
     assert np.array_equal(slicer.util.arrayFromVolume(sr)[:: factors[0], :: factors[1], :: factors[2]], corner)
 
 
+@pytest.mark.parametrize("part", [((0, 14), (0, 12), (0, 16)), ((1, 10), (2, 12), (3, 14))], ids=["whole", "part"])
+def test_a_spacing_that_does_not_divide_the_scans_puts_a_part_where_the_whole_has_it(
+    panel, make_scan, child, finish, slicer, state, part
+):
+    scan = make_scan(matrix=OBLIQUE, shape=(14, 12, 16))
+    child("does well")
+    method = Method(spacing=0.78, preset="preview")
+    panel.logic.runner.start(PanelTask(scan.GetID(), "Scan", part, method, allow_unusual=True))
+    finish()
+    assert panel.logic.runner.message.startswith("Done in ")
+    sr = slicer.util.getNode("Scan SR*")
+    assert sr.GetSpacing() == pytest.approx((0.7, 0.7, 0.78))
+    size = sr.GetImageData().GetDimensions()
+    assert size[:2] == (part[2][1] - part[2][0], part[1][1] - part[1][0])
+    slices = [world(sr, (0, 0, k)) for k in range(size[2])]
+    # 89 slices of 0.78 mm fit over 70 mm, with one middle: each lies a whole number of them from it.
+    middle = world(scan, (part[2][0], part[1][0], 6.5))
+    normal = (world(scan, (0, 0, 1)) - world(scan, (0, 0, 0))) / 5
+    places = [float(normal @ (place - middle)) for place in slices]
+    steps = np.array(places) / 0.78
+    np.testing.assert_allclose(steps, np.round(steps), atol=1e-3)
+    assert np.allclose([np.linalg.norm(s - middle) for s in slices], np.abs(places), atol=1e-3)
+    low, high = (5 * (end - 7) for end in part[0])
+    assert low - 1e-3 <= places[0] - 0.39 < low + 0.78 and high - 0.78 < places[-1] + 0.39 <= high + 1e-3
+
+
 @pytest.fixture
 def moves_meanwhile(panel, make_scan, child, finish, wait_until, moved, monkeypatch):
     """moves_meanwhile(change): a job in whose course the scan is changed so; gives the scan."""

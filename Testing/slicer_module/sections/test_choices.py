@@ -151,14 +151,33 @@ def test_each_axis_can_have_its_own_factor(panel, scan, shown, state):
     ui.factorXSpinBox.value, ui.factorYSpinBox.value, ui.factorZSpinBox.value = 2, 2, 5
     assert shown()[0].startswith("28 × 24 × 50 voxels of 0.5 × 0.5 × 0.2 mm")
     ui.factorYSpinBox.value = 3
+    assert shown()[0].startswith("28 × 36 × 50 voxels of 0.5 × 0.333 × 0.2 mm")
+
+
+def test_a_spacing_refines_the_axes_that_are_coarser(panel, make_scan, shown, state):
+    ui = panel.ui
+    state.inputVolume = make_scan(matrix=np.diag([0.7, 0.9, 5.0, 1.0]))
+    assert not ui.spacingSpinBox.visible
+    choose(ui.scaleComboBox, "spacing")
+    shown()
+    assert ui.spacingSpinBox.visible and not ui.axesWidget.visible
+    assert (ui.spacingSpinBox.value, ui.spacingSpinBox.minimum, ui.spacingSpinBox.maximum) == (1.0, 0.01, 100.0)
+    assert shown()[0].startswith("14 × 12 × 50 voxels of 0.7 × 0.9 × 1 mm")
+    ui.spacingSpinBox.value = 0.78
+    assert shown()[0].startswith("14 × 13 × 64 voxels of 0.7 × 0.78 × 0.78 mm")
+    assert state.spacing == "0.78"
+    ui.spacingSpinBox.value = 0.3
     text, enabled = shown()
-    assert not enabled and "make two of them equal" in text
+    assert not enabled and "16.7 times finer sampling along z" in text
+    ui.spacingSpinBox.value = 5
+    text, enabled = shown()
+    assert not enabled and "0.7 mm already" in text
 
 
 def test_isotropic_refines_thick_slices_only(panel, make_scan, shown, state):
     state.inputVolume = make_scan(matrix=np.diag([0.7, 0.7, 5.0, 1.0]))
     choose(panel.ui.scaleComboBox, "isotropic")
-    assert shown()[0].startswith("14 × 12 × 70 voxels of 0.7 × 0.7 × 0.714 mm")
+    assert shown()[0].startswith("14 × 12 × 71 voxels of 0.7 × 0.7 × 0.7 mm")
     state.inputVolume = make_scan(name="Cube")
     text, enabled = shown()
     assert not enabled and "isotropic already" in text

@@ -122,6 +122,15 @@ def test_the_settings_of_a_preview_can_be_taken_up(panel, large_scan, preview_on
     assert (state.scale, state.factorX, state.factorY, state.factorZ) == ("axes", 3, 3, 3)
 
 
+def test_the_spacing_of_a_preview_can_be_taken_up(panel, large_scan, preview_once, state):
+    preview_once(scale="spacing", spacing="0.62")
+    state.scale, state.spacing = "4", "1"
+    panel.ui.previewsList.currentRow = 1
+    assert panel.ui.previewsList.item(1).text().startswith("1  1.61×")
+    panel.ui.usePreviewButton.click()
+    assert (state.scale, state.spacing) == ("spacing", "0.62")
+
+
 def test_only_the_last_previews_are_kept(panel, large_scan, preview_once, monkeypatch, slicer):
     monkeypatch.setattr(previews, "LATEST", 2)
     for seed in (1, 2, 3):

@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+import pytest
 import slicer
 
 LEAST_WIDTH = 384
 """Pixels that Slicer's module panel leaves to a module at its usual width of 400, beside the vertical scroll bar."""
 
 
-def test_the_panel_with_all_parts_open_is_not_wider_than_slicers_module_panel(panel, scan):
+@pytest.mark.parametrize("beside_the_scale", ["axesWidget", "spacingSpinBox"])
+def test_the_panel_with_all_parts_open_is_not_wider_than_slicers_module_panel(panel, scan, beside_the_scale):
     ui = panel.ui
     compare = slicer.util.childWidgetVariables(ui.comparePlace)
     for part in (
@@ -20,7 +22,8 @@ def test_the_panel_with_all_parts_open_is_not_wider_than_slicers_module_panel(pa
         compare.moreCollapsibleButton,
     ):
         part.collapsed = False
-    for widget in (ui.axesWidget, ui.problemLabel, ui.allowUnusualCheckBox, ui.logButton, ui.logText):
-        widget.visible = True
+    shown = (beside_the_scale, "problemLabel", "allowUnusualCheckBox", "straightenButton", "acquisitionLabel")
+    for name in (*shown, "logButton", "logText"):
+        getattr(ui, name).visible = True
     slicer.app.processEvents()
     assert panel.parent.minimumSizeHint.width() <= LEAST_WIDTH

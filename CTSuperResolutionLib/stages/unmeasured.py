@@ -1,0 +1,46 @@
+"""Unmeasured part of a scan, where its result is the cubic upsampling of what the file holds."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+import torch
+
+from CTSuperResolutionLib.degradation.upsampling import upsample_onto
+from CTSuperResolutionLib.job.target_grid import TargetAxis
+
+
+@dataclass(frozen=True, eq=False)
+class Unmeasured:
+    """What no scanner measured: padding, masks and saturated metal.
+
+    Attributes:
+        measured: bool, where a scanner did, coarse (z, y, x).
+        cubic: cubic upsampling of the scan as its file has it, HU, fine (z, y, x).
+        share: of a result in what is given back, fine: 1 where it was measured, falling to 0 at the centres of coarse
+            voxels that were not.
+    """
+
+    measured: torch.Tensor
+    cubic: torch.Tensor
+    share: torch.Tensor
+
+    @classmethod
+    def of(cls, coarse: torch.Tensor, valid: np.ndarray, axes: Sequence[TargetAxis]) -> Unmeasured:
+        """The unmeasured part of a scan.
+
+        Args:
+            coarse: HU, as the file has it, (z, y, x). valid: bool, where a scanner measured. axes: fine
+                voxels over them.
+        """
+        cubic = upsample_onto(coarse, axes)
+        measured = torch.from_numpy(valid).to(coarse.device)
+        # As if both had one box: of factors that are not whole the rim may lie off by a part of a fine voxel.
+        between = torch.nn.functional.interpolate(measured.to(coarse)[None, None], cubic.shape, mode="trilinear")[0, 0]
+        return cls(measured, cubic, (2 * between).clamp_(max=1))
+
+    def given_back(self, fine: torch.Tensor) -> torch.Tensor:
+        """A result (HU, fine) with the cubic upsampling where nothing was measured."""
+        return torch.lerp(self.cubic, fine, self.share)
