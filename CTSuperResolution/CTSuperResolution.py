@@ -70,7 +70,7 @@ class CTSuperResolutionWidget(ScriptedLoadableModuleWidget, VTKObservationMixin)
         self.layout.addWidget(ui_widget)
         ui_widget.setMRMLScene(slicer.mrmlScene)
         self.ui = slicer.util.childWidgetVariables(ui_widget)
-        self.panel = Panel(self.ui, self.logic.runner, self.logic.hardware)
+        self.panel = Panel(self.ui, self.logic.runner, self.logic.hardware, self.logic.acquisitions)
         scene = slicer.mrmlScene
         self.addObserver(scene, scene.StartCloseEvent, self.onSceneStartClose)
         self.addObserver(scene, scene.EndCloseEvent, self.onSceneEndClose)
@@ -138,10 +138,16 @@ class CTSuperResolutionLogic(ScriptedLoadableModuleLogic):
     def __init__(self) -> None:
         ScriptedLoadableModuleLogic.__init__(self)
         from CTSuperResolutionPanel import install
+        from CTSuperResolutionPanel.process.acquisition_inspector import AcquisitionInspector
         from CTSuperResolutionPanel.process.hardware import Hardware
         from CTSuperResolutionPanel.process.runner import Runner
 
-        self.runner = Runner(lambda: install.ensure(slicer.util.mainWindow()), forget_python=install.forget)
+        self.acquisitions = AcquisitionInspector()
+        self.runner = Runner(
+            lambda: install.ensure(slicer.util.mainWindow()),
+            forget_python=install.forget,
+            entries_of=self.acquisitions.entries,
+        )
         self.hardware = Hardware()
 
     def getParameterNode(self) -> PanelState:
@@ -153,6 +159,7 @@ class CTSuperResolutionLogic(ScriptedLoadableModuleLogic):
     def shut_down(self) -> None:
         """Stop what runs in the background and leave nothing behind."""
         self.runner.shut_down()
+        self.acquisitions.stop()
         self.hardware.stop()
 
 

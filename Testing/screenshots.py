@@ -19,7 +19,7 @@ from slicer_host import opengl, system_libraries
 
 ROOT = Path(__file__).resolve().parents[1]
 MODULE = "CTSuperResolution"
-SIZE = 1440, 960  # of the window, pixels
+SIZE, SMALL = (1440, 960), (1280, 800)  # of the window, pixels
 SCALE, PRESET = "4", "preview"
 PLACE = -46.0, 2.0, -6.0  # RAS, mm: vessels in the left lung, beside the heart
 OTHER_SETTINGS = {"pixel_width": 5.0}  # of the second preview
@@ -30,10 +30,10 @@ class Studio:
     """The module in the test host's window.
 
     Args:
-        folder: where its pictures go.
+        folder: where its pictures go. size: of the window, pixels.
     """
 
-    def __init__(self, folder: Path) -> None:
+    def __init__(self, folder: Path, size: tuple[int, int] = SIZE) -> None:
         from slicer_host.host import start
 
         host = start(draw=True)
@@ -42,12 +42,13 @@ class Studio:
 
         self._folder, self._qt, self.slicer = folder, qt, slicer
         self._window = slicer.util.mainWindow()
-        self._window.resize(*SIZE)
+        self._window.resize(*size)
         host.modules.load(str(ROOT / MODULE / f"{MODULE}.py"))
         slicer.util.selectModule(MODULE)
         widget = slicer.util.getModuleWidget(MODULE)
         self.panel, self.ui, self.runner = widget.panel, widget.ui, widget.logic.runner
         self.state, self.hardware = widget.logic.getParameterNode(), widget.logic.hardware
+        self.acquisitions = widget.logic.acquisitions
         self.compare = slicer.util.childWidgetVariables(self.ui.comparePlace)
 
     def rest(self, seconds: float) -> None:
@@ -121,13 +122,15 @@ def main() -> int:
     """Take all pictures."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("folder", type=Path, metavar="OUT_DIR")
-    folder = parser.parse_args().folder
+    parser.add_argument("--small", action="store_true", help="in a window as on a small laptop, 1280 x 800 pixels")
+    options = parser.parse_args()
+    folder = options.folder
     problem = system_libraries.ensure() or opengl.missing()
     if problem:
         print(problem, file=sys.stderr)
         return 1
     folder.mkdir(parents=True, exist_ok=True)
-    studio = Studio(folder)
+    studio = Studio(folder, SMALL if options.small else SIZE)
     for name, step in {
         "panel-run": load,
         "panel-region": choose_region,
@@ -153,6 +156,8 @@ def load(studio: Studio) -> None:
     studio.state.inputVolume = slicer.util.getNode("Thorax phantom")
     studio.state.scale, studio.state.preset = SCALE, PRESET
     studio.wait(lambda: studio.hardware.machine is not None, "A look at this computer")
+    studio.panel.refresh()
+    studio.wait(lambda: not studio.acquisitions.inspects(studio.state.inputVolume), "A look at the slices")
     studio.open_only(studio.ui.scanCollapsibleButton)
     studio.rest(0.5)  # views have their sizes only then
     slicer.util.resetSliceViews()

@@ -15,10 +15,12 @@ from CTSuperResolutionPanel import install
 from CTSuperResolutionPanel.compare.section import CompareSection
 from CTSuperResolutionPanel.panel_state import PanelState
 from CTSuperResolutionPanel.process import job_folder
+from CTSuperResolutionPanel.process.acquisition_inspector import AcquisitionInspector
 from CTSuperResolutionPanel.process.hardware import Hardware
 from CTSuperResolutionPanel.process.panel_task import PanelTask
 from CTSuperResolutionPanel.process.runner import Runner
 from CTSuperResolutionPanel.scene.result_volumes import CUBIC, SCAN_REFERENCE, SR, report_of, role_of
+from CTSuperResolutionPanel.sections.choices import volume_problem
 from CTSuperResolutionPanel.sections.previews import PreviewsSection
 from CTSuperResolutionPanel.sections.result import ResultSection
 from CTSuperResolutionPanel.sections.run import RunSection
@@ -35,16 +37,18 @@ class Panel(VTKObservationMixin):
         ui: the widgets of the panel by name.
         runner: does the work.
         hardware: what it is done on.
+        acquisitions: how the scans were acquired.
 
     Attributes:
         entered: the module is shown.
     """
 
-    def __init__(self, ui: Any, runner: Runner, hardware: Hardware) -> None:
+    def __init__(self, ui: Any, runner: Runner, hardware: Hardware, acquisitions: AcquisitionInspector) -> None:
         VTKObservationMixin.__init__(self)
         self._ui = ui
         self._runner = runner
         self._hardware = hardware
+        self._acquisitions = acquisitions
         self._state: PanelState | None = None
         self._importing = False
         self.entered = False
@@ -52,14 +56,15 @@ class Panel(VTKObservationMixin):
         self._refresh.setSingleShot(True)
         self._refresh.setInterval(REFRESH_MS)
         self._refresh.connect("timeout()", self.refresh)
-        self.scan = ScanSection(ui, hardware)
-        self.run = RunSection(ui, runner, hardware)
-        self.previews = PreviewsSection(ui, runner, hardware)
+        self.scan = ScanSection(ui, hardware, acquisitions)
+        self.run = RunSection(ui, runner, hardware, acquisitions)
+        self.previews = PreviewsSection(ui, runner, hardware, acquisitions)
         self.result = ResultSection(ui)
         self.compare = CompareSection(ui.comparePlace.layout(), None)
         runner.on_change(self._job_changed)
         runner.on_loaded(self._job_done)
         hardware.on_change(self.refresh_soon)
+        acquisitions.on_change(self.refresh_soon)
         job_folder.delete_left_behind()
 
     def set_state(self, state: PanelState | None) -> None:
@@ -139,11 +144,20 @@ class Panel(VTKObservationMixin):
         """Show what the state, the scene and the runner say."""
         if self._state is None or self._importing:
             return
+        self._inspect(self._state)
         self.scan.refresh()
         self._observe_nodes(self._state)
         self.run.refresh()
         self.previews.refresh()
         self.result.refresh()
+
+    def _inspect(self, state: PanelState) -> None:
+        """Have the chosen volume looked at, once it is known that the background process can work at all."""
+        volume = state.inputVolume
+        if volume is None or volume_problem(state) is not None:
+            self._acquisitions.stop()
+        elif self.entered and self._hardware.machine is not None and not self._runner.busy:
+            self._acquisitions.inspect(volume, install.chosen_python())
 
     def _state_changed(self, caller: object, event: object) -> None:
         self.refresh_soon()

@@ -7,7 +7,7 @@ from dataclasses import asdict
 from typing import TYPE_CHECKING, Any
 
 from CTSuperResolutionLib.cli.arguments import add_input_options, add_method_options, add_region_option, method_of
-from CTSuperResolutionLib.cli.wording import remedy_words
+from CTSuperResolutionLib.cli.wording import error_sentence, remedy_words
 from CTSuperResolutionLib.errors import JobError
 from CTSuperResolutionLib.job.events import Reporter
 from CTSuperResolutionLib.job.method import Method
@@ -16,6 +16,7 @@ from CTSuperResolutionLib.job.terminal import clock_text
 
 if TYPE_CHECKING:
     from CTSuperResolutionLib.planning.requirements import Requirements
+    from CTSuperResolutionLib.volume.scan_source import ScanSource
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -49,12 +50,36 @@ def execute(options: argparse.Namespace, progress: Reporter) -> dict[str, Any]:
             "input_shape": scan.shape,
             "input_spacing": scan.spacing,
             "acquisition": scan.acquisition.stated,
+            **_look_at_slices(scan, method, needed, progress),
             **asdict(needed),
             "seconds": round(needed.seconds(method)),
             "instead": _instead(needed, method),
         }
         progress.advance()
     return found
+
+
+def _look_at_slices(scan: ScanSource, method: Method, needed: Requirements, progress: Reporter) -> dict[str, Any]:
+    """What a job would take for the scan's point-spread function, by axis, and in a sentence on its slices.
+
+    Where the voxels cannot be read, a note says why, and the header alone counts.
+    """
+    from CTSuperResolutionLib.degradation.acquisition import acquisition_of, slice_thickness_of
+    from CTSuperResolutionLib.degradation.representative import representative_region
+    from CTSuperResolutionLib.degradation.slice_thickness import SliceThickness, slice_axis
+
+    thickness = scan.acquisition.slice_thickness
+    try:
+        looked_at = scan.read(representative_region(scan.shape), check=progress.check)
+    except JobError as error:
+        progress.note(error_sentence(error))
+        slices = SliceThickness(scan.spacing[slice_axis(scan.spacing, thickness)], thickness)
+        return {"point_spread": None, "slices": slices.sentence}
+    acquisition = acquisition_of(looked_at, method.parameters, needed.factors, thickness, progress.check)
+    slices = slice_thickness_of(acquisition, scan.spacing, thickness)
+    if slices.contradiction:
+        progress.note(slices.contradiction)
+    return {"point_spread": acquisition.report(), "slices": slices.sentence}
 
 
 def _instead(needed: Requirements, method: Method) -> list[dict[str, Any]]:
@@ -102,6 +127,7 @@ def _job_lines(job: dict[str, Any]) -> list[tuple[str, str]]:
     return [
         ("input", grid(job["input_shape"], job["input_spacing"])),
         *([("header", stated)] if stated else []),
+        ("slices", job["slices"].removeprefix("slices ")),
         ("output", grid(job["output_shape"], job["output_spacing"])),
         ("device", job["device"]),
         ("memory", f"about {job['memory'] / 1e6:.0f} MB of {job['available'] / 1e6:.0f} MB free, {enough}"),

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Hashable, Sequence
+from collections.abc import Callable, Hashable, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
 from typing import Any, Literal, Protocol
@@ -14,6 +14,7 @@ from CTSuperResolutionLib.degradation.kernels import lanczos_matrix, mean_matrix
 from CTSuperResolutionLib.degradation.operator import AxisDegradation, Degradation
 from CTSuperResolutionLib.degradation.point_spread import PointSpread, psf_matrix
 from CTSuperResolutionLib.degradation.psf_estimation import PsfEstimate, estimate_psf, widest_psf
+from CTSuperResolutionLib.degradation.slice_thickness import SliceThickness, slice_axis
 from CTSuperResolutionLib.job.parameters import Parameters
 from CTSuperResolutionLib.volume.axis_order import AxisOrder
 from CTSuperResolutionLib.volume.volume import Volume
@@ -135,6 +136,7 @@ class AxisAcquisition:
             found |= {
                 "measured_mm": round(self.measured.psf.fwhm, 3),
                 "measured_error_mm": round(self.measured.error, 3),
+                "measured_profiles": self.measured.profiles,
             }
         if self.header_mm is not None:
             found["header_mm"] = self.header_mm
@@ -182,30 +184,48 @@ def degradation_of(
     )
 
 
+def slice_thickness_of(acquisition: Acquisition, spacing: Sequence[float], thickness: float | None) -> SliceThickness:
+    """What is known of how thick the slices of a scan are.
+
+    Args:
+        acquisition: of the scan, along its own axes. spacing: of the scan, mm, (z, y, x).
+        thickness: nominal, as the header states it, mm.
+    """
+    axis = slice_axis(spacing, thickness)
+    found = {"header_mm": thickness} | acquisition.axes[axis].report()
+    return SliceThickness.of_report(spacing[axis], found)
+
+
 def acquisition_of(
-    scan: Volume, p: Parameters, factors: Sequence[float], thickness: float | None = None
+    scan: Volume,
+    p: Parameters,
+    factors: Sequence[float],
+    thickness: float | None = None,
+    check: Callable[[], None] = lambda: None,
 ) -> Acquisition:
     """How a scan was acquired: each axis from its best source, the user, the scan itself, its header, its spacing.
 
-    The scan is looked at along the axes that are refined. Its slices follow each other along the axis of the largest
-    spacing, z where all are equal; that axis has ``slice_width`` and the header's thickness, the others
+    The scan is looked at along the axes that are refined. Its slices follow each other along :func:`.slice_axis`; that
+    axis has ``slice_width`` and the header's thickness, the others
     ``pixel_width``. Where nothing says anything, a sharp scan is assumed, as the paper's protocol makes it: of wrong
     guesses, too wide a blur costs more. The paper's protocols are otherwise told and never found out.
 
     Args:
         scan: HU. p: psf, its widths, and blur. factors: how many times finer the result is, (z, y, x).
         thickness: nominal, of the slices, mm, as the header states it.
+        check: called for every axis; may end the looking by raising.
     """
     if p.psf in PROTOCOLS:
         protocol = AxisAcquisition(BlockMeanSampling() if p.psf == "mean" else LanczosSampling(p.blur), "set")
         return Acquisition((protocol, protocol, protocol))
-    slice_axis = scan.spacing.index(max(scan.spacing))
+    slices = slice_axis(scan.spacing, thickness)
     family = None if p.psf == "measured" else p.psf
 
     def along(axis: int) -> AxisAcquisition:
-        measured = estimate_psf(scan.array, scan.spacing, axis, scan.valid) if factors[axis] > 1 else None
-        given = p.slice_width if axis == slice_axis else p.pixel_width
-        stated = thickness if axis == slice_axis else None
+        check()
+        measured = _measured(scan, axis) if factors[axis] > 1 else None
+        given = p.slice_width if axis == slices else p.pixel_width
+        stated = thickness if axis == slices else None
         limit = None
         source: Source
         if given:
@@ -223,6 +243,17 @@ def acquisition_of(
         return AxisAcquisition(PointSpreadSampling(PointSpread(shape, width)), source, measured, stated, limit)
 
     return Acquisition((along(0), along(1), along(2)))
+
+
+def _measured(scan: Volume, axis: int) -> PsfEstimate | None:
+    """What a scan shows along an axis, or what the whole one that it is a part of did."""
+    whole = scan.acquisition.measured
+    if whole is None:
+        return estimate_psf(scan.array, scan.spacing, axis, scan.valid)
+    found = whole[axis]
+    if found is None:
+        return None
+    return PsfEstimate(PointSpread(found.family, found.fwhm), found.error, found.profiles)
 
 
 @lru_cache(maxsize=32)

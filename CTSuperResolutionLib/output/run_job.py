@@ -46,7 +46,8 @@ def run_job(
         progress.advance()
         # Imported here and not above: the command line must watch for cancelling before torch is loaded.
         from CTSuperResolutionLib import pipeline
-        from CTSuperResolutionLib.degradation.acquisition import acquisition_of
+        from CTSuperResolutionLib.degradation.acquisition import acquisition_of, slice_thickness_of
+        from CTSuperResolutionLib.degradation.representative import representative_part
         from CTSuperResolutionLib.output.written_result import written_result
         from CTSuperResolutionLib.planning.margin import margins, with_margin, within
         from CTSuperResolutionLib.planning.requirements import requirements_here
@@ -59,20 +60,25 @@ def run_job(
         target = job.method.target_grid(source.shape, source.spacing).part(worked)
         notes: list[str] = []
         scan = source.read(worked, notes.append, progress.check)
-        for note in notes:
-            progress.note(note)
         progress.advance()
         progress.plan({"write": needed.write_seconds})
 
         p, thickness = job.method.parameters, source.acquisition.slice_thickness
-        acquisition = acquisition_of(scan, p, needed.factors, thickness)
+        looked_at = representative_part(source, scan, worked, progress.check)
+        acquisition = acquisition_of(looked_at, p, needed.factors, thickness, progress.check)
+        slices = slice_thickness_of(acquisition, source.spacing, thickness)
+        if slices.contradiction:
+            notes.append(slices.contradiction)
+        for note in notes:
+            progress.note(note)
+        del looked_at  # perhaps more than what is worked on
         progress.advance()
         result = pipeline.super_resolve(scan, job.method, target=target, acquisition=acquisition, progress=progress)
 
         progress.stage("write", 3 + writing_steps(result))
         inner = within(region, worked)
         result = written_result(scan, result, target, inner, progress)
-        extra = {"margin": margins(region, worked), "notes": notes, **score(result)}
+        extra = {"margin": margins(region, worked), "notes": notes, "slices": slices.sentence, **score(result)}
         with folder.writing():
             report = write_results(folder, scan.crop(inner), result, job, progress, extra=extra)
         progress.cancellation.close()

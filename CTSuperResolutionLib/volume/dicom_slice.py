@@ -10,7 +10,7 @@ from pathlib import Path
 import SimpleITK as sitk
 
 from CTSuperResolutionLib.errors import JobError
-from CTSuperResolutionLib.volume.acquisition_tags import AcquisitionTags, positive_length
+from CTSuperResolutionLib.volume.acquisition_tags import AcquisitionTags
 from CTSuperResolutionLib.volume.checks import check_name
 
 CT_CLASSES = ("1.2.840.10008.5.1.4.1.1.2", "1.2.840.10008.5.1.4.1.1.2.1", "1.2.840.10008.5.1.4.1.1.2.2")
@@ -172,8 +172,8 @@ def read_tags(path: Path) -> tuple[dict[str, str], Slice | None]:
         instance_number=None if (number := _number(tags, "0020|0013")) is None else round(number),
         rescale=_rescale(tags),
         acquisition=AcquisitionTags(
-            slice_thickness=positive_length(_number(tags, "0018|0050")),
-            spacing_between_slices=positive_length(_number(tags, "0018|0088")),
+            slice_thickness=_number(tags, "0018|0050"),
+            spacing_between_slices=_number(tags, "0018|0088"),
             convolution_kernel=tags.get("0018|1210") or None,
         ),
     )

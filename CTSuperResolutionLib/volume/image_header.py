@@ -6,12 +6,13 @@ import math
 import os
 import re
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 
 import numpy as np
 
 from CTSuperResolutionLib.errors import JobError
+from CTSuperResolutionLib.volume.acquisition_tags import AcquisitionTags
 from CTSuperResolutionLib.volume.voxel_data import VoxelData
 
 MILLIMETRES = {
@@ -43,6 +44,7 @@ class ImageHeader:
         origin: LPS centre of the first voxel, mm.
         data: the voxels. None where the image is no volume.
         notes: sentences that the user should see.
+        acquisition: what key/value pairs of the file state of it, not yet compared with the grid.
     """
 
     sizes: tuple[int, ...]
@@ -52,6 +54,7 @@ class ImageHeader:
     origin: np.ndarray
     data: VoxelData | None
     notes: tuple[str, ...] = ()
+    acquisition: AcquisitionTags = field(default_factory=AcquisitionTags)
 
 
 def damaged(path: Path, format_name: str) -> JobError:

@@ -8,6 +8,7 @@ from pathlib import Path
 
 import numpy as np
 
+from CTSuperResolutionLib.volume.acquisition_tags import AcquisitionTags
 from CTSuperResolutionLib.volume.image_header import (
     ImageHeader,
     MalformedHeaderError,
@@ -61,13 +62,16 @@ def read_nrrd(path: Path) -> ImageHeader:
     header = content[: end.start()] if end else content
     if not header.startswith(b"NRRD000"):
         raise MalformedHeaderError
-    fields = _fields(header.decode("utf-8", errors="replace"))
+    text = header.decode("utf-8", errors="replace")
+    fields = _fields(text)
     sizes, components = _sizes(fields)
     axes, spacing, origin, notes = _place(path, fields, len(sizes))
     data = None
     if len(sizes) == 3 and components == 1:
         data = _data(path, fields, volume_shape(sizes), end.end() if end else None)
-    return ImageHeader(sizes, components, spacing, axes, origin, data, notes)
+    return ImageHeader(
+        sizes, components, spacing, axes, origin, data, notes, AcquisitionTags.of_entries(_entries(text))
+    )
 
 
 def _fields(text: str) -> dict[str, str]:
@@ -86,6 +90,12 @@ def _fields(text: str) -> dict[str, str]:
         if name == "datafile" and fields[name].startswith("LIST"):  # what follows are names of files
             break
     return fields
+
+
+def _entries(text: str) -> dict[str, str]:
+    """Key/value pairs of a header, with what they escape."""
+    pairs = re.findall(r"^(?!#)([^:\r\n]+):=(.*?)\r?$", text, flags=re.MULTILINE)
+    return {key: re.sub(r"\\(.)", lambda found: "\n" if found[1] == "n" else found[1], value) for key, value in pairs}
 
 
 def _sizes(fields: dict[str, str]) -> tuple[tuple[int, ...], int]:

@@ -118,7 +118,7 @@ def _open_series(folder: Path, wanted: str | None, allow_unusual: bool, untilt: 
         lambda start, stop: _dicom_planes(grid.slices[start:stop]),
         untilting=None if grid.shifts is None else Untilting(grid.shifts, (rows, columns)),
         acquisition=grid.acquisition,
-        notes=choice.notes,
+        notes=(*choice.notes, *grid.acquisition.contradictions),
         allow_unusual=allow_unusual,
     )
 
@@ -190,13 +190,15 @@ def _source_of_file(path: Path, format_name: str, header: ImageHeader, allow_unu
             raise checks.sheared(path, untiltable=geometry is not None)
         slices, rows, columns = data.shape
         untilting = Untilting(shifts_of_shear(axes, geometry, slices), (rows, columns))
+    acquisition = header.acquisition.consistent(geometry.spacing[0])
     return ScanSource(
         str(path),
         data.shape,
         geometry,
         lambda start, stop: _file_planes(path, format_name, data, start, stop),
         untilting=untilting,
-        notes=header.notes,
+        acquisition=acquisition,
+        notes=(*header.notes, *acquisition.contradictions),
         allow_unusual=allow_unusual,
     )
 

@@ -70,6 +70,46 @@ def test_report_tells_where_the_result_comes_from(done: tuple, prior: Path) -> N
     assert json.loads(image.GetMetaData("CTSR_job"))["settings"]["views"] == 6
 
 
+@pytest.fixture(scope="module")
+def thick_scan(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A ball in air, in slices with a triangular profile of 4.5 mm every 5 mm whose header says 9 mm."""
+    from CTSuperResolutionLib.degradation.point_spread import PointSpread, psf_matrix
+    from CTSuperResolutionLib.volume.volume import Volume
+    from CTSuperResolutionLib.volume.writing import write_volume
+
+    z, y, x = np.ogrid[-48:48:192j, -40:40:60j, -40:40:60j]
+    fine = np.where(x**2 + y**2 + z**2 < 36**2, 40.0, -1000.0)
+    matrix = psf_matrix(PointSpread("triangle", 4.5), (19, 5.0), (192, 0.5))
+    thick = np.tensordot(matrix, fine, axes=(1, 0)).astype(np.float32)
+    path = tmp_path_factory.mktemp("thick") / "scan.nrrd"
+    scan = Volume(thick, (5.0, 80 / 59, 80 / 59), (0, 0, 0), (1, 0, 0, 0, 1, 0, 0, 0, 1))
+    write_volume(scan, path, metadata={"DICOM.SliceThickness": "9"})
+    return path
+
+
+def test_slices_are_measured_in_all_of_the_scan_and_a_wrong_header_is_said(
+    ctsr: Ctsr, ctsr_here: Ctsr, thick_scan: Path, quick: Sequence[str], tmp_path: Path
+) -> None:
+    sentence, contradiction = "slices 9.0 mm thick by the header, 4.5 ± 0.2 measured", "header says that slices are 9.0"
+    told = ctsr_here("info", thick_scan, "--scale", "5,1,1", "--events", "json")
+    assert told.events[-1]["job"]["slices"] == sentence
+    assert [event for event in told.events if event["event"] == "note" and contradiction in event["message"]]
+    flat = "6:14,26:34,26:34"  # inside the ball: nothing to measure
+    ended = ctsr("run", thick_scan, tmp_path / "out", *quick, "--scale", "5,1,1", "--roi", flat, "--events", "json")
+    assert ended.code == 0, ended.err
+    report = json.loads((tmp_path / "out" / "result.json").read_text(encoding="utf-8"))
+    assert report["slices"] == sentence and any(contradiction in note for note in report["notes"])
+    assert report["acquisition"]["z"]["source"] == "measured"
+    assert report["acquisition"]["z"]["fwhm_mm"] == pytest.approx(4.5, rel=0.05)
+
+
+def test_info_without_readable_voxels_goes_by_the_header(ctsr_here: Ctsr, thick_scan: Path, monkeypatch) -> None:
+    monkeypatch.setattr("CTSuperResolutionLib.volume.scan_source.free_memory", lambda: 1000)
+    told = ctsr_here("info", thick_scan, "--scale", "5,1,1", "--events", "json")
+    assert told.code == 0 and told.events[-1]["job"]["slices"] == "slices 9.0 mm thick by the header"
+    assert any("memory" in event["message"] for event in told.events if event["event"] == "note")
+
+
 def test_events_tell_the_whole_way(done: tuple) -> None:
     ended, _ = done
     kinds = [event["event"] for event in ended.events]

@@ -1,5 +1,7 @@
 """Where the acquisition of a scan is known from, and that its degradation is what it says."""
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 import torch
@@ -9,10 +11,12 @@ from CTSuperResolutionLib.degradation.acquisition import (
     LanczosSampling,
     PointSpreadSampling,
     acquisition_of,
+    slice_thickness_of,
 )
 from CTSuperResolutionLib.degradation.operator import make_degradation
 from CTSuperResolutionLib.degradation.point_spread import PointSpread, psf_matrix
 from CTSuperResolutionLib.job.parameters import Parameters
+from CTSuperResolutionLib.volume.acquisition_tags import AcquisitionTags, MeasuredWidth
 from CTSuperResolutionLib.volume.volume import Volume
 
 IDENTITY = (1.0, 0.0, 0.0, 0.0, 1.0, 0.0, 0.0, 0.0, 1.0)
@@ -127,3 +131,24 @@ def test_a_header_that_states_thicker_slices_than_the_edges_allow_is_limited():
     assert right.source == wrong.source == "header" and right.measured is None
     assert right.kernel.psf.fwhm == 4.5 and right.edges_mm is None
     assert wrong.kernel.psf.fwhm == wrong.edges_mm < 6.0
+
+
+def test_what_was_measured_in_the_whole_scan_counts_for_a_part_of_it(thick):
+    widths = (MeasuredWidth("box", 4.0, 0.5, 900), None, None)
+    part = replace(thick, acquisition=AcquisitionTags(measured=widths))
+    found = acquisition(part, (5, 2, 2)).axes
+    assert found[0].source == "measured" and found[0].kernel == PointSpreadSampling(PointSpread("box", 4.0))
+    assert found[1].measured is None and found[2].measured is None
+
+
+def test_the_thickness_of_a_header_is_that_of_the_slices(thick):
+    flat = scan_of(np.full((12, 20, 20), 40.0), (0.6, 0.9, 0.9))
+    found = acquisition_of(flat, Parameters.of("balanced", {}), (2, 2, 2), 1.0)
+    assert [axis.source for axis in found.axes] == ["header", "spacing", "spacing"]
+    assert slice_thickness_of(found, flat.spacing, 1.0).sentence == "slices 1.0 mm thick by the header"
+
+
+def test_the_look_can_be_ended_before_every_axis(thick):
+    axes = []
+    acquisition_of(thick, Parameters.of("balanced", {}), (2, 2, 2), None, lambda: axes.append(len(axes)))
+    assert axes == [0, 1, 2]

@@ -42,9 +42,11 @@ def library_python(python) -> Path:
 
 @pytest.fixture
 def installed(application, monkeypatch, python):
-    """What the background process needs is there: installing is tested elsewhere."""
+    """What the background process needs is there: installing is tested elsewhere. No scan is looked at unasked."""
     from CTSuperResolutionPanel import install
+    from CTSuperResolutionPanel.process.acquisition_inspector import AcquisitionInspector
 
+    monkeypatch.setattr(AcquisitionInspector, "inspect", lambda self, volume, python: None)
     monkeypatch.setattr(install, "ensure", lambda parent=None: python)
     monkeypatch.setattr(install, "chosen_python", lambda: python)
 
@@ -80,6 +82,28 @@ def make_scan(slicer):
         display = node.GetDisplayNode()
         display.SetAutoWindowLevel(False)
         display.SetWindowLevel(*window)
+        return node
+
+    return make
+
+
+@pytest.fixture
+def make_bent_transform(slicer):
+    """make_bent_transform(): a transform that moves one corner of a cube of 10 mm by 5 mm, and no other one."""
+
+    def make():
+        import vtk
+
+        before, after = vtk.vtkPoints(), vtk.vtkPoints()
+        for corner in np.ndindex(2, 2, 2):
+            before.InsertNextPoint([10 * c for c in corner])
+            after.InsertNextPoint([10 * c + 5 * (not any(corner)) for c in corner])
+        spline = vtk.vtkThinPlateSplineTransform()
+        spline.SetBasisToR()
+        spline.SetSourceLandmarks(before)
+        spline.SetTargetLandmarks(after)
+        node = slicer.mrmlScene.AddNewNodeByClass("vtkMRMLTransformNode")
+        node.SetAndObserveTransformToParent(spline)
         return node
 
     return make

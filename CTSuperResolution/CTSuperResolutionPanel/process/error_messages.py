@@ -108,7 +108,7 @@ def _words(remedy: Remedy) -> str:
         case errors.AcceptUnusual():
             return _("tick “Use it all the same”")
         case errors.Untilt():
-            return _("import it with Slicer’s DICOM module, which can straighten it")
+            return _("press Straighten beside the volume")
         case errors.ReportBug():
             return _("report it with the log")
     return str(remedy)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -55,6 +56,10 @@ class PanelTask:
         z, y, x = ((part.start, part.stop) for part in within(self.region, exported))
         roi = None if exported == self.region else (z, y, x)
         return Job(self.method, str(input), str(output), roi=roi, allow_unusual=self.allow_unusual)
+
+    def is_part(self, shape: Sequence[int]) -> bool:
+        """Whether a scan of that shape, (z, y, x), has voxels that are not to be worked on."""
+        return self.shape != tuple(shape)
 
     @property
     def region(self) -> Slices:

@@ -26,6 +26,7 @@ from CTSuperResolutionPanel.process.process_output import ProcessOutput
 from CTSuperResolutionPanel.process.runner_state import RunnerState
 from CTSuperResolutionPanel.process.stepper import Stepper
 from CTSuperResolutionPanel.scene import nrrd, result_volumes, voxel_geometry
+from CTSuperResolutionPanel.scene.dicom_tags import acquisition_entries
 from CTSuperResolutionPanel.scene.result_volumes import LoadedResult
 from CTSuperResolutionPanel.scene.scan_placement import ScanPlacement
 
@@ -53,6 +54,7 @@ class Runner(VTKObservationMixin):
         find_python: the Python to run jobs with; may ask the user to install what is needed, and gives None where
             that was declined.
         forget_python: called when that Python turns out to lack something, so that the next job asks anew.
+        entries_of: what is known of a scan's acquisition, as key/value pairs for its file.
         make_process: makes a process for one job.
 
     Attributes:
@@ -65,6 +67,7 @@ class Runner(VTKObservationMixin):
         find_python: Callable[[], Path | None],
         *,
         forget_python: Callable[[], None] = lambda: None,
+        entries_of: Callable[[slicer.vtkMRMLScalarVolumeNode], dict[str, str]] = acquisition_entries,
         make_process: Callable[[], Process] = QtProcess,
     ) -> None:
         VTKObservationMixin.__init__(self)
@@ -75,6 +78,7 @@ class Runner(VTKObservationMixin):
         self._outcome = ""
         self._find_python = find_python
         self._forget_python = forget_python
+        self._entries_of = entries_of
         self._make_process = make_process
         self._listeners: list[Callable[[], None]] = []
         self._on_loaded: list[Callable[[PanelTask, dict[str, Any]], None]] = []
@@ -187,7 +191,7 @@ class Runner(VTKObservationMixin):
         matrix = voxel_geometry.part(placement.ijk_to_ras, [part.start for part in exported])
         job = _Job(task, python, folder, placement)
         self._stepper = Stepper(
-            nrrd.write(folder.input, voxels, voxel_geometry.LPS @ matrix),
+            nrrd.write(folder.input, voxels, voxel_geometry.LPS @ matrix, metadata=self._entries_of(scan)),
             done=lambda nothing: self._run(job),
             failed=self._not_written,
             progress=self._show_part,

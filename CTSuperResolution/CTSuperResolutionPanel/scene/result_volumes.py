@@ -140,7 +140,7 @@ def place(
         name = slicer.mrmlScene.GenerateUniqueName(_name(role, scan_name, loaded.report, number))
         node = slicer.mrmlScene.AddNewNodeByClass("vtkMRMLScalarVolumeNode", name)
         node.SetIJKToRASMatrix(slicer.util.vtkMatrixFromArray(matrix))
-        _show_as(node, scan)
+        show_as(node, scan)
         node.SetAndObserveImageData(image)
         node.SetAndObserveTransformNodeID(scan.GetTransformNodeID() if kept else None)
         node.SetNodeReferenceID(SCAN_REFERENCE, scan.GetID())
@@ -196,7 +196,7 @@ def factors_text(factors: Sequence[float]) -> str:
     return f"{texts[0]}×" if len(set(texts)) == 1 else "×".join(texts)
 
 
-def _show_as(node: slicer.vtkMRMLScalarVolumeNode, scan: slicer.vtkMRMLScalarVolumeNode) -> None:
+def show_as(node: slicer.vtkMRMLScalarVolumeNode, scan: slicer.vtkMRMLScalarVolumeNode) -> None:
     """The scan's window, level and colours. Set before there is an image, whose histogram would take a while."""
     shown = scan.GetDisplayNode()
     display = slicer.mrmlScene.AddNewNodeByClass("vtkMRMLScalarVolumeDisplayNode")

@@ -18,7 +18,7 @@ from CTSuperResolutionLib.volume.checks import (
     VALUE_RANGE,
 )
 from CTSuperResolutionLib.volume.geometry import grid_geometry
-from CTSuperResolutionPanel.scene import voxel_geometry
+from CTSuperResolutionPanel.scene import straightening, voxel_geometry
 from CTSuperResolutionPanel.scene.result_volumes import role_of
 
 
@@ -30,7 +30,9 @@ class Facts:
         kind: its MRML class. components: values in a voxel.
         shape: voxels (z, y, x). spacing: mm (z, y, x). straight: its axes are at right angles.
         low, high: its least and largest value, NaN where any value is.
-        linear: the transforms above it are linear.
+        linear: the transforms above it are linear, at least over its voxels.
+        tilt: degrees by which its slices are displaced sideways, as by a tilted gantry; None where that is not what
+            keeps its axes from being straight.
         modality: of its DICOM series, "" where it has none.
         role: what it is among the results of this module, "" where it is none.
     """
@@ -43,23 +45,26 @@ class Facts:
     low: float
     high: float
     linear: bool
+    tilt: float | None
     modality: str
     role: str
 
 
 @dataclass(frozen=True)
 class Problem:
-    """Why a volume is not usable, in a sentence, and whether the user may insist."""
+    """Why a volume is not usable, in a sentence, and whether the user may insist, or have it straightened."""
 
     sentence: str
     may_insist: bool = False
+    may_straighten: bool = False
 
 
 def facts_of(volume: slicer.vtkMRMLVolumeNode) -> Facts:
     """Look at a node. The range of its values is known to VTK once it has been shown."""
     image = volume.GetImageData()
-    matrix = voxel_geometry.ijk_to_ras(volume)
-    spacing = voxel_geometry.spacing(matrix)
+    shape, spacing = voxel_geometry.shape(volume), voxel_geometry.spacing(voxel_geometry.ijk_to_ras(volume))
+    matrix = voxel_geometry.stated_grid(volume)
+    straight = matrix is None or grid_geometry(matrix[:3, :3], matrix[:3, 3], shape) is not None
     scalars = None if image is None else image.GetPointData().GetScalars()
     low, high = (0.0, 0.0) if scalars is None else image.GetScalarRange()
     if scalars is not None and _nan_finder.finds(scalars):
@@ -69,12 +74,13 @@ def facts_of(volume: slicer.vtkMRMLVolumeNode) -> Facts:
     return Facts(
         kind=volume.GetClassName(),
         components=0 if image is None else image.GetNumberOfScalarComponents(),
-        shape=voxel_geometry.shape(volume),
+        shape=shape,
         spacing=spacing,
-        straight=grid_geometry(matrix[:3, :3], matrix[:3, 3], voxel_geometry.shape(volume)) is not None,
+        straight=straight,
         low=low,
         high=high,
-        linear=voxel_geometry.ras_to_world(volume) is not None,
+        linear=matrix is not None,
+        tilt=None if straight or matrix is None else straightening.tilt(matrix, shape),
         modality=hierarchy.GetItemAttribute(item, "DICOM.Modality") if item else "",
         role=role_of(volume),
     )
@@ -104,7 +110,7 @@ def find_problem(facts: Facts) -> Problem | None:
     """What speaks against a volume; None where nothing does."""
     hard = _impossible(facts)
     if hard:
-        return Problem(hard)
+        return Problem(hard, may_straighten=facts.tilt is not None and hard == _not_straight(facts))
     soft = _unlike_a_scan(facts)
     return Problem(soft, may_insist=True) if soft else None
 
@@ -125,12 +131,18 @@ def _impossible(facts: Facts) -> str:
     if not all(math.isfinite(s) and s > 0 for s in facts.spacing):
         return _("This volume has an impossible voxel spacing; set its true one in the Volumes module.")
     if not facts.straight:
-        return _("The voxel axes are not at right angles (gantry tilt); resample the volume to a straight grid.")
+        return _not_straight(facts)
     if not facts.linear:
         return _("This volume is under a non-linear transform; harden or remove that.")
     if not all(map(math.isfinite, (facts.low, facts.high))):
         return _("Some voxels are NaN or infinite; set them to -1024 HU (air).")
     return ""
+
+
+def _not_straight(facts: Facts) -> str:
+    if facts.tilt is None:
+        return _("The voxel axes are not at right angles; resample the volume to a straight grid.")
+    return _("The slices are tilted by {angle:.1f} degrees (gantry tilt); press Straighten.").format(angle=facts.tilt)
 
 
 def _unlike_a_scan(facts: Facts) -> str:

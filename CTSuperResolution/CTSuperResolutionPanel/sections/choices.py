@@ -22,6 +22,11 @@ class NotReady(Exception):
     """Something is missing for a task; the message says what, in a sentence."""
 
 
+def looking() -> NotReady:
+    """A part of a scan has to wait for the look at all of it."""
+    return NotReady(_("Looking at the whole scan, for how it was acquired; in a moment this can start."))
+
+
 def volume_remark(state: PanelState) -> Problem | None:
     """What speaks against the chosen volume, even where the user insists; None where nothing does."""
     volume = state.inputVolume

@@ -14,6 +14,7 @@ from slicer.i18n import tr as _
 from CTSuperResolutionLib.errors import JobError
 from CTSuperResolutionPanel.panel_state import BY_SPACING, PER_AXIS, PanelState
 from CTSuperResolutionPanel.process import job_folder
+from CTSuperResolutionPanel.process.acquisition_inspector import AcquisitionInspector
 from CTSuperResolutionPanel.process.hardware import Hardware
 from CTSuperResolutionPanel.process.runner import Runner
 from CTSuperResolutionPanel.scene import previews, voxel_geometry
@@ -23,7 +24,7 @@ from CTSuperResolutionPanel.scene.result_volumes import SCAN_REFERENCE, SR, fact
 from CTSuperResolutionPanel.scene.slice_overlay import SliceOverlay
 from CTSuperResolutionPanel.scene.voxel_geometry import triple
 from CTSuperResolutionPanel.sections.advanced_parameters import settings_text
-from CTSuperResolutionPanel.sections.choices import NotReady, preview_task
+from CTSuperResolutionPanel.sections.choices import NotReady, looking, preview_task
 from CTSuperResolutionPanel.sections.estimate import estimate
 
 SIDES = (64, 96, 128)
@@ -37,12 +38,14 @@ class PreviewsSection:
         ui: the widgets of the panel by name.
         runner: does the work.
         hardware: what it is done on.
+        acquisitions: how the scans were acquired.
     """
 
-    def __init__(self, ui: Any, runner: Runner, hardware: Hardware) -> None:
+    def __init__(self, ui: Any, runner: Runner, hardware: Hardware, acquisitions: AcquisitionInspector) -> None:
         self._ui = ui
         self._runner = runner
         self._hardware = hardware
+        self._acquisitions = acquisitions
         self._state: PanelState | None = None
         self._listed: list[Preview] = []
         self._filling = False
@@ -111,6 +114,8 @@ class PreviewsSection:
         try:
             task = preview_task(self._state, crosshair())
             volume = self._state.inputVolume
+            if self._acquisitions.inspects(volume):
+                raise looking()
             spacing = voxel_geometry.spacing(voxel_geometry.ijk_to_ras(volume))
             found = estimate(task, voxel_geometry.shape(volume), spacing, self._hardware, job_folder.free_space())
         except NotReady as missing:

@@ -14,12 +14,13 @@ from CTSuperResolutionLib.errors import JobError
 from CTSuperResolutionLib.job.terminal import clock_text
 from CTSuperResolutionPanel.panel_state import PanelState
 from CTSuperResolutionPanel.process import job_folder
+from CTSuperResolutionPanel.process.acquisition_inspector import AcquisitionInspector
 from CTSuperResolutionPanel.process.hardware import Hardware
 from CTSuperResolutionPanel.process.panel_task import PanelTask
 from CTSuperResolutionPanel.process.runner import Runner
 from CTSuperResolutionPanel.process.runner_state import RunnerState
 from CTSuperResolutionPanel.scene import voxel_geometry
-from CTSuperResolutionPanel.sections.choices import NotReady, run_task, volume_problem
+from CTSuperResolutionPanel.sections.choices import NotReady, looking, run_task, volume_problem
 from CTSuperResolutionPanel.sections.estimate import calibrate, estimate
 
 SILENCE_S = 60
@@ -36,12 +37,14 @@ class RunSection:
         ui: the widgets of the panel by name.
         runner: does the work.
         hardware: what it is done on.
+        acquisitions: how the scans were acquired.
     """
 
-    def __init__(self, ui: Any, runner: Runner, hardware: Hardware) -> None:
+    def __init__(self, ui: Any, runner: Runner, hardware: Hardware, acquisitions: AcquisitionInspector) -> None:
         self._ui = ui
         self._runner = runner
         self._hardware = hardware
+        self._acquisitions = acquisitions
         self._state: PanelState | None = None
         self._task: PanelTask | None = None
         ui.applyButton.connect("clicked(bool)", lambda checked: self.apply())
@@ -94,6 +97,8 @@ class RunSection:
             spacing = voxel_geometry.spacing(voxel_geometry.ijk_to_ras(volume))
             found = estimate(task, voxel_geometry.shape(volume), spacing, self._hardware, job_folder.free_space())
             line, problem = found.line, found.problem
+            if task.is_part(voxel_geometry.shape(volume)) and self._acquisitions.inspects(volume):
+                problem = problem or str(looking())
             self._task = None if problem else task
         except NotReady as missing:
             seen = volume_problem(self._state) is not None  # and said beside the volume

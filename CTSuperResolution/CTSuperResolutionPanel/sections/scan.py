@@ -16,11 +16,15 @@ from CTSuperResolutionLib.job.refinement import COARSEST_MM, FINEST_MM, SCALES
 from CTSuperResolutionPanel import install
 from CTSuperResolutionPanel.install.interpreters import is_slicers
 from CTSuperResolutionPanel.panel_state import BY_SPACING, PER_AXIS, PanelState
+from CTSuperResolutionPanel.process.acquisition_inspector import AcquisitionInspector
+from CTSuperResolutionPanel.process.error_messages import tidy
 from CTSuperResolutionPanel.process.hardware import Hardware
+from CTSuperResolutionPanel.process.stepper import Stepper
 from CTSuperResolutionPanel.scene import region_of_interest
 from CTSuperResolutionPanel.scene.result_volumes import ROLE, role_of
+from CTSuperResolutionPanel.scene.straightening import straighten
 from CTSuperResolutionPanel.sections.advanced_parameters import AdvancedFields, parse_settings
-from CTSuperResolutionPanel.sections.choices import insists, volume_remark
+from CTSuperResolutionPanel.sections.choices import insists, volume_problem, volume_remark
 
 CHOOSE_FOLDER = "?"
 """What the list of priors holds for its last entry."""
@@ -35,13 +39,16 @@ class ScanSection:
     Args:
         ui: the widgets of the panel by name.
         hardware: what jobs are done on, which another Python may see otherwise.
+        acquisitions: how the scans were acquired.
     """
 
-    def __init__(self, ui: Any, hardware: Hardware) -> None:
+    def __init__(self, ui: Any, hardware: Hardware, acquisitions: AcquisitionInspector) -> None:
         self._ui = ui
         self._hardware = hardware
+        self._acquisitions = acquisitions
         self._state: PanelState | None = None
         self._updating = False
+        self._straightening: Stepper | None = None
         titles = {"isotropic": _("Isotropic (slices only)")}
         scales = [(titles.get(scale, f"{scale}×"), scale) for scale in SCALES]
         scales += [(_("Each axis by itself"), PER_AXIS), (_("Spacing in mm"), BY_SPACING)]
@@ -61,10 +68,11 @@ class ScanSection:
         ui.priorComboBox.addItem(_("Choose a folder…"), CHOOSE_FOLDER)
         self.advanced = AdvancedFields(ui.advancedCollapsibleButton.layout(), self._settings_changed)
         ui.allowUnusualCheckBox.connect("toggled(bool)", self._insist)
+        ui.straightenButton.connect("clicked(bool)", lambda checked: self.straighten())
         ui.fitRoiButton.connect("clicked(bool)", lambda checked: self.fit_roi())
         ui.pythonButton.connect("clicked(bool)", lambda checked: self.choose_python())
-        ui.problemLabel.visible = False
-        ui.allowUnusualCheckBox.visible = False
+        ui.acquisitionLabel.visible = ui.problemLabel.visible = False
+        ui.allowUnusualCheckBox.visible = ui.straightenButton.visible = False
         ui.axesWidget.visible = ui.spacingSpinBox.visible = False
         ui.spacingSpinBox.setRange(FINEST_MM, COARSEST_MM)
         ui.spacingSpinBox.connect("valueChanged(double)", self._spacing_changed)
@@ -72,6 +80,9 @@ class ScanSection:
     def set_state(self, state: PanelState | None) -> None:
         """Show and change that state from now on."""
         self._state = state
+        if self._straightening is not None:
+            self._straightening.stop()
+            self._straightening = None
 
     def refresh(self) -> None:
         """Show what the state says."""
@@ -97,17 +108,58 @@ class ScanSection:
         ui.fitRoiButton.enabled = state.useRoi and state.roi is not None and state.inputVolume is not None
         _show_roi(state)
         problem = volume_remark(state)
+        self._show_acquisition(state)
         ui.problemLabel.visible = problem is not None
         ui.problemLabel.text = "" if problem is None else problem.sentence
         ui.allowUnusualCheckBox.visible = problem is not None and problem.may_insist
+        ui.straightenButton.visible = problem is not None and problem.may_straighten
+        ui.straightenButton.enabled = self._straightening is None
         was = ui.allowUnusualCheckBox.blockSignals(True)
         ui.allowUnusualCheckBox.checked = insists(state)
         ui.allowUnusualCheckBox.blockSignals(was)
+
+    def _show_acquisition(self, state: PanelState) -> None:
+        """How thick the slices are, by header, measurement and setting."""
+        label, volume = self._ui.acquisitionLabel, state.inputVolume
+        label.visible = volume is not None and volume_problem(state) is None
+        if not label.visible:
+            return
+        width = parse_settings(state.settings).get("slice_width")
+        slices = self._acquisitions.thickness(volume, float(width) if width else None)
+        line = tidy(slices.sentence)
+        if self._acquisitions.inspects(volume):
+            known = slices.header is not None or slices.given is not None
+            line = _("{slices}, being measured…").format(slices=line) if known else _("Slices are being measured…")
+        label.text = "<br>".join(filter(None, [line, slices.contradiction]))
 
     def fit_roi(self) -> None:
         """Put the box around the whole scan."""
         if self._state is not None:
             region_of_interest.fit(self._state.roi, self._state.inputVolume)
+
+    def straighten(self) -> None:
+        """Choose a straightened copy of the tilted scan, made without holding up the window."""
+        state = self._state
+        if state is None or state.inputVolume is None or self._straightening is not None:
+            return
+        self._straightening = Stepper(straighten(state.inputVolume), done=self._straightened, failed=self._not_straight)
+        self._ui.straightenButton.enabled = False
+        self._straightening.start()
+
+    def _straightened(self, node: slicer.vtkMRMLScalarVolumeNode) -> None:
+        self._straightening = None
+        if self._state is not None:
+            self._state.inputVolume = node
+            slicer.util.setSliceViewerLayers(background=node)
+        self.refresh()
+
+    def _not_straight(self, error: Exception) -> None:
+        """The volume was changed meanwhile, or there is no memory for another one."""
+        self._straightening = None
+        self.refresh()
+        self._ui.problemLabel.text = _("It could not be straightened: {reason}.").format(
+            reason=str(error) or type(error).__name__
+        )
 
     def choose_python(self) -> None:
         """Let the user choose what runs in the background."""

@@ -34,7 +34,7 @@ WORDS = [
     ([MoreMemory()], "use a computer with more memory"),
     ([Advice("give a CT"), AcceptUnusual()], "give a CT, or tick “Use it all the same”"),
     ([OtherOption("file", "one with {}: a, b")], "choose one with file: a, b"),
-    ([Untilt()], "import it with Slicer’s DICOM module, which can straighten it"),
+    ([Untilt()], "press Straighten beside the volume"),
     ([ReportBug()], "report it with the log"),
 ]
 

@@ -55,7 +55,9 @@ def test_a_part_is_handed_over_with_its_margin_and_comes_back_without(
 
     written, write = [], runner.nrrd.write
     monkeypatch.setattr(
-        runner.nrrd, "write", lambda path, voxels, matrix: written.append(voxels.shape) or write(path, voxels, matrix)
+        runner.nrrd,
+        "write",
+        lambda path, voxels, *rest, **named: written.append(voxels.shape) or write(path, voxels, *rest, **named),
     )
     child("does well")
     scan = make_scan(shape=(40, 30, 30))

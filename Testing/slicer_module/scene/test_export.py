@@ -210,9 +210,11 @@ def test_a_moved_volume_is_not_in_the_scans_frame_of_reference(result, slicer, e
 
 
 @pytest.mark.parametrize("kind", ["sheared", "bent"])
-def test_a_transform_that_dicom_cannot_hold_is_refused(panel, result, slicer, tmp_path, kind, wait_until):
+def test_a_transform_that_dicom_cannot_hold_is_refused(
+    panel, result, slicer, tmp_path, kind, wait_until, make_bent_transform
+):
     if kind == "bent":
-        transform = slicer.mrmlScene.AddNewNodeByClass("vtkMRMLBSplineTransformNode")
+        transform = make_bent_transform()
     else:
         transform = slicer.mrmlScene.AddNewNodeByClass("vtkMRMLLinearTransformNode")
         transform.SetMatrixTransformToParent(slicer.util.vtkMatrixFromArray(np.eye(4) + 0.3 * np.eye(4, k=1)))

@@ -112,12 +112,11 @@ def test_a_series_that_is_mr_is_said(panel, scan, slicer, shown):
     assert "MR" in panel.ui.problemLabel.text
 
 
-def test_a_non_linear_transform_is_said_and_a_linear_one_is_not(panel, scan, slicer, shown):
+def test_a_non_linear_transform_is_said_and_a_linear_one_is_not(panel, scan, slicer, shown, make_bent_transform):
     linear = slicer.mrmlScene.AddNewNodeByClass("vtkMRMLLinearTransformNode")
     scan.SetAndObserveTransformNodeID(linear.GetID())
     assert shown()[1]
-    grid = slicer.mrmlScene.AddNewNodeByClass("vtkMRMLBSplineTransformNode")
-    linear.SetAndObserveTransformNodeID(grid.GetID())
+    linear.SetAndObserveTransformNodeID(make_bent_transform().GetID())
     _text, enabled = shown()
     assert not enabled and "non-linear transform" in panel.ui.problemLabel.text
 
@@ -128,7 +127,7 @@ def test_a_gantry_tilt_is_said(panel, scan, shown):
     matrix.SetElement(1, 2, 0.2)
     scan.SetIJKToRASDirectionMatrix(matrix)
     _text, enabled = shown()
-    assert not enabled and "right angles" in panel.ui.problemLabel.text
+    assert not enabled and "tilted by 11.3 degrees" in panel.ui.problemLabel.text
 
 
 def test_the_panel_follows_what_happens_to_the_scan(panel, scan, slicer, wait_until):

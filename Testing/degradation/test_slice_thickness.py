@@ -1,0 +1,50 @@
+"""The sentence on slice thickness: every source that says something, and when two of them contradict each other."""
+
+from __future__ import annotations
+
+import pytest
+
+from CTSuperResolutionLib.degradation.slice_thickness import SliceThickness, slice_axis
+
+
+@pytest.mark.parametrize(
+    ("known", "sentence"),
+    [
+        ({"header": 5.0, "measured": 4.62, "error": 0.38}, "slices 5.0 mm thick by the header, 4.6 ± 0.4 measured"),
+        ({"measured": 4.62, "error": 0.001}, "slices 4.6 ± 0.1 mm thick as measured"),
+        ({"header": 3.0}, "slices 3.0 mm thick by the header"),
+        ({}, "slices 5.0 mm apart, thickness unknown"),
+        ({"given": 4.0}, "slices 4.0 mm thick as set"),
+        (
+            {"given": 4.0, "header": 5.0, "measured": 4.6, "error": 0.4},
+            "slices 4.0 mm thick as set, 5.0 by the header, 4.6 ± 0.4 measured",
+        ),
+    ],
+)
+def test_the_sentence_names_every_source(known, sentence):
+    assert SliceThickness(5.0, **known).sentence == sentence
+
+
+@pytest.mark.parametrize(
+    ("header", "measured", "error", "contradicts"),
+    [
+        (5.0, 4.5, 0.1, False),
+        (5.0, 3.8, 0.1, False),  # within a quarter
+        (5.0, 3.7, 0.1, True),
+        (5.0, 6.3, 0.1, True),
+        (5.0, 3.0, 1.1, False),  # within the error
+        (None, 3.0, 0.1, False),
+        (5.0, None, 0.0, False),
+    ],
+)
+def test_a_contradiction_is_beyond_a_quarter_and_the_error(header, measured, error, contradicts):
+    found = SliceThickness(5.0, header=header, measured=measured, error=error).contradiction
+    assert (found is not None) == contradicts
+    if found is not None:
+        assert f"{header} mm thick" in found and f"{measured} ± {error} mm" in found
+
+
+def test_a_stated_thickness_is_that_of_the_slices_even_where_pixels_are_larger_than_their_distance():
+    assert slice_axis((0.5, 0.9, 0.8), 1.0) == 0
+    assert slice_axis((0.5, 0.9, 0.8), None) == 1
+    assert slice_axis((1.0, 1.0, 1.0), None) == 0

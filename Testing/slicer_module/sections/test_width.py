@@ -1,0 +1,29 @@
+"""Width of the panel: all of it fits beside Slicer's scroll bar, whichever parts are open."""
+
+from __future__ import annotations
+
+import pytest
+import slicer
+
+LEAST_WIDTH = 384
+"""Pixels that Slicer's module panel leaves to a module at its usual width of 400, beside the vertical scroll bar."""
+
+
+@pytest.mark.parametrize("beside_the_scale", ["axesWidget", "spacingSpinBox"])
+def test_the_panel_with_all_parts_open_is_not_wider_than_slicers_module_panel(panel, scan, beside_the_scale):
+    ui = panel.ui
+    compare = slicer.util.childWidgetVariables(ui.comparePlace)
+    for part in (
+        ui.scanCollapsibleButton,
+        ui.advancedCollapsibleButton,
+        ui.previewsCollapsibleButton,
+        ui.resultCollapsibleButton,
+        compare.compareCollapsibleButton,
+        compare.moreCollapsibleButton,
+    ):
+        part.collapsed = False
+    shown = (beside_the_scale, "problemLabel", "allowUnusualCheckBox", "straightenButton", "acquisitionLabel")
+    for name in (*shown, "logButton", "logText"):
+        getattr(ui, name).visible = True
+    slicer.app.processEvents()
+    assert panel.parent.minimumSizeHint.width() <= LEAST_WIDTH
