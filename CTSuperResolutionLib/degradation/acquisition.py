@@ -13,7 +13,7 @@ import numpy as np
 from CTSuperResolutionLib.degradation.kernels import lanczos_matrix, mean_matrix
 from CTSuperResolutionLib.degradation.operator import AxisDegradation, Degradation
 from CTSuperResolutionLib.degradation.point_spread import PointSpread, psf_matrix
-from CTSuperResolutionLib.degradation.psf_estimation import PsfEstimate, estimate_psf
+from CTSuperResolutionLib.degradation.psf_estimation import PsfEstimate, estimate_psf, widest_psf
 from CTSuperResolutionLib.degradation.slice_thickness import SliceThickness, slice_axis
 from CTSuperResolutionLib.job.parameters import Parameters
 from CTSuperResolutionLib.volume.axis_order import AxisOrder
@@ -26,6 +26,7 @@ NOT_SHIFTED = (0.0, 0.0, 0.0)
 
 Source = Literal["set", "measured", "header", "spacing"]
 OF_NOMINAL = 0.9  # FWHM over nominal slice thickness: fitted on a real pair of 5 mm and 1 mm slices of one scan
+CONTRADICTED = 1.35  # times the width of few edges: a box is 1.31 times as wide as the Gaussian that fits it best
 PROTOCOLS = ("lanczos", "mean")  # of the paper: told, in voxels
 
 
@@ -115,12 +116,14 @@ class AxisAcquisition:
             or taken from the spacing.
         measured: what the scan itself shows, whether or not it is used; None where there is too little to see.
         header_mm: nominal slice thickness that the header states.
+        edges_mm: FWHM that the scan's few edges show, where the header states far more than that.
     """
 
     kernel: SamplingKernel
     source: Source
     measured: PsfEstimate | None = None
     header_mm: float | None = None
+    edges_mm: float | None = None
 
     def report(self) -> dict[str, Any]:
         """As plain values for result.json; widths are FWHM in mm."""
@@ -137,6 +140,8 @@ class AxisAcquisition:
             }
         if self.header_mm is not None:
             found["header_mm"] = self.header_mm
+        if self.edges_mm is not None:
+            found["edges_mm"] = round(self.edges_mm, 3)
         return found
 
 
@@ -221,6 +226,7 @@ def acquisition_of(
         measured = _measured(scan, axis) if factors[axis] > 1 else None
         given = p.slice_width if axis == slices else p.pixel_width
         stated = thickness if axis == slices else None
+        limit = None
         source: Source
         if given:
             source, width = "set", given
@@ -228,10 +234,13 @@ def acquisition_of(
             source, width = "measured", measured.psf.fwhm
         elif stated is not None:
             source, width = "header", OF_NOMINAL * stated
+            widest = widest_psf(scan.array, scan.spacing, axis, scan.valid) if factors[axis] > 1 else None
+            if widest is not None and CONTRADICTED * widest < width:
+                limit = width = widest
         else:
             return AxisAcquisition(LanczosSampling(p.blur), "spacing")
         shape = family or (measured.psf.family if measured else "gaussian")
-        return AxisAcquisition(PointSpreadSampling(PointSpread(shape, width)), source, measured, stated)
+        return AxisAcquisition(PointSpreadSampling(PointSpread(shape, width)), source, measured, stated, limit)
 
     return Acquisition((along(0), along(1), along(2)))
 
@@ -240,7 +249,7 @@ def _measured(scan: Volume, axis: int) -> PsfEstimate | None:
     """What a scan shows along an axis, or what the whole one that it is a part of did."""
     whole = scan.acquisition.measured
     if whole is None:
-        return estimate_psf(scan.filled_array, scan.spacing, axis)
+        return estimate_psf(scan.array, scan.spacing, axis, scan.valid)
     found = whole[axis]
     if found is None:
         return None

@@ -12,7 +12,8 @@ import numpy as np
 from scipy.special import ndtr
 
 SIGMA_OF_FWHM = 1 / (2 * math.sqrt(2 * math.log(2)))
-FAMILIES = ("gaussian", "triangle", "box")
+VARIANCE_OF_FWHM = {"gaussian": SIGMA_OF_FWHM**2, "triangle": 1 / 6, "box": 1 / 12}
+FAMILIES = tuple(VARIANCE_OF_FWHM)
 
 
 @dataclass(frozen=True)
@@ -36,6 +37,11 @@ class PointSpread:
     def __post_init__(self) -> None:
         if self.family not in FAMILIES or not (math.isfinite(self.fwhm) and self.fwhm > 0):
             raise ValueError(f"a point-spread function is one of {FAMILIES} with a positive width, not {self}")
+
+    @property
+    def variance(self) -> float:
+        """Its second moment, mm²."""
+        return VARIANCE_OF_FWHM[self.family] * self.fwhm**2
 
     def integral(self, distance: np.ndarray) -> np.ndarray:
         """Its integral from −∞ to ``distance`` mm: what it makes of a unit step, the edge-spread function."""

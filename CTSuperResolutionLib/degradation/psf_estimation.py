@@ -1,33 +1,36 @@
 """Estimation of the point-spread function along an axis from a scan's own edges.
 
-A surface whose normal lies near the axis is sampled by the columns of voxels across it at slightly different places.
-Each column's own samples say where the surface is (the area under a symmetric edge-spread function does not depend on
-its width), so all columns together give one finely sampled edge-spread function, as a slanted edge does in a test
-chart (Judy 1976; Samei et al. 1998; on patients Sanders et al. 2016). Real edges are no sharper than a step: the
-width is that of the sharper ones, by least absolute deviation.
+A surface whose normal lies near the axis is sampled by the columns of voxels across it at slightly different places:
+all columns together give one finely sampled edge-spread function, as a slanted edge does in a test chart (Judy 1976;
+Samei et al. 1998; on patients Sanders et al. 2016). Anatomy is no test chart: a width counts only where the edges have
+the shape of a known family and many parts of surfaces agree on it. A wrong width costs more than none.
 """
 
 from __future__ import annotations
 
+import math
+from collections.abc import Iterator
 from dataclasses import dataclass
 
 import numpy as np
 
+from CTSuperResolutionLib.degradation.edge_profiles import EdgeProfiles, edge_profiles
 from CTSuperResolutionLib.degradation.point_spread import FAMILIES, PointSpread
 
-HALF = 3  # samples on either side of an edge: two of them plateau
-CONTRAST_HU = 200.0
-FLAT = 0.06  # of the contrast: how far the two samples of a plateau may lie apart
-STEEPEST = 0.6  # mm of the axis that a surface rises over one mm across it
-MIN_PROFILES = 150
-MAX_PROFILES = 20_000
-MAX_DEVIATION = 0.03  # mean absolute deviation from the fitted edge, of its height: more are no clean edges
-MAX_SPREAD = 0.1  # standard error of the width, relative to it
-WIDEST = 1.5  # FWHM in samples that an edge of HALF samples a side can show
-MAX_STRIDE = 6
-MAX_VOXELS = 8_000_000  # looked at; of larger scans every n-th plane
-SLAB = 24  # rows of columns looked at together
-BLOCKS = 8
+PER_BLOCK = 80  # profiles of one part of a surface that count
+LEAST_IN_BLOCK = 20
+MIN_BLOCKS = 6
+MAX_BLOCKS = 200
+MAX_SPREAD = 0.08  # of the width, from one part of a surface to another
+MAX_DIFFERENCE = 0.15  # of the width, between rising and falling edges
+MIN_TO_COMPARE = 4  # parts of surfaces that rise, and that fall
+MAX_DEVIATION = 0.04  # mean absolute deviation from the fitted edge, of its height: more are no clean edges
+SYSTEMATIC = 0.04  # of the width: by how much a family's differs from that of a shape between two families
+WIDEST = 1.5  # FWHM in groups of samples that an edge can have within its window
+RESOLVED = 0.125  # variance of the point-spread function in squared spacings: of narrower ones samples show nothing
+MAX_STEP = 5
+MIN_PROFILES = 20  # that say how wide the point-spread function is at most
+ROUND, FLAT_TOPPED = (-0.3, 0.3), (0.6, 1.4)  # where a clear shape lies from a triangle or Gaussian, 0, to a box, 1
 
 
 @dataclass(frozen=True)
@@ -45,95 +48,124 @@ class PsfEstimate:
     profiles: int
 
 
-def estimate_psf(scan: np.ndarray, spacing: tuple[float, float, float], axis: int) -> PsfEstimate | None:
+def estimate_psf(
+    scan: np.ndarray, spacing: tuple[float, float, float], axis: int, valid: np.ndarray | None = None
+) -> PsfEstimate | None:
     """The point-spread function of a scan along an axis, or None where there is too little to see.
 
     Args:
         scan: HU, (z, y, x). spacing: mm, (z, y, x). axis: 0, 1 or 2.
+        valid: where a scanner measured, bool, (z, y, x); None for everywhere.
     """
-    columns = np.moveaxis(scan, axis, 0)
-    first, second = (s for k, s in enumerate(spacing) if k != axis)
-    pitch, across = spacing[axis], (first, second)
-    for step in range(1, MAX_STRIDE + 1):  # overlapping slices: an edge has to end within the window
-        edges = [_edges(columns[first::step], step * pitch, across) for first in range(min(step, 2))]
-        offsets, values, rows = (np.concatenate(parts) for parts in zip(*edges, strict=True))
-        if len(values) < MIN_PROFILES:
+    pitch = spacing[axis]
+    for step, profiles in _windows(scan, spacing, axis, valid):
+        blocks = _blocks(profiles)
+        if len(blocks) < MIN_BLOCKS:
             continue
-        found = _fit(offsets, values, rows, step * pitch)
-        if found.psf.fwhm <= WIDEST * step * pitch:
-            return found if _is_clean(found, offsets, values) and not _is_unresolved(found, pitch) else None
+        edges = _Edges(profiles, blocks, step, pitch)
+        family, width = edges.fit()
+        if width <= WIDEST * step * pitch:
+            psf = PointSpread(family, width)
+            return edges.judge(psf) if psf.variance >= RESOLVED * pitch**2 else None
     return None
 
 
-def _edges(columns: np.ndarray, pitch: float, across: tuple[float, float]) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-    """Edges along the first axis: mm from the surface and height, both (n, 2 HALF), and the slab that each is of."""
-    found = [(np.empty((0, 2 * HALF)), np.empty((0, 2 * HALF)), np.empty(0, dtype=int))]
-    stride = SLAB * max(1, -(-columns.size // MAX_VOXELS))
-    if len(columns) >= 2 * HALF:
-        for row in range(0, columns.shape[1], stride):
-            offsets, values = _edges_of_slab(columns[:, row : row + SLAB], pitch, across)
-            found.append((offsets, values, np.full(len(values), row)))
-    offsets, values, rows = (np.concatenate(parts) for parts in zip(*found, strict=True))
-    return offsets, values, rows
+def widest_psf(
+    scan: np.ndarray, spacing: tuple[float, float, float], axis: int, valid: np.ndarray | None = None
+) -> float | None:
+    """The FWHM, mm, of the Gaussian that fits all edges along an axis best; None where there are too few.
 
-
-def _edges_of_slab(slab: np.ndarray, pitch: float, across: tuple[float, float]) -> tuple[np.ndarray, np.ndarray]:
-    slab = np.clip(slab, -1024, 3071).astype(np.float32)
-    windows = np.lib.stride_tricks.sliding_window_view(slab, 2 * HALF, axis=0)  # (count, rows, columns, length)
-    low, high = windows[..., :2].mean(-1), windows[..., -2:].mean(-1)
-    contrast = np.abs(high - low)
-    clear = contrast > CONTRAST_HU
-    clear &= np.abs(windows[..., 0] - windows[..., 1]) < FLAT * contrast
-    clear &= np.abs(windows[..., -1] - windows[..., -2]) < FLAT * contrast
-    at = np.nonzero(clear)
-    heights = (windows[at] - low[at][:, None]) / (high - low)[at][:, None]
-    places = (np.arange(2 * HALF) - (2 * HALF - 1) / 2) * pitch
-    surface = places[-1] + pitch / 2 - heights.sum(1) * pitch  # from the middle of the window
-    rising = (np.diff(heights[:, 1:-1], axis=1) > -0.05).all(1) & (np.abs(surface) < pitch)
-    # A surface goes on from column to column, and does not rise too steeply; noise and small things do not.
-    height_map = np.full(clear.shape, np.nan, dtype=np.float32)
-    kept = tuple(index[rising] for index in at)
-    height_map[kept] = surface[rising] + kept[0] * pitch
-    slopes = [(np.roll(height_map, -1, k) - np.roll(height_map, 1, k)) / (2 * across[k - 1]) for k in (1, 2)]
-    smooth = np.hypot(*slopes)[kept] < STEEPEST  # not where a neighbour is missing, which is NaN
-    return (places[None] - surface[rising, None])[smooth], heights[rising][smooth]
-
-
-def _fit(offsets: np.ndarray, values: np.ndarray, rows: np.ndarray, pitch: float) -> PsfEstimate:
-    if len(values) > MAX_PROFILES:
-        kept = np.random.default_rng(0).choice(len(values), MAX_PROFILES, replace=False)
-        offsets, values, rows = offsets[kept], values[kept], rows[kept]
-    fits = [(_width(family, offsets, values, pitch), family) for family in FAMILIES]
-    (_, width), family = min(fits, key=lambda fit: fit[0][0])
-    psf = PointSpread(family, width)
-    # Edges beside each other are one surface: what differs is told from one part of the scan to another.
-    order = np.argsort(rows, kind="stable")
-    parts = [part for part in np.array_split(order, BLOCKS) if len(part)]
-    widths = [_width(family, offsets[part], values[part], pitch)[1] for part in parts]
-    return PsfEstimate(psf, float(np.std(widths, ddof=1) / len(widths) ** 0.5), len(values))
-
-
-def _width(family: str, offsets: np.ndarray, values: np.ndarray, pitch: float) -> tuple[float, float]:
-    """Least mean absolute deviation and the FWHM that has it, mm."""
-
-    def deviation(width: float) -> float:
-        return float(np.abs(PointSpread(family, width).integral(offsets) - values).mean())
-
-    widths = np.arange(0.3, 2.5, 0.1) * pitch
-    best = min(widths, key=deviation)
-    fine = best + np.arange(-0.09, 0.1, 0.01) * pitch
-    return min((deviation(float(width)), float(width)) for width in fine)
-
-
-def _is_unresolved(found: PsfEstimate, pitch: float) -> bool:
-    """Whether all that can be seen is that an edge lies between two samples.
-
-    Of a point-spread function narrower than the spacing the samples say no more, and it looks like a box as wide as
-    the spacing.
+    Anatomy makes edges wider than the point-spread function and never narrower: few edges are enough to say that it
+    is not much wider than this. The arguments are those of :func:`estimate_psf`.
     """
-    return found.psf.family == "box" and found.psf.fwhm < 1.1 * pitch
+    for step, profiles in _windows(scan, spacing, axis, valid):
+        if len(profiles.rising) < MIN_PROFILES:
+            continue
+        width = _Edges(profiles, [np.arange(len(profiles.rising))], step, spacing[axis]).width("gaussian")
+        if width <= WIDEST * step * spacing[axis]:
+            return width
+    return None
 
 
-def _is_clean(found: PsfEstimate, offsets: np.ndarray, values: np.ndarray) -> bool:
-    deviation = float(np.abs(found.psf.integral(offsets) - values).mean())
-    return deviation < MAX_DEVIATION and found.error < MAX_SPREAD * found.psf.fwhm
+def _windows(
+    scan: np.ndarray, spacing: tuple[float, float, float], axis: int, valid: np.ndarray | None
+) -> Iterator[tuple[int, EdgeProfiles]]:
+    """Profiles in windows that grow: the edges of overlapping slices end within the longer ones only."""
+    columns = np.moveaxis(scan, axis, 0)
+    measured = None if valid is None else np.moveaxis(valid, axis, 0)
+    first, second = (s for k, s in enumerate(spacing) if k != axis)
+    for step in range(1, MAX_STEP + 1):
+        yield step, edge_profiles(columns, measured, (spacing[axis], first, second), step)
+
+
+def _blocks(profiles: EdgeProfiles) -> list[np.ndarray]:
+    """Indices of profiles by the part of a surface that they are of, no part counting for more than others."""
+    _, part, counts = np.unique(profiles.blocks, return_inverse=True, return_counts=True)
+    rng = np.random.default_rng(0)
+    large = np.nonzero(counts >= LEAST_IN_BLOCK)[0]
+    if len(large) > MAX_BLOCKS:
+        large = rng.choice(large, MAX_BLOCKS, replace=False)
+    members = [np.nonzero(part == k)[0] for k in large]
+    return [m if len(m) <= PER_BLOCK else rng.choice(m, PER_BLOCK, replace=False) for m in members]
+
+
+class _Edges:
+    """The profiles in which families of edge-spread functions are looked for, as mm and heights (n, samples)."""
+
+    def __init__(self, profiles: EdgeProfiles, blocks: list[np.ndarray], step: int, pitch: float) -> None:
+        self._profiles, self._blocks, self._step, self._group = profiles, blocks, step, step * pitch
+        self._all = np.concatenate(blocks)
+
+    def fit(self) -> tuple[str, float]:
+        """The family of least deviation and its FWHM, mm."""
+        return min(((family, self.width(family)) for family in FAMILIES), key=self._deviation_of)
+
+    def judge(self, psf: PointSpread) -> PsfEstimate | None:
+        """The estimate with its error, or None where edges differ from it or from each other."""
+        widths = np.array([self.width(psf.family, block) for block in self._blocks])
+        rising = np.array([self._profiles.rising[block[0]] for block in self._blocks])
+        spread = 1.4826 * float(np.median(np.abs(widths - np.median(widths))))
+        if spread > MAX_SPREAD * psf.fwhm or self._deviation(psf, self._all) > MAX_DEVIATION:
+            return None
+        if min(rising.sum(), (~rising).sum()) >= MIN_TO_COMPARE:
+            difference = abs(float(np.median(widths[rising]) - np.median(widths[~rising])))
+            if difference > MAX_DIFFERENCE * psf.fwhm:
+                return None
+        shape = self._shape()
+        if not (ROUND[0] < shape < ROUND[1] or FLAT_TOPPED[0] < shape < FLAT_TOPPED[1]):
+            return None
+        error = math.hypot(spread / len(widths) ** 0.5, SYSTEMATIC * psf.fwhm)
+        return PsfEstimate(psf, error, len(self._all))
+
+    def _shape(self) -> float:
+        """Where the edges lie on the way from the better of triangle and Gaussian, 0, to a box, 1."""
+        fits = {family: (family, self.width(family)) for family in FAMILIES}
+        rounded = min((fits["triangle"], fits["gaussian"]), key=self._deviation_of)
+        start, end = (self._model(PointSpread(*fit), self._all) for fit in (rounded, fits["box"]))
+        way = end - start
+        return float(((self._profiles.heights[self._all] - start) * way).sum() / (way**2).sum())
+
+    def width(self, family: str, members: np.ndarray | None = None) -> float:
+        """The FWHM of least absolute deviation, mm, from all edges or some."""
+        members = self._all if members is None else members
+
+        def deviation(width: float) -> float:
+            return self._deviation(PointSpread(family, width), members)
+
+        best = min(np.arange(0.3, 2.5, 0.1) * self._group, key=deviation)
+        return float(min(best + np.arange(-0.09, 0.1, 0.01) * self._group, key=deviation))
+
+    def _deviation_of(self, fit: tuple[str, float]) -> float:
+        return self._deviation(PointSpread(*fit), self._all)
+
+    def _deviation(self, psf: PointSpread, members: np.ndarray) -> float:
+        between = slice(2 * self._step, -2 * self._step)  # the plateaus
+        difference = self._model(psf, members) - self._profiles.heights[members]
+        return float(np.abs(difference[:, between]).mean())
+
+    def _model(self, psf: PointSpread, members: np.ndarray) -> np.ndarray:
+        """Heights of a step seen by ``psf``, counted between plateaus as those of the profiles are."""
+        edge = psf.integral(self._profiles.offsets[members])
+        plateau = 2 * self._step
+        low, high = edge[:, :plateau].mean(1, keepdims=True), edge[:, -plateau:].mean(1, keepdims=True)
+        return (edge - low) / (high - low)
