@@ -25,6 +25,7 @@ class SliceThickness:
         spacing: mm between the slices.
         header: nominal thickness that the header states.
         measured, error: full width at half maximum that the scan's own edges show, and its standard error.
+        edges: full width that few edges show, not enough to measure, where the header states far more.
         given: full width that the user set.
     """
 
@@ -32,6 +33,7 @@ class SliceThickness:
     header: float | None = None
     measured: float | None = None
     error: float = 0.0
+    edges: float | None = None
     given: float | None = None
 
     @classmethod
@@ -42,6 +44,7 @@ class SliceThickness:
             header=found.get("header_mm"),
             measured=found.get("measured_mm"),
             error=found.get("measured_error_mm", 0.0),
+            edges=found.get("edges_mm"),
             given=found.get("fwhm_mm") if found.get("source") == "set" else None,
         )
 
@@ -59,11 +62,18 @@ class SliceThickness:
             parts.append(f"{self.header:.1f} {'' if parts else 'mm thick '}by the header")
         if self.measured is not None:
             parts.append(f"{self._measured_text} {'' if parts else 'mm thick as '}measured")
+        if self.edges is not None:
+            parts.append(f"at most {self.edges:.1f} by the edges")
         return f"slices {', '.join(parts)}" if parts else f"slices {self.spacing:.1f} mm apart, thickness unknown"
 
     @property
     def contradiction(self) -> str | None:
         """A sentence where the scan shows another thickness than the header says; None otherwise."""
+        if self.header is not None and self.edges is not None:
+            return (
+                f"The header says that slices are {self.header:.1f} mm thick and the scan's few edges allow at most "
+                f"{self.edges:.1f} mm; that is used."
+            )
         if self.header is None or self.measured is None:
             return None
         apart = abs(self.measured - self.header)

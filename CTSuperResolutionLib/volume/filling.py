@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 import numpy as np
-import scipy.ndimage as ndi
 
 from CTSuperResolutionLib.volume.checks import TOP_HU
 
@@ -25,10 +24,14 @@ def filled(array: np.ndarray, valid: np.ndarray, spacing: Sequence[float]) -> np
     known = valid | metal
     if not known.any():
         return array
+    import scipy.ndimage as ndi  # here, for the panel loads this module with others, and starts faster without
+
     nearest = ndi.distance_transform_edt(~known, sampling=spacing, return_distances=False, return_indices=True)
     return np.where(metal, np.float32(TOP_HU), array[tuple(nearest)])
 
 
 def far_from_filled(valid: np.ndarray) -> np.ndarray:
     """Where what was filled has next to no weight in what a degradation gives, bool (z, y, x)."""
+    import scipy.ndimage as ndi
+
     return ~ndi.maximum_filter(~valid, 2 * REACH + 1)

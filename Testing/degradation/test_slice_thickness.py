@@ -44,6 +44,12 @@ def test_a_contradiction_is_beyond_a_quarter_and_the_error(header, measured, err
         assert f"{header} mm thick" in found and f"{measured} ± {error} mm" in found
 
 
+def test_a_header_that_few_edges_contradict_is_said_to():
+    found = SliceThickness.of_report(5.0, {"source": "header", "fwhm_mm": 5.6, "header_mm": 10.0, "edges_mm": 5.6})
+    assert found.sentence == "slices 10.0 mm thick by the header, at most 5.6 by the edges"
+    assert "10.0 mm thick" in found.contradiction and "at most 5.6 mm" in found.contradiction
+
+
 def test_a_stated_thickness_is_that_of_the_slices_even_where_pixels_are_larger_than_their_distance():
     assert slice_axis((0.5, 0.9, 0.8), 1.0) == 0
     assert slice_axis((0.5, 0.9, 0.8), None) == 1

@@ -81,7 +81,8 @@ class AcquisitionInspector:
         header = AcquisitionTags.of_entries(acquisition_entries(volume)).consistent(spacing[0]).slice_thickness
         axis = slice_axis(spacing, header)
         measured = (self._known(volume) or {}).get("zyx"[axis]) or {}
-        found = {"header_mm": header} | {name: measured[name] for name in measured if name.startswith("measured")}
+        told = ("measured_mm", "measured_error_mm", "edges_mm")
+        found = {"header_mm": header} | {name: measured[name] for name in told if name in measured}
         return SliceThickness.of_report(spacing[axis], found | ({"source": "set", "fwhm_mm": given} if given else {}))
 
     def entries(self, volume: slicer.vtkMRMLScalarVolumeNode) -> dict[str, str]:
