@@ -164,7 +164,8 @@ def acquisition_of(scan: Volume, p: Parameters, factors: Sequence[int], thicknes
 
     The scan is looked at along the axes that are refined. Its slices follow each other along the axis of the largest
     spacing, z where all are equal; that axis has ``slice_width`` and the header's thickness, the others
-    ``pixel_width``. Where nothing says anything, a sharp scan is assumed, as the paper's protocol makes it: of wrong
+    ``pixel_width``. A header that states far thicker slices than few edges show gets their width.
+    Where nothing says anything, a sharp scan is assumed, as the paper's protocol makes it: of wrong
     guesses, too wide a blur costs more. The paper's protocols are otherwise told and never found out.
 
     Args:
