@@ -206,9 +206,9 @@ def acquisition_of(
     """How a scan was acquired: each axis from its best source, the user, the scan itself, its header, its spacing.
 
     The scan is looked at along the axes that are refined. Its slices follow each other along :func:`.slice_axis`; that
-    axis has ``slice_width`` and the header's thickness, the others
-    ``pixel_width``. Where nothing says anything, a sharp scan is assumed, as the paper's protocol makes it: of wrong
-    guesses, too wide a blur costs more. The paper's protocols are otherwise told and never found out.
+    axis has ``slice_width`` and the header's thickness, the others ``pixel_width``. A header that states far thicker
+    slices than few edges show gets their width. Where nothing says anything, a sharp scan is assumed, as the paper's
+    protocol makes it: of wrong guesses, too wide a blur costs more. The paper's protocols are told and never found out.
 
     Args:
         scan: HU. p: psf, its widths, and blur. factors: how many times finer the result is, (z, y, x).

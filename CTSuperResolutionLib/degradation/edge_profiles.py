@@ -78,7 +78,8 @@ def _profiles_of_slab(
     slopes = [(surface.beside(*d) - surface.beside(-d[0], -d[1])) / 2 for d in ((1, 0), (0, 1))]
     tilt = np.hypot(*(slope / width / limit for slope, width, limit in zip(slopes, across, limits, strict=True)))
     position = surface.from_neighbours(across, (2 * SAGITTA * 0.05 * step * pitch) ** 0.5) - at[0] * pitch
-    smooth = (tilt < 1) & np.isfinite(position)  # not where a neighbour is missing, which is NaN
+    # Not where a neighbour is missing, which is NaN, nor where the neighbours' surface lies on a plateau of this one.
+    smooth = (tilt < 1) & (np.abs(position) < step * pitch)
     at, rising = at[:, smooth], rising[smooth]
     block = [at[0] * pitch // BLOCK_MM, (at[1] + row) * across[0] // BLOCK_MM, at[2] * across[1] // BLOCK_MM]
     number = ((block[0] * 1000 + block[1]) * 1000 + block[2]) * 2 + rising

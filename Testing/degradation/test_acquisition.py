@@ -152,3 +152,4 @@ def test_a_header_that_states_thicker_slices_than_the_edges_allow_is_limited():
     assert right.source == wrong.source == "header" and right.measured is None
     assert right.kernel.psf.fwhm == 4.5 and right.edges_mm is None
     assert wrong.kernel.psf.fwhm == wrong.edges_mm < 6.0
+    assert "edges_mm" in wrong.report() and "edges_mm" not in right.report()

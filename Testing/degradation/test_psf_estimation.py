@@ -156,7 +156,7 @@ def test_the_few_edges_of_a_crop_of_a_chest_are_not_believed(seed):
 
 @pytest.mark.slow
 def test_of_the_widths_said_of_real_scans_nine_in_ten_are_right(shared_data):
-    """Known profiles on thin CTs; own widths are 0.92 of the 10-90 % rises in the data's index."""
+    """Known profiles on thin CTs; their own widths are those of the sharpest edges in the data's index."""
     found = []
     profiles = [("triangle", 4.5, 5.0), ("gaussian", 3.0, 2.0), ("box", 5.0, 2.5), ("box", 3.0, 3.0)]
     noises = {"none": (0.0, 0.0), "coloured": (20.0, 0.8)}
