@@ -1,6 +1,6 @@
 """Straightening of a tilted scan: a new volume whose slices are shifted within their planes to a straight grid.
 
-As ``--untilt`` does it, see :mod:`CTSuperResolutionLib.volume.untilting`.
+As the library does it where a user asks for it, see :mod:`CTSuperResolutionLib.volume.untilting`.
 """
 
 from __future__ import annotations
