@@ -20,6 +20,7 @@ from CTSuperResolutionLib.job.target_grid import TargetAxis, TargetGrid
 from CTSuperResolutionLib.projection.grid import VolumeGrid
 from CTSuperResolutionLib.stages.unmeasured import Unmeasured
 from CTSuperResolutionLib.volume.axis_order import AxisOrder
+from CTSuperResolutionLib.volume.filling import filled
 from CTSuperResolutionLib.volume.intensity import restore_clipped, to_hu, to_unit
 from CTSuperResolutionLib.volume.volume import Volume
 
@@ -122,8 +123,10 @@ def upsample_scan(
     """
     axis_order = AxisOrder.for_factors(target.factors)
     axes, scale = axis_order.permute(target.axes), axis_order.permute(target.factors)
-    hu = axis_order.to_scanner_order(scan.filled_array)
-    valid = None if scan.valid is None or scan.valid.all() else axis_order.to_scanner_order(scan.valid)
+    hu, valid = axis_order.to_scanner_order(scan.array), None
+    if scan.valid is not None and not scan.valid.all():
+        valid = axis_order.to_scanner_order(scan.valid)
+        hu = filled(hu, valid, axis_order.permute(scan.spacing))
     coarse = torch.from_numpy(hu).to(device)
     parts = (progress or Progress()).in_parts(sum(s > 1 for s in scale) + 2)
     cubic = upsample_onto(coarse, axes, parts)

@@ -5,14 +5,12 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
-from functools import cached_property
 
 import numpy as np
 
 from CTSuperResolutionLib.errors import JobError
 from CTSuperResolutionLib.job.target_grid import TargetGrid
 from CTSuperResolutionLib.volume.acquisition_tags import AcquisitionTags
-from CTSuperResolutionLib.volume.filling import filled
 
 
 @dataclass(frozen=True)
@@ -76,13 +74,6 @@ class Volume:
             raise ValueError("origin must be three and direction nine numbers")
         if self.valid is not None and (self.valid.shape != self.array.shape or self.valid.dtype != bool):
             raise ValueError(f"valid must be bool {self.array.shape}, not {self.valid.dtype} {self.valid.shape}")
-
-    @cached_property
-    def filled_array(self) -> np.ndarray:
-        """HU, (z, y, x), without an edge where the measured part ends: see :func:`filled`."""
-        if self.valid is None or self.valid.all():
-            return self.array
-        return filled(self.array, self.valid, self.spacing)
 
     @property
     def shape(self) -> tuple[int, int, int]:

@@ -120,19 +120,6 @@ def test_the_least_rough_inverse_gives_the_scan_back_without_steps_between_slice
     assert smooth < 0.65 * rough
 
 
-def test_a_header_that_states_thicker_slices_than_the_edges_allow_is_limited():
-    """A ball of 5 mm slices, box profile: too narrow to be told, and too sharp for slices of 10 mm."""
-    z, y, x = np.ogrid[-48:48:192j, -40:40:60j, -40:40:60j]
-    fine = np.where(x**2 + y**2 + z**2 < 36**2, 40.0, -1000.0)
-    matrix = psf_matrix(PointSpread("box", 5.0), (19, 5.0), (192, 0.5))
-    scan = scan_of(np.tensordot(matrix, fine, axes=(1, 0)), (5.0, 80 / 59, 80 / 59))
-    p = Parameters.of("balanced", {})
-    right, wrong = (acquisition_of(scan, p, FACTORS, thickness).axes[0] for thickness in (5.0, 10.0))
-    assert right.source == wrong.source == "header" and right.measured is None
-    assert right.kernel.psf.fwhm == 4.5 and right.edges_mm is None
-    assert wrong.kernel.psf.fwhm == wrong.edges_mm < 6.0
-
-
 def test_what_was_measured_in_the_whole_scan_counts_for_a_part_of_it(thick):
     widths = (MeasuredWidth("box", 4.0, 0.5, 900), None, None)
     part = replace(thick, acquisition=AcquisitionTags(measured=widths))
@@ -152,3 +139,16 @@ def test_the_look_can_be_ended_before_every_axis(thick):
     axes = []
     acquisition_of(thick, Parameters.of("balanced", {}), (2, 2, 2), None, lambda: axes.append(len(axes)))
     assert axes == [0, 1, 2]
+
+
+def test_a_header_that_states_thicker_slices_than_the_edges_allow_is_limited():
+    """A ball of 5 mm slices, box profile: too narrow to be told, and too sharp for slices of 10 mm."""
+    z, y, x = np.ogrid[-48:48:192j, -40:40:60j, -40:40:60j]
+    fine = np.where(x**2 + y**2 + z**2 < 36**2, 40.0, -1000.0)
+    matrix = psf_matrix(PointSpread("box", 5.0), (19, 5.0), (192, 0.5))
+    scan = scan_of(np.tensordot(matrix, fine, axes=(1, 0)), (5.0, 80 / 59, 80 / 59))
+    p = Parameters.of("balanced", {})
+    right, wrong = (acquisition_of(scan, p, FACTORS, thickness).axes[0] for thickness in (5.0, 10.0))
+    assert right.source == wrong.source == "header" and right.measured is None
+    assert right.kernel.psf.fwhm == 4.5 and right.edges_mm is None
+    assert wrong.kernel.psf.fwhm == wrong.edges_mm < 6.0
