@@ -25,7 +25,11 @@ Axis = tuple[int, float]
 NOT_SHIFTED = (0.0, 0.0, 0.0)
 
 Source = Literal["set", "measured", "header", "spacing"]
-OF_NOMINAL = 0.9  # FWHM over nominal slice thickness: fitted on a real pair of 5 mm and 1 mm slices of one scan
+# FWHM over nominal slice thickness: 0.9 on a real pair of 5 mm and 1 mm slices of one scan. Of 5 mm slices of a plastic
+# skull, 0.8 costs 0.4 dB where 0.9 is right and gains 1.5 dB where the profile is a box.
+OF_NOMINAL = 0.8
+OF_SPACING = 0.7  # FWHM over the distance of thick slices of unknown thickness: no profile tried fell below cubic
+THICK = 1.5  # distance of slices over that of pixels, from which on they are thick
 CONTRADICTED = 1.35  # times the width of few edges: a box is 1.31 times as wide as the Gaussian that fits it best
 PROTOCOLS = ("lanczos", "mean")  # of the paper: told, in voxels
 
@@ -207,8 +211,9 @@ def acquisition_of(
 
     The scan is looked at along the axes that are refined. Its slices follow each other along :func:`.slice_axis`; that
     axis has ``slice_width`` and the header's thickness, the others ``pixel_width``. A header that states far thicker
-    slices than few edges show gets their width. Where nothing says anything, a sharp scan is assumed, as the paper's
-    protocol makes it: of wrong guesses, too wide a blur costs more. The paper's protocols are told and never found out.
+    slices than few edges show gets their width. Where nothing says anything, slices that lie far apart are taken to be
+    thick, a little less than they may be, for of wrong guesses too wide a blur costs more; otherwise a scan is taken
+    for sharp, as the paper's protocol makes it. The paper's protocols are told and never found out.
 
     Args:
         scan: HU. p: psf, its widths, and blur. factors: how many times finer the result is, (z, y, x).
@@ -237,6 +242,8 @@ def acquisition_of(
             widest = widest_psf(scan.array, scan.spacing, axis, scan.valid) if factors[axis] > 1 else None
             if widest is not None and CONTRADICTED * widest < width:
                 limit = width = widest
+        elif axis == slices and scan.spacing[axis] > THICK * min(scan.spacing):
+            source, width = "spacing", OF_SPACING * scan.spacing[axis]
         else:
             return AxisAcquisition(LanczosSampling(p.blur), "spacing")
         shape = family or (measured.psf.family if measured else "gaussian")

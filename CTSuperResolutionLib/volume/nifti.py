@@ -23,6 +23,7 @@ COMPONENTS = {32: 2, 1792: 2, 2048: 2, 128: 3, 2304: 4}  # complex, RGB and RGBA
 UNITS = {0: ("", 1.0), 1: ("m", 1e3), 2: ("mm", 1.0), 3: ("µm", 1e-3)}
 RAS_TO_LPS = np.diag([-1.0, -1.0, 1.0])
 SCANNER = 1  # NIFTI_XFORM_SCANNER_ANAT
+LAST_SPACE = 5  # NIFTI_XFORM_TEMPLATE_OTHER
 UNIT_TOLERANCE = 1e-3
 """Excess over 1 of a quaternion's squared length that rounding explains."""
 
@@ -59,7 +60,9 @@ def read_nifti(path: Path) -> ImageHeader:
     sizes = dims[:dimension]
     while len(sizes) > 1 and sizes[-1] == 1:
         sizes.pop()
-    unit, factor = UNITS.get(head[123] & 7, ("", 1.0))
+    if head[123] & 7 not in UNITS:
+        raise MalformedHeaderError("states lengths in no unit that NIfTI has; save it again with its spacing in mm")
+    unit, factor = UNITS[head[123] & 7]
     components = COMPONENTS.get(code, 1)
     axes, origin, notes = None, np.zeros(3), unit_note(path, unit, factor)
     spacing = tuple(factor * d for d in struct.unpack_from(order + "3f", head, 80))
@@ -103,6 +106,8 @@ def _place(head: bytes, order: str, shape: tuple[int, int, int]) -> tuple[np.nda
     a tilted scan; here that sform counts.
     """
     qform_code, sform_code = struct.unpack_from(order + "2h", head, 252)
+    if max(qform_code, sform_code) > LAST_SPACE:
+        raise MalformedHeaderError
     if sform_code <= 0:
         return *_qform(head, order, oriented=qform_code > 0), None
     rows = np.reshape(struct.unpack_from(order + "12f", head, 280), (3, 4)).astype(np.float64)

@@ -66,9 +66,9 @@ def test_the_slice_axis_is_the_one_of_the_largest_spacing(thick):
 
 
 @pytest.mark.parametrize("value", [0.0, -1000.0])
-def test_a_scan_of_one_value_is_taken_for_a_sharp_one(value):
+def test_a_scan_of_one_value_says_nothing(value):
     slices = acquisition(scan_of(np.full((12, 20, 20), value), (5.0, 1.0, 1.0))).axes[0]
-    assert slices.source == "spacing" and slices.measured is None and isinstance(slices.kernel, LanczosSampling)
+    assert slices.source == "spacing" and slices.measured is None
 
 
 @pytest.mark.parametrize("psf", ["lanczos", "mean"])
@@ -150,6 +150,15 @@ def test_a_header_that_states_thicker_slices_than_the_edges_allow_is_limited():
     p = Parameters.of("balanced", {})
     right, wrong = (acquisition_of(scan, p, FACTORS, thickness).axes[0] for thickness in (5.0, 10.0))
     assert right.source == wrong.source == "header" and right.measured is None
-    assert right.kernel.psf.fwhm == 4.5 and right.edges_mm is None
+    assert right.kernel.psf.fwhm == 4.0 and right.edges_mm is None
     assert wrong.kernel.psf.fwhm == wrong.edges_mm < 6.0
     assert "edges_mm" in wrong.report() and "edges_mm" not in right.report()
+
+
+def test_slices_far_apart_are_thick_where_nothing_says_how():
+    flat = np.full((12, 20, 20), 40.0)
+    p = Parameters.of("balanced", {})
+    apart = acquisition_of(scan_of(flat, (5.0, 0.9, 0.9)), p, (5, 1, 1)).axes[0]
+    assert apart.source == "spacing" and apart.kernel == PointSpreadSampling(PointSpread("gaussian", 3.5))
+    together = acquisition_of(scan_of(flat, (1.2, 0.9, 0.9)), p, (2, 1, 1)).axes[0]
+    assert together.source == "spacing" and together.kernel == LanczosSampling(p.blur)

@@ -235,6 +235,20 @@ def test_nifti_numbers_that_are_none_are_refused_without_a_warning(hu, tmp_path,
     assert [str(warning.message) for warning in recwarn] == []
 
 
+@pytest.mark.parametrize("codes", [(32767, 0), (0, 6), (1, 127)])
+def test_nifti_spaces_that_there_are_not_are_refused(hu, tmp_path, codes, job_error):
+    (tmp_path / "a.nii").write_bytes(with_numbers(hu, 252, "2h", *codes))
+    with job_error("a.nii", "damaged"):
+        read_volume(tmp_path / "a.nii")
+
+
+@pytest.mark.parametrize("code", [4, 127])
+def test_nifti_units_that_there_are_not_are_refused(hu, tmp_path, code, job_error):
+    (tmp_path / "a.nii").write_bytes(with_numbers(hu, 123, "B", code))
+    with job_error("a.nii", "unit", "spacing in mm"):
+        read_volume(tmp_path / "a.nii")
+
+
 @pytest.mark.parametrize("name", ["a.nhdr", "a.mhd"])
 def test_a_name_of_a_data_file_that_is_too_long(hu, tmp_path, name, job_error):
     long = "x" * 100_000

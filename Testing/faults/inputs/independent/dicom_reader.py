@@ -26,6 +26,8 @@ def read(folder: Path) -> list[Reading]:
             content = path.read_bytes()
             if content and (content[128:132] == b"DICM" or content[:1] == b"\x08"):
                 slices.setdefault(content, pydicom.dcmread(path, force=True))
+    # A scout view is no slice, wherever it lies.
+    slices = {content: data for content, data in slices.items() if "LOCALIZER" not in (data.get("ImageType") or ())}
     if not all("PixelData" in data for data in slices.values()):
         raise Unreadable("no pixels")
     series = {str(data.get("SeriesInstanceUID", "")).strip() for data in slices.values()}
