@@ -9,6 +9,7 @@ import torch
 from CTSuperResolutionLib.degradation.acquisition import Acquisition, acquisition_of
 from CTSuperResolutionLib.degradation.data_consistency import DataConsistency
 from CTSuperResolutionLib.degradation.noise_estimation import ScanNoise, scan_noise
+from CTSuperResolutionLib.degradation.operator import Degradation
 from CTSuperResolutionLib.degradation.upsampling import upsample
 from CTSuperResolutionLib.job.events import Progress
 from CTSuperResolutionLib.job.parameters import Parameters
@@ -45,6 +46,17 @@ class UpsampledScan:
     damping: float
     consistency: DataConsistency
     hu_range: tuple[float, float]
+
+    @property
+    def degradation(self) -> Degradation:
+        """A along the axes below: what the scanner did to a volume on the result's grid."""
+        return self.consistency.degradation
+
+    @property
+    def unit_noise(self) -> float:
+        """Standard deviation of the scan's noise on the [0, 1] scale."""
+        low, high = self.hu_range
+        return self.noise.noise / (high - low)
 
     def consistent(self, progress: Progress | None = None) -> torch.Tensor:
         """The cubic upsampling made consistent with the scan, in [0, 1]. Advances by one a round."""

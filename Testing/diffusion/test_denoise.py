@@ -39,7 +39,7 @@ def test_without_noise_it_is_one_step_of_the_formula():
     """x₀|t = x − √((1 − ᾱ)/ᾱ) ε_θ(√ᾱ x), on the [−1, 1] scale; far beyond the range too, as nothing is clamped."""
     asked = []
 
-    def predict_noise(x: torch.Tensor, step: int) -> torch.Tensor:
+    def predict_noise(x: torch.Tensor, step: int, neighbours: None = None) -> torch.Tensor:
         asked.append((tuple(x.shape), step))
         return 100 * x.flip(-1) - 30
 
@@ -61,7 +61,7 @@ def test_with_noise_a_network_that_knows_all_finds_the_truth(step):
     noise = noise.astype(float)
     shown = []
 
-    def predict_noise(images: torch.Tensor, t: int) -> torch.Tensor:
+    def predict_noise(images: torch.Tensor, t: int, neighbours: None = None) -> torch.Tensor:
         first = sum(map(len, shown))
         shown.append(images.numpy())
         return (images - signal * torch.from_numpy(truth[first : first + len(images), None])) / sigma

@@ -18,7 +18,7 @@ from CTSuperResolutionLib.diffusion.networks.residual_denoiser import ResidualDe
 from CTSuperResolutionLib.diffusion.noise_schedule import NoiseSchedule
 from CTSuperResolutionLib.diffusion.prior import save_prior
 from CTSuperResolutionLib.diffusion.training.checkpoint import CHECKPOINT, load_checkpoint, save_checkpoint
-from CTSuperResolutionLib.diffusion.training.examples import Source
+from CTSuperResolutionLib.diffusion.training.examples import REACH, Source
 from CTSuperResolutionLib.diffusion.training.sample_figure import write_samples
 from CTSuperResolutionLib.diffusion.training.targets import NoisyBatch, noisy_batch
 from CTSuperResolutionLib.diffusion.training.validation import validate
@@ -107,7 +107,7 @@ class _Trainer:
         rng = np.random.default_rng(7)
         self._validation = [held_out.draw(rng, plan.crop) for _ in range(VALIDATION_EXAMPLES)]
 
-        network = ResidualDenoiser()
+        network = ResidualDenoiser(neighbours=REACH, acquisition=True).to(memory_format=torch.channels_last)
         self._ema = EMAModel(network.parameters(), decay=plan.ema_decay, use_ema_warmup=True, power=0.75)
         optimizer = torch.optim.AdamW(network.parameters(), lr=plan.learning_rate, betas=(0.9, 0.99), weight_decay=1e-4)
         self._first, seen = load_checkpoint(out / CHECKPOINT, network, self._ema, optimizer)
@@ -157,7 +157,7 @@ class _Trainer:
         """One step of the optimizer; the loss before it."""
         self._optimizer.zero_grad(set_to_none=True)
         with self._accelerator.autocast():
-            predicted = self._network(batch.images, batch.steps, batch.factors).sample
+            predicted = self._network(batch.images, batch.steps, batch.acquisitions, batch.neighbours).sample
         loss = (batch.weights * (predicted.float() - batch.targets).square().mean((1, 2, 3))).mean()
         if not torch.isfinite(loss):
             raise JobError(
