@@ -21,7 +21,9 @@ SHAPE, SCALE = (16, 24), (4, 4)
 
 def linear_denoiser(strength: float):
     """Any linear map will do: the data step has to work whatever the network says."""
-    return SimpleNamespace(schedule=SCHEDULE, predict_noise=lambda x, t: strength * x.roll(3, -1) - 0.2 * x.flip(-2))
+    return SimpleNamespace(
+        schedule=SCHEDULE, predict_noise=lambda x, t, neighbours=None: strength * x.roll(3, -1) - 0.2 * x.flip(-2)
+    )
 
 
 def gaussian_prior(deviation: float):

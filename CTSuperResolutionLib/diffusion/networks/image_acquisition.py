@@ -53,7 +53,8 @@ class ImageAcquisition(NamedTuple):
 def full_width(axis: AxisDegradation | None) -> float:
     """Full width at half maximum of one axis's blur and sampling, in fine samples; 1 where it is left alone.
 
-    That of the middle row of the matrix, whose samples are taken to be joined by straight lines.
+    That of the middle row of the matrix, its samples joined by straight lines: up to half a sample more than the kernel
+    itself has, whose peak may lie between two of them.
     """
     if axis is None:
         return 1.0
