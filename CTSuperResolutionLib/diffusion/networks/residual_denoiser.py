@@ -104,9 +104,11 @@ class ResidualDenoiser(ModelMixin, ConfigMixin):  # type: ignore[misc]  # diffus
         condition = condition + self.coarseness(_familiar(acquisitions[:, :2]).log2())
         if self.config["acquisition"]:
             condition = condition + self.sampling(_encoded(acquisitions))
-        features = self.conv_in(F.pixel_unshuffle(sample, self.multiple))
-        if self.reach and neighbours is not None:
-            features = features + self.neighbours_in(CONTRAST_GAIN * F.pixel_unshuffle(neighbours, self.multiple))
+        with torch.autocast(sample.device.type, enabled=False):  # half precision has no digits for faint details
+            features = self.conv_in(F.pixel_unshuffle(sample, self.multiple))
+            if self.reach and neighbours is not None:
+                beyond = F.pixel_unshuffle(neighbours, self.multiple)
+                features = features + self.neighbours_in(CONTRAST_GAIN * beyond)
         for block in self.body:
             features = block(features, condition)
         return UNet2DOutput(sample=F.pixel_shuffle(self.conv_out(features), self.multiple))
