@@ -28,7 +28,7 @@ THICK = 2.0  # mm; slices this far apart and more do not say how a volume goes o
 SMALLEST = 32  # voxels along a block's shortest side, or along a side of a slice that stands apart
 SPACINGS = (1.0, 1.0, 0.8, 1.25, 1.5)  # mm that a volume is brought to, one of them for each block
 FINEST = 0.75  # of a CT's own largest spacing: what it is brought to is no finer
-OVERLAP, PLANES_OVERLAP = 8, 3  # how many blocks a voxel is in, or a pixel of slices that stand apart
+OVERLAP, PLANES_OVERLAP = 4, 2  # how many blocks a voxel is in, or a pixel of slices that stand apart
 MOST_BLOCKS = 96  # of one CT
 VIEWS = 16  # projections of one block
 DAMPING, ROUNDS = 0.1, 12  # as every preset has them
@@ -118,7 +118,7 @@ def degrade_ct(hu: np.ndarray, spacing: Sequence[float], rng: np.random.Generato
         rng: draws blocks, acquisitions and angles.
 
     Returns:
-        Eight for each block that would fill the CT (three where slices stand apart), two at least and 96 at most;
+        Four for each block that would fill the CT (two where slices stand apart), two at least and 96 at most;
         none of too small a CT.
     """
     hu, planar = np.clip(hu, *CLIP_HU).astype(np.float32), spacing[0] >= THICK
