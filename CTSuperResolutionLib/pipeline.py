@@ -83,7 +83,7 @@ def super_resolve(
 
     view_degradation = make_view_degradation(upsampled, projector)
     if prior:
-        restorer = Restorer(prior, upsampled, projector, view_degradation, upsampled.scale, p, method.seed)
+        restorer = Restorer(prior, upsampled, projector, view_degradation, p, method.seed)
         progress.stage("restore", restorer.steps)
         restored = restorer.restore(start, progress)
     else:

@@ -63,7 +63,7 @@ def scan_noise(scan: np.ndarray, spacing: Sequence[float], valid: np.ndarray | N
         No noise where there is too little to see, or one value in most of the body.
     """
     sd, correlation = _flat_noise(scan, spacing, valid)
-    white, content = _differences(scan, valid)
+    white, content = white_noise(scan, valid)
     return ScanNoise(sd, correlation, white, content) if sd else ScanNoise(white, (0.0, 0.0, 0.0), white, content)
 
 
@@ -127,11 +127,11 @@ def _correlation(hu: np.ndarray, where: np.ndarray, axis: int, variance: float) 
     return float(np.clip(1 - step / (2 * variance), 0, 0.95))
 
 
-def _differences(scan: np.ndarray, valid: np.ndarray | None) -> tuple[float, float]:
-    """White noise and content, both by second differences.
+def white_noise(scan: np.ndarray, valid: np.ndarray | None = None) -> tuple[float, float]:
+    """:attr:`ScanNoise.white` and :attr:`ScanNoise.content` of a scan, (z, y, x), or of a slice, (y, x), HU.
 
     Second differences along all axes leave little of an image and the whole of white noise (Immerkær, 1996); where
-    their root mean square over 3 × 3 × 3 voxels is least there is no image at all.
+    their root mean square over three voxels along every axis is least there is no image at all.
     """
     if min(scan.shape) < 3:
         return 0.0, 0.0

@@ -53,8 +53,8 @@ class BatchedDenoiser:
             batch, left = left[: self.size], left[self.size :]
             yield batch
 
-    def predict_noise(self, images: torch.Tensor, step: int) -> torch.Tensor:
-        """ε_θ(x_t, t) of images (n, v, u) at diffusion step t.
+    def predict_noise(self, images: torch.Tensor, step: int, neighbours: torch.Tensor | None = None) -> torch.Tensor:
+        """ε_θ(x_t, t) of images (n, v, u) at diffusion step t; ``neighbours`` as those of the prior.
 
         Raises:
             JobError: memory does not hold the network's work on a single view.
@@ -62,7 +62,8 @@ class BatchedDenoiser:
         predictions, done = [], 0
         while done < len(images):
             batch = images[done : done + self.size]
-            predicted = self._try(batch, step)
+            beside = None if neighbours is None else neighbours[done : done + self.size]
+            predicted = self._try(batch, step, beside)
             if predicted is not None:
                 predictions.append(predicted)
                 done += len(batch)
@@ -79,10 +80,10 @@ class BatchedDenoiser:
                 )
         return predictions[0] if len(predictions) == 1 else torch.cat(predictions)
 
-    def _try(self, images: torch.Tensor, step: int) -> torch.Tensor | None:
+    def _try(self, images: torch.Tensor, step: int, neighbours: torch.Tensor | None) -> torch.Tensor | None:
         """The predicted noise, or None where memory ran out; what the attempt held is free again on return."""
         try:
-            return self._prior.predict_noise(images[:, None], step)[:, 0]
+            return self._prior.predict_noise(images[:, None], step, neighbours)[:, 0]
         except (RuntimeError, MemoryError) as error:
             if not _out_of_memory(error):
                 raise

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -18,6 +18,7 @@ from diffusers.schedulers.scheduling_ddim import DDIMScheduler
 from CTSuperResolutionLib.diffusion.checkpoint_conversion import converted_once
 from CTSuperResolutionLib.diffusion.networks.denoiser import Denoiser
 from CTSuperResolutionLib.diffusion.networks.guided_diffusion import GuidedDiffusionUNet
+from CTSuperResolutionLib.diffusion.networks.image_acquisition import ImageAcquisition
 from CTSuperResolutionLib.diffusion.networks.residual_denoiser import ResidualDenoiser
 from CTSuperResolutionLib.diffusion.networks.unet_denoiser import UNetDenoiser
 from CTSuperResolutionLib.diffusion.noise_schedule import NoiseSchedule, linear_scheduler
@@ -49,14 +50,13 @@ class Prior:
         denoiser: predicts the noise of images.
         schedule: ᾱ_t of the steps.
         sha256: of the weights file, for provenance.
-        factors: by how much rows and columns of the images were measured coarser than they are shown, told to the
-            denoiser; set by :meth:`at`.
+        acquisition: how the images were measured, told to the denoiser; set by :meth:`at`.
     """
 
     denoiser: Denoiser
     schedule: NoiseSchedule
     sha256: str
-    factors: tuple[float, float] | None = None
+    acquisition: ImageAcquisition | None = None
 
     @classmethod
     def load(cls, place: Path, *, device: torch.device | str = "cpu") -> Prior:
@@ -99,25 +99,29 @@ class Prior:
             raise JobError(f"The prior {place} predicts values beyond any noise; download or train it again.")
         return prior
 
-    def at(self, factors: Sequence[float]) -> Prior:
-        """The same prior for images whose rows and columns were measured that much coarser."""
-        rows, columns = factors
-        return replace(self, factors=(rows, columns))
+    def at(self, acquisition: ImageAcquisition) -> Prior:
+        """The same prior for images that were measured in that way."""
+        return replace(self, acquisition=acquisition)
 
     @torch.no_grad()
-    def predict_noise(self, images: torch.Tensor, step: int) -> torch.Tensor:
+    def predict_noise(self, images: torch.Tensor, step: int, neighbours: torch.Tensor | None = None) -> torch.Tensor:
         """ε_θ(x_t, t) of images (n, 1, v, u) of any size in [−1, 1] units, at one diffusion step for all.
 
+        ``neighbours`` (n, 2 reach, v, u) are what each slice's neighbours have beyond it: see :class:`.Denoiser`.
+
         Raises:
-            ValueError: the network asks for factors, and :meth:`at` was not called.
+            ValueError: the network asks for an acquisition, and :meth:`at` was not called.
             JobError: the network overflows.
         """
         (rows, columns), multiple = images.shape[-2:], self.denoiser.multiple
-        padded = F.pad(images, (0, -columns % multiple, 0, -rows % multiple), mode="replicate")
-        factors = None
-        if self.factors is not None:
-            factors = torch.tensor([self.factors], dtype=images.dtype, device=images.device).expand(len(images), -1)
-        predicted = self.denoiser.predict_noise(padded, step, factors)[..., :rows, :columns]
+        margin = (0, -columns % multiple, 0, -rows % multiple)
+        padded = F.pad(images, margin, mode="replicate")
+        beside = None if neighbours is None else F.pad(neighbours, margin, mode="replicate")
+        acquisitions = None
+        if self.acquisition is not None:
+            acquisitions = torch.tensor([self.acquisition], dtype=images.dtype, device=images.device)
+            acquisitions = acquisitions.expand(len(images), -1)
+        predicted = self.denoiser.predict_noise(padded, step, acquisitions, beside)[..., :rows, :columns]
         if not predicted.isfinite().all():
             raise JobError("The prior predicts values that are not numbers; download or train it again.")
         return predicted
@@ -126,7 +130,8 @@ class Prior:
         """Whether what it predicts of a plain image is of the size of noise, which has a deviation of 1."""
         image = torch.linspace(-1, 1, PROBE_PIXELS**2, device=device).reshape(1, 1, PROBE_PIXELS, PROBE_PIXELS)
         try:
-            predicted = [self.at((1.0, 1.0)).predict_noise(image, step) for step in (0, len(self.schedule) - 1)]
+            prior = self.at(ImageAcquisition(1.0, 1.0))
+            predicted = [prior.predict_noise(image, step) for step in (0, len(self.schedule) - 1)]
         except JobError:
             return False
         return all(float(values.abs().max()) < MOST_NOISE for values in predicted)

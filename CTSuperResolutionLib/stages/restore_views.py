@@ -13,17 +13,25 @@ from CTSuperResolutionLib.degradation.upsampling import VIEW_UPSAMPLING
 from CTSuperResolutionLib.diffusion.adaptive_start import start_thresholds
 from CTSuperResolutionLib.diffusion.batched_denoiser import batch_size
 from CTSuperResolutionLib.diffusion.ddnm import SamplerSettings, restore, sampler_steps
+from CTSuperResolutionLib.diffusion.networks.image_acquisition import ImageAcquisition
 from CTSuperResolutionLib.diffusion.prior import Prior
 from CTSuperResolutionLib.job.events import Progress
 from CTSuperResolutionLib.job.parameters import Parameters
-from CTSuperResolutionLib.job.refinement import Factors
 from CTSuperResolutionLib.projection.projector import Projector
 from CTSuperResolutionLib.stages.project_volume import ProjectedVolume
 from CTSuperResolutionLib.stages.restore_slices import SliceDenoiser, coarsest_axes, restore_slices
 
 
 class Consistency(Protocol):
-    """What makes a volume agree with the scan: an UpsampledScan."""
+    """What makes a volume agree with the scan, and how that was measured: an UpsampledScan."""
+
+    @property
+    def degradation(self) -> Degradation:
+        """A along (z, y, x)."""
+
+    @property
+    def unit_noise(self) -> float:
+        """Standard deviation of the scan's noise on the scale [0, 1]."""
 
     def enforce_unit(self, unit: torch.Tensor, progress: Progress) -> torch.Tensor:
         """A volume in [0, 1] made consistent with the scan. Advances by one for each of ``consistency_rounds``."""
@@ -56,7 +64,6 @@ class Restorer:
         prior: what restores.
         consistency: of volumes with the scan.
         projector: volumes to views. degradation: A over the detector.
-        factors: by how much the scan is coarser along (z, y, x).
         p: how. seed: of all that is drawn.
     """
 
@@ -64,7 +71,6 @@ class Restorer:
     consistency: Consistency
     projector: Projector
     degradation: Degradation
-    factors: Factors
     p: Parameters
     seed: int
 
@@ -102,16 +108,16 @@ class Restorer:
         measured = self.degradation.A(start.views)
         if self.p.slice_gain:
             start = ProjectedVolume.of(self._restore_slices(start.volume, sample, progress), self.projector, progress)
-        prior = self.prior.at(self.degradation.factors)
+        prior = self.prior.at(ImageAcquisition.of_views(self.degradation, self.consistency.unit_noise))
         settings = self._settings(start.volume.device, sample)
         drawn = restore(measured, start.views, self.degradation, prior, settings, progress=progress)
         # Part of what a weak prior draws is wrong; Wiener's factor, correlation over energy, says what to keep.
         return Restored(torch.lerp(start.views, drawn, self.p.null_space), start)
 
     def _restore_slices(self, volume: torch.Tensor, sample: int, progress: Progress) -> torch.Tensor:
-        def denoise(slices: torch.Tensor, axis: int, first: int) -> torch.Tensor:
-            seeds = [(self.seed, sample, axis, first, k) for k in range(len(slices))]
-            return self._denoiser.denoise(slices, axis, seeds)
+        def denoise(volume: torch.Tensor, axis: int, some: range) -> torch.Tensor:
+            seeds = [(self.seed, sample, axis, some.start, k) for k in range(len(some))]
+            return self._denoiser.denoise(volume, axis, some, seeds)
 
         restored = restore_slices(volume, denoise, self.p.slice_gain, self._axes, progress)
         return self.consistency.enforce_unit(restored, progress)
@@ -123,11 +129,11 @@ class Restorer:
 
     @cached_property
     def _denoiser(self) -> SliceDenoiser:
-        return SliceDenoiser(self.prior, self.factors, self.p.start_step)
+        return SliceDenoiser(self.prior, self.consistency.degradation, self.consistency.unit_noise, self.p.start_step)
 
     @property
     def _axes(self) -> tuple[int, ...]:
-        return coarsest_axes(self.factors, self.p.slice_axes)
+        return coarsest_axes(self.consistency.degradation.factors, self.p.slice_axes)
 
     def _settings(self, device: torch.device, sample: int) -> SamplerSettings:
         return sampler_settings(self.p, self.projector, device, seed=self.seed, sample=sample)

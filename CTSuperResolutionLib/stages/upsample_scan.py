@@ -55,6 +55,17 @@ class UpsampledScan:
     consistency: DataConsistency
     hu_range: tuple[float, float]
 
+    @property
+    def degradation(self) -> Degradation:
+        """A along the axes below: what the scanner did to a volume on the result's grid."""
+        return self.consistency.degradation
+
+    @property
+    def unit_noise(self) -> float:
+        """Standard deviation of the scan's noise on the [0, 1] scale, as second differences show it: as in training."""
+        low, high = self.hu_range
+        return self.noise.white / (high - low)
+
     def consistent(self, progress: Progress | None = None) -> torch.Tensor:
         """The cubic upsampling made consistent with the scan, in [0, 1]. Advances by one a round."""
         return to_unit(self.consistency.enforce(self.cubic, progress), self.hu_range)

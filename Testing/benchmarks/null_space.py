@@ -83,7 +83,7 @@ def compare(scan: Volume, truth: Volume, method: Method) -> dict[str, dict[str, 
     ways = {"each view alone": replace(p, slice_gain=0, null_space=1), "slices first": p} if p.slice_gain else {"": p}
     tables = {}
     for name, parameters in ways.items():
-        restorer = Restorer(prior, upsampled, projector, degradation, upsampled.scale, parameters, method.seed)
+        restorer = Restorer(prior, upsampled, projector, degradation, parameters, method.seed)
         found = restorer.restore(start, progress)
         tables[name or "each view alone"] = table(
             products(unseen(found.views - start.views), missing, projector.geometry)

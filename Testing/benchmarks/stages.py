@@ -39,7 +39,7 @@ def stages(scan: Volume, method: Method) -> dict[str, Volume]:
     start = ProjectedVolume.of(upsampled.consistent(), projector, Progress())
     prior = Prior.load(find_prior(method.prior), device=device)
     degradation = make_view_degradation(upsampled, projector)
-    restorer = Restorer(prior, upsampled, projector, degradation, upsampled.scale, p, method.seed)
+    restorer = Restorer(prior, upsampled, projector, degradation, p, method.seed)
     restored = restorer.restore(start, Progress())
     return {
         "cubic": upsampled.to_volume(upsampled.cubic),

@@ -27,7 +27,7 @@ def python_memory_runs_out() -> None:
 
 
 def prior_of(most: int, fail, asked: list[int]) -> SimpleNamespace:
-    def predict_noise(images: torch.Tensor, step: int) -> torch.Tensor:
+    def predict_noise(images: torch.Tensor, step: int, neighbours: None = None) -> torch.Tensor:
         asked.append(len(images))
         if len(images) > most:
             fail()

@@ -21,13 +21,15 @@ SHAPE, SCALE = (16, 24), (4, 4)
 
 def linear_denoiser(strength: float):
     """Any linear map will do: the data step has to work whatever the network says."""
-    return SimpleNamespace(schedule=SCHEDULE, predict_noise=lambda x, t: strength * x.roll(3, -1) - 0.2 * x.flip(-2))
+    return SimpleNamespace(
+        schedule=SCHEDULE, predict_noise=lambda x, t, neighbours=None: strength * x.roll(3, -1) - 0.2 * x.flip(-2)
+    )
 
 
 def gaussian_prior(deviation: float):
     """The exact network where images are drawn from N(0, deviation²) in [−1, 1] units, pixel by pixel."""
 
-    def predict_noise(x: torch.Tensor, t: int) -> torch.Tensor:
+    def predict_noise(x: torch.Tensor, t: int, neighbours: None = None) -> torch.Tensor:
         alpha = float(ALPHAS[t])
         return x * math.sqrt(1 - alpha) / (alpha * deviation**2 + 1 - alpha)
 
@@ -182,7 +184,7 @@ def recorded(prior) -> tuple[SimpleNamespace, list[tuple[int, int]]]:
     """A prior and the list of (step, images) that it will have been asked."""
     asked = []
 
-    def predict_noise(x: torch.Tensor, t: int) -> torch.Tensor:
+    def predict_noise(x: torch.Tensor, t: int, neighbours: None = None) -> torch.Tensor:
         asked.append((t, len(x)))
         return prior.predict_noise(x, t)
 
@@ -304,7 +306,7 @@ def test_another_seed_gives_another_view():
 def limited(prior, most: int) -> SimpleNamespace:
     """A prior on a device that holds so many images at once."""
 
-    def predict_noise(x: torch.Tensor, t: int) -> torch.Tensor:
+    def predict_noise(x: torch.Tensor, t: int, neighbours: None = None) -> torch.Tensor:
         if len(x) > most:
             raise torch.OutOfMemoryError("CUDA out of memory. Tried to allocate 20.00 GiB.")
         return prior.predict_noise(x, t)

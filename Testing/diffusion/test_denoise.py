@@ -39,7 +39,7 @@ def test_without_noise_it_is_one_step_of_the_formula():
     """x₀|t = x − √((1 − ᾱ)/ᾱ) ε_θ(√ᾱ x), on the [−1, 1] scale; far beyond the range too, as nothing is clamped."""
     asked = []
 
-    def predict_noise(x: torch.Tensor, step: int) -> torch.Tensor:
+    def predict_noise(x: torch.Tensor, step: int, neighbours: None = None) -> torch.Tensor:
         asked.append((tuple(x.shape), step))
         return 100 * x.flip(-1) - 30
 
@@ -61,7 +61,7 @@ def test_with_noise_a_network_that_knows_all_finds_the_truth(step):
     noise = noise.astype(float)
     shown = []
 
-    def predict_noise(images: torch.Tensor, t: int) -> torch.Tensor:
+    def predict_noise(images: torch.Tensor, t: int, neighbours: None = None) -> torch.Tensor:
         first = sum(map(len, shown))
         shown.append(images.numpy())
         return (images - signal * torch.from_numpy(truth[first : first + len(images), None])) / sigma
@@ -73,6 +73,19 @@ def test_with_noise_a_network_that_knows_all_finds_the_truth(step):
 
 @pytest.mark.parametrize("step", [0, 60])
 def test_a_network_that_finds_no_noise_leaves_what_it_was_shown(step):
-    found = denoise(slices(), network(lambda x, t: torch.zeros_like(x)), step, streams())
+    found = denoise(slices(), network(lambda x, t, neighbours: torch.zeros_like(x)), step, streams())
     change = math.sqrt((1 - ALPHAS[step]) / ALPHAS[step]) * streams().draw() / 2 if step else 0
     torch.testing.assert_close(found, slices() + change, atol=1e-12, rtol=0)
+
+
+def test_neighbours_are_shown_beside_their_slices_on_the_networks_scale():
+    """A network that gives back what a slice's two neighbours have beyond it, in batches of two."""
+    beyond = torch.rand(3, 2, 6, 8, dtype=torch.float64, generator=torch.Generator().manual_seed(1))
+
+    def predict_noise(x: torch.Tensor, t: int, neighbours: torch.Tensor) -> torch.Tensor:
+        assert neighbours.shape == (len(x), 2, 6, 8)
+        return neighbours[:, :1] - 3 * neighbours[:, 1:]
+
+    found = denoise(slices(), network(predict_noise), 0, Untouched(), beyond)
+    answer = math.sqrt((1 - ALPHAS[0]) / ALPHAS[0]) * (beyond[:, 0] - 3 * beyond[:, 1])  # twice as large in [−1, 1]
+    torch.testing.assert_close(found, slices() - answer, atol=1e-12, rtol=0)

@@ -7,8 +7,10 @@ import pytest
 import scipy.signal
 import torch
 
+from CTSuperResolutionLib.diffusion.networks.image_acquisition import ImageAcquisition
 from CTSuperResolutionLib.diffusion.networks.residual_denoiser import ResidualDenoiser
 from CTSuperResolutionLib.diffusion.prior import Prior, save_prior
+from CTSuperResolutionLib.job.priors import find_prior
 
 
 def trained(**sizes: int) -> ResidualDenoiser:
@@ -132,7 +134,7 @@ def test_written_and_read_back_it_is_the_same_but_for_half_precision(tmp_path, s
     for name, values in prior.denoiser.state_dict().items():
         assert torch.equal(values, torch.from_numpy(before[name].numpy().astype(np.float16).astype(np.float32)))
     x = images(2, 1, 24, 16).float()
-    answer, steps = prior.at((1, 1)).predict_noise(x, 30), torch.tensor([30, 30])
+    answer, steps = prior.at(ImageAcquisition(1, 1)).predict_noise(x, 30), torch.tensor([30, 30])
     expected = network(x, steps, torch.ones(2, 2)).sample
     torch.testing.assert_close(answer, expected, rtol=0, atol=5e-3 * expected.abs().max().item())
 
@@ -146,9 +148,9 @@ def test_as_a_prior_it_takes_images_of_any_size(tmp_path, shape):
     padded = np.pad(x.numpy(), [(0, 0), (0, 0), (0, rows - shape[0]), (0, columns - shape[1])], mode="edge")
     told = torch.tensor([[4.0, 1.0], [4.0, 1.0]])
     expected = prior.denoiser(torch.from_numpy(padded), torch.tensor([9, 9]), told).sample[..., : shape[0], : shape[1]]
-    torch.testing.assert_close(prior.at((4, 1)).predict_noise(x, 9), expected)
-    assert not torch.allclose(prior.at((1, 4)).predict_noise(x, 9), expected, rtol=0.01)
-    with pytest.raises(ValueError, match="how coarse"):
+    torch.testing.assert_close(prior.at(ImageAcquisition(4, 1)).predict_noise(x, 9), expected)
+    assert not torch.allclose(prior.at(ImageAcquisition(1, 4)).predict_noise(x, 9), expected, rtol=0.01)
+    with pytest.raises(ValueError, match="how the images were measured"):
         prior.predict_noise(x, 9)
 
 
@@ -159,3 +161,61 @@ def test_it_is_told_of_no_factors_that_it_was_not_trained_on(factor, told):
     network, x, steps = trained(channels=8, blocks=1, patch=2), images(1, 1, 12, 12), torch.tensor([0])
     answer, expected, other = (network(x, steps, factors(f)).sample for f in (factor, told, (2, 7.5)))
     assert torch.equal(answer, expected) and not torch.allclose(answer, other)
+
+
+NEW = {"neighbours": 2, "acquisition": True}
+TOLD = ImageAcquisition(4, 2, 5, 3.5, 1.8, 4.5, 0.004)
+
+
+def told_of(acquisition: ImageAcquisition, count: int = 1) -> torch.Tensor:
+    return torch.tensor([acquisition], dtype=torch.float64).expand(count, -1)
+
+
+def test_weights_without_acquisition_and_neighbours_give_what_they_gave():
+    """What is new starts at zero: the same bits, whatever is told and shown."""
+    old = trained(channels=8, blocks=2, patch=2)
+    new = ResidualDenoiser(channels=8, blocks=2, patch=2, **NEW).double().eval().requires_grad_(False)
+    missing, unexpected = new.load_state_dict(old.state_dict(), strict=False)
+    assert not unexpected and {name.split(".")[0] for name in missing} == {"neighbours_in", "sampling"}
+    x, steps, beyond = images(2, 1, 12, 16), torch.tensor([0, 400]), images(2, 4, 12, 16)
+    expected = old(x, steps, factors((4, 2), (4, 2))).sample
+    assert torch.equal(new(x, steps, told_of(TOLD, 2), beyond).sample, expected)
+    assert torch.equal(old(x, steps, told_of(TOLD, 2), beyond).sample, expected)
+
+
+@pytest.mark.parametrize("name", ImageAcquisition._fields)
+def test_everything_that_it_is_told_makes_a_difference(name):
+    network, x = trained(channels=8, blocks=1, patch=2, **NEW), images(1, 1, 12, 12)
+    other = TOLD._replace(**{name: 1.3 * getattr(TOLD, name)})
+    answer, changed = (network.predict_noise(x, 0, told_of(told)) for told in (TOLD, other))
+    assert (answer - changed).abs().max() > 1e-3 * answer.abs().max()
+
+
+def test_beyond_what_training_showed_it_is_told_the_nearest():
+    network, x = trained(channels=8, blocks=1, patch=2, **NEW), images(1, 1, 12, 12)
+    far, nearest = ImageAcquisition(9, 20, 0.5, 30, 0.1, 17, 1.0), ImageAcquisition(8, 8, 1, 16, 0.5, 16, 0.02)
+    assert torch.equal(network.predict_noise(x, 0, told_of(far)), network.predict_noise(x, 0, told_of(nearest)))
+
+
+def test_each_neighbour_makes_a_difference_and_none_is_as_equal_ones():
+    network, x = trained(channels=8, blocks=1, patch=2, **NEW), images(1, 1, 12, 12)
+    alone = network.predict_noise(x, 0, told_of(TOLD))
+    assert torch.equal(network.predict_noise(x, 0, told_of(TOLD), torch.zeros(1, 4, 12, 12).double()), alone)
+    answers = [alone]
+    for k in range(4):
+        beyond = torch.zeros(1, 4, 12, 12, dtype=torch.float64)
+        beyond[:, k, 6, 6] = 0.1
+        answers.append(network.predict_noise(x, 0, told_of(TOLD), beyond))
+    for k, answer in enumerate(answers):
+        assert all(not torch.allclose(answer, other) for other in answers[:k])
+
+
+def test_in_half_precision_faint_details_on_any_ground_are_seen():
+    """bfloat16 has eight digits: the first layer works without it, else the error is three times as large."""
+    denoiser = Prior.load(find_prior("shipped")).denoiser
+    details = torch.nn.functional.avg_pool2d(images(4, 1, 96, 96).float(), 2)
+    x, told = torch.linspace(-0.9, 0.9, 48) + 0.04 * details, torch.tensor([ImageAcquisition(4, 4, 4, 4, 4, 4)] * 4)
+    exact = denoiser.predict_noise(x, 0, told)
+    with torch.autocast("cpu", torch.bfloat16):
+        found = denoiser.predict_noise(x, 0, told).float()
+    assert (found - exact).norm() < 0.025 * exact.norm()

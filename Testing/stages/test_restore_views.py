@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from types import SimpleNamespace
+
 import numpy as np
 import pytest
 import scipy.ndimage as ndi
@@ -9,6 +11,7 @@ import torch
 
 from CTSuperResolutionLib.degradation.operator import make_degradation
 from CTSuperResolutionLib.diffusion.ddnm import restore
+from CTSuperResolutionLib.diffusion.networks.image_acquisition import ImageAcquisition
 from CTSuperResolutionLib.diffusion.noise_schedule import NoiseSchedule
 from CTSuperResolutionLib.job.events import Progress
 from CTSuperResolutionLib.job.parameters import Parameters
@@ -31,14 +34,16 @@ class Mixing:
 
     schedule = NoiseSchedule.linear()
 
-    def __init__(self, factors: tuple[float, float] | None = None, told: set | None = None) -> None:
-        self.factors, self.told = factors, set() if told is None else told
+    denoiser = SimpleNamespace(reach=0)
 
-    def at(self, factors: tuple[float, float]) -> Mixing:
-        return Mixing(factors, self.told)
+    def __init__(self, acquisition: ImageAcquisition | None = None, told: set | None = None) -> None:
+        self.acquisition, self.told = acquisition, set() if told is None else told
 
-    def predict_noise(self, x: torch.Tensor, t: int) -> torch.Tensor:
-        self.told.add((tuple(x.shape[-2:]), self.factors))
+    def at(self, acquisition: ImageAcquisition) -> Mixing:
+        return Mixing(acquisition, self.told)
+
+    def predict_noise(self, x: torch.Tensor, t: int, neighbours: None = None) -> torch.Tensor:
+        self.told.add((tuple(x.shape[-2:]), self.acquisition))
         return 3 * x.roll(3, -1) - 2 * x.flip(-2)
 
 
@@ -47,6 +52,8 @@ PRIOR = Mixing()
 
 class Anything:
     """A scan that every volume is consistent with."""
+
+    degradation, unit_noise = make_degradation(SHAPE, (2, 2, 2)), 0.01
 
     def enforce_unit(self, unit: torch.Tensor, progress: Progress) -> torch.Tensor:
         progress.advance(parameters().consistency_rounds)
@@ -75,7 +82,7 @@ def projected(volume, projector=PROJECTOR) -> ProjectedVolume:
 
 
 def restored(volume, p, *, seed=0, progress=None):
-    restorer = Restorer(PRIOR, Anything(), PROJECTOR, DEGRADATION, FACTORS, p, seed)
+    restorer = Restorer(PRIOR, Anything(), PROJECTOR, DEGRADATION, p, seed)
     return restorer.restore(projected(volume), progress or Progress())
 
 
@@ -113,16 +120,25 @@ def test_the_slices_come_first_and_the_views_are_those_of_what_they_gave(volume)
     torch.testing.assert_close(DEGRADATION.A(found.views), seen, atol=1e-3 * float(seen.max()), rtol=0)
 
 
-def test_the_prior_is_told_how_much_coarser_rows_and_columns_were(volume):
-    """The slices by the factors of their own axes, also where the views know but one of them."""
+class Thick(Anything):
+    """Slices four times as far apart as wide."""
+
+    degradation = make_degradation(SHAPE, (4, 1, 1))
+
+
+def test_the_prior_is_told_how_slices_and_views_were_measured(volume):
     fine = parallel_beam(views=VIEWS, volume_shape=(2, 12, 20), spacing=(8.0, 2.0, 2.0)).refined(4, 1)
     degradation = make_degradation(fine.detector_shape, (4, 1))
     projector, prior = Projector(VolumeGrid(SHAPE, SPACING), fine), Mixing()
-    restorer = Restorer(prior, Anything(), projector, degradation, (4, 1, 2.5), parameters(slice_gain=1), 0)
+    restorer = Restorer(prior, Thick(), projector, degradation, parameters(slice_gain=1), 0)
     restorer.restore(projected(volume, projector), Progress())
     z, y, x = SHAPE
-    slices = {((y, x), (1, 2.5)), ((z, x), (4, 2.5)), ((z, y), (4, 1))}
-    assert prior.told == slices | {(tuple(fine.detector_shape), (4, 1))}
+    slices = {
+        (shape, ImageAcquisition.of_slices(Thick.degradation, axis, 0.01))
+        for axis, shape in enumerate([(y, x), (z, x), (z, y)])
+    }
+    assert prior.told == slices | {(tuple(fine.detector_shape), ImageAcquisition.of_views(degradation, 0.01))}
+    assert {told[:3] for _, told in prior.told} == {(1, 1, 4), (4, 1, 1)}
 
 
 @pytest.mark.parametrize("samples", [2, 3])
@@ -162,4 +178,4 @@ def test_samples_with_slices_differ_by_their_seed_alone(volume):
 def test_progress_advances_as_announced(volume, settings):
     p, counter = parameters(**settings), Counter()
     restored(volume, p, progress=counter)
-    assert counter.done == Restorer(PRIOR, Anything(), PROJECTOR, DEGRADATION, FACTORS, p, 0).steps
+    assert counter.done == Restorer(PRIOR, Anything(), PROJECTOR, DEGRADATION, p, 0).steps

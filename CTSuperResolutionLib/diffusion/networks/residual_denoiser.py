@@ -9,10 +9,14 @@ from diffusers.models.embeddings import TimestepEmbedding, Timesteps
 from diffusers.models.modeling_utils import ModelMixin
 from diffusers.models.unets.unet_2d import UNet2DOutput
 
+from CTSuperResolutionLib.diffusion.networks.image_acquisition import ImageAcquisition
+
 CONTRAST_GAIN = 10.0  # of the first layer's zero-sum filters when training starts
 CONTRAST_SHARE = 7 / 8  # how many of its filters are zero-sum
 # It is told of no factors that it was not trained on: none above 8, nor above 4 where rows and columns differ.
 COARSEST, COARSEST_UNEQUAL = 8.0, 4.0
+WIDTHS = 0.5, 16.0  # pixels
+NOISE_UNIT, NOISIEST = 1e-3, 0.02  # of the scale [0, 1], which has about 4,000 HU
 
 
 class ResidualDenoiser(ModelMixin, ConfigMixin):  # type: ignore[misc]  # diffusers' two bases differ in a type
@@ -24,23 +28,36 @@ class ResidualDenoiser(ModelMixin, ConfigMixin):  # type: ignore[misc]  # diffus
     than a UNet of the same quality. Noise and coarseness scale and shift the features of each block (FiLM, Perez et
     al. 2018): a neighbourhood alone does not say how much coarser an image was measured.
 
+    A slice may be shown with its neighbours: what they have beyond it, so that a slice without any is shown zeros.
+
     Args:
         channels: width. blocks: depth; a pixel sees (2 blocks + 2) patches in each direction.
         patch: pixels of a patch along each side.
+        neighbours: slices on either side that are shown with a slice.
+        acquisition: whether it is told point-spread function, noise and what lies across the slice, beside the factors
+            of rows and columns.
     """
 
     @register_to_config
-    def __init__(self, channels: int = 48, blocks: int = 5, patch: int = 2) -> None:
+    def __init__(
+        self, channels: int = 48, blocks: int = 5, patch: int = 2, neighbours: int = 0, acquisition: bool = False
+    ) -> None:
         super().__init__()
         pixels = patch**2
         self.steps = Timesteps(channels, flip_sin_to_cos=True, downscale_freq_shift=0)
         self.embedding = TimestepEmbedding(channels, 2 * channels)
-        self.coarseness = torch.nn.Sequential(
-            torch.nn.Linear(2, 2 * channels), torch.nn.SiLU(), torch.nn.Linear(2 * channels, 2 * channels)
-        )
+        self.coarseness = _perceptron(2, 2 * channels)
         self.conv_in = _convolution(pixels, channels)
         self.body = torch.nn.ModuleList(_Block(channels, 2 * channels) for _ in range(blocks))
         self.conv_out = _convolution(channels, pixels)
+        # What is added to a network starts at zero: weights that were trained without it give what they gave.
+        if neighbours:
+            self.neighbours_in = torch.nn.Conv2d(2 * neighbours * pixels, channels, 3, padding=1, bias=False)
+            torch.nn.init.zeros_(self.neighbours_in.weight)
+        if acquisition:
+            self.sampling = _perceptron(len(ImageAcquisition._fields), 2 * channels)
+            for values in self.sampling[-1].parameters():
+                torch.nn.init.zeros_(values)
         with torch.no_grad():
             # Details are a hundredth of an image's range: filters that see differences only, and amplified, save
             # the first thousand steps of training.
@@ -54,32 +71,64 @@ class ResidualDenoiser(ModelMixin, ConfigMixin):  # type: ignore[misc]  # diffus
         """Image sides that the network takes are multiples of this."""
         return int(self.config["patch"])
 
-    def predict_noise(self, images: torch.Tensor, step: int, factors: torch.Tensor | None) -> torch.Tensor:
-        """ε_θ(x_t, t) of images (n, 1, v, u) in [−1, 1], measured coarser by factors (n, 2); see :class:`.Denoiser`.
+    @property
+    def reach(self) -> int:
+        """How many neighbours it takes on either side."""
+        return int(self.config["neighbours"])
+
+    def predict_noise(
+        self, images: torch.Tensor, step: int, acquisitions: torch.Tensor | None, neighbours: torch.Tensor | None = None
+    ) -> torch.Tensor:
+        """ε_θ(x_t, t) of images (n, 1, v, u) in [−1, 1], as in :class:`.Denoiser`.
 
         Raises:
-            ValueError: no factors are given.
+            ValueError: no acquisitions are given.
         """
-        if factors is None:
-            raise ValueError("this network has to be told how coarse the images were: prior.at((rows, columns))")
-        return self(images, torch.full((len(images),), step, device=images.device), factors).sample
+        if acquisitions is None:
+            raise ValueError("this network has to be told how the images were measured: prior.at(acquisition)")
+        return self(images, torch.full((len(images),), step, device=images.device), acquisitions, neighbours).sample
 
-    def forward(self, sample: torch.Tensor, timestep: torch.Tensor, factors: torch.Tensor) -> UNet2DOutput:
+    def forward(
+        self,
+        sample: torch.Tensor,
+        timestep: torch.Tensor,
+        acquisitions: torch.Tensor,
+        neighbours: torch.Tensor | None = None,
+    ) -> UNet2DOutput:
         """ε_θ(x_t, t): images (n, 1, v, u) in [−1, 1] at steps (n,) -> noise, same shape.
 
-        ``factors`` (n, 2) are by how much rows and columns were measured coarser than the image shows them.
+        ``acquisitions`` are (n, 7), of which a network without ``acquisition`` sees the first two, the factors of rows
+        and columns; ``neighbours`` (n, 2 neighbours, v, u).
         """
-        condition = self.embedding(self.steps(timestep).to(sample.dtype)) + self.coarseness(_familiar(factors).log2())
-        features = self.conv_in(F.pixel_unshuffle(sample, self.multiple))
+        condition = self.embedding(self.steps(timestep).to(sample.dtype))
+        condition = condition + self.coarseness(_familiar(acquisitions[:, :2]).log2())
+        if self.config["acquisition"]:
+            condition = condition + self.sampling(_encoded(acquisitions))
+        with torch.autocast(sample.device.type, enabled=False):  # half precision has no digits for faint details
+            features = self.conv_in(F.pixel_unshuffle(sample, self.multiple))
+            if self.reach and neighbours is not None:
+                beyond = F.pixel_unshuffle(neighbours, self.multiple)
+                features = features + self.neighbours_in(CONTRAST_GAIN * beyond)
         for block in self.body:
             features = block(features, condition)
         return UNet2DOutput(sample=F.pixel_shuffle(self.conv_out(features), self.multiple))
+
+
+def _encoded(acquisitions: torch.Tensor) -> torch.Tensor:
+    """Acquisitions (n, 7) as numbers of about 1, within what training shows."""
+    factors = acquisitions[:, :3].clamp(1, COARSEST).log2()
+    widths = acquisitions[:, 3:6].clamp(*WIDTHS).log2()
+    return torch.cat([factors, widths, (1 + acquisitions[:, 6:].clamp(0, NOISIEST) / NOISE_UNIT).log2()], 1)
 
 
 def _familiar(factors: torch.Tensor) -> torch.Tensor:
     """The nearest factors (n, 2) that training showed; in place of coarse unequal ones the larger for both."""
     larger = factors.amax(1, keepdim=True)
     return torch.where(larger > COARSEST_UNEQUAL, larger, factors).clamp(max=COARSEST)
+
+
+def _perceptron(inputs: int, outputs: int) -> torch.nn.Sequential:
+    return torch.nn.Sequential(torch.nn.Linear(inputs, outputs), torch.nn.SiLU(), torch.nn.Linear(outputs, outputs))
 
 
 class _Block(torch.nn.Module):

@@ -30,8 +30,19 @@ class UNetDenoiser:
         """Image sides that the network takes are multiples of this: every level but the first halves them."""
         return 2 ** (len(self.network.config["block_out_channels"]) - 1)
 
-    def predict_noise(self, images: torch.Tensor, step: int, factors: torch.Tensor | None = None) -> torch.Tensor:
-        """ε_θ(x_t, t) of images (n, 1, v, u), as in :class:`.Denoiser`; factors make no difference."""
+    @property
+    def reach(self) -> int:
+        """It sees no neighbours."""
+        return 0
+
+    def predict_noise(
+        self,
+        images: torch.Tensor,
+        step: int,
+        acquisitions: torch.Tensor | None = None,
+        neighbours: torch.Tensor | None = None,
+    ) -> torch.Tensor:
+        """ε_θ(x_t, t) of images (n, 1, v, u), as in :class:`.Denoiser`; nothing else makes a difference."""
         steps = torch.full((len(images),), step, device=images.device)
         predicted = self.network(images.expand(-1, self._channels, -1, -1), steps).sample
         return predicted.mean(1, keepdim=True)

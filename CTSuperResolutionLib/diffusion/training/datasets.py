@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from itertools import chain
 from pathlib import Path
 from typing import Any
 
@@ -19,7 +20,6 @@ from CTSuperResolutionLib.volume.ct_files import find_cts, stem
 from CTSuperResolutionLib.volume.reading import read_volume
 
 DEAD_LEAVES_SHAPE = (64, 96, 96)
-DEAD_LEAVES_DEGRADATIONS = ((1.0, (4, 4, 4), 3.0), (1.0, (8, 8, 8), 3.0), (1.0, (2, 2, 2), 0.7), (1.0, (4, 1, 1), 0.7))
 SMALLEST_RADIOGRAPH = 64  # pixels
 HELD_OUT_DEAD_LEAVES = 4  # volumes of dead leaves for validation
 
@@ -31,8 +31,8 @@ class TrainingImages:
     """Images to train on, and the share of a batch that each kind has where there is any of it.
 
     Attributes:
-        radiographs: folders, drawn equally often. cts: files, drawn equally often. dead_leaves: how many volumes of
-            dead leaves are made.
+        radiographs: folders, drawn equally often. cts: files, the larger drawn the more often. dead_leaves: how many
+            volumes of dead leaves are made.
         radiograph_share, ct_share, dead_leaves_share: relative to each other.
         projections: share of projections among the examples of CTs and dead leaves; the others are slices.
         validation_fraction: share of the radiographs that is held out.
@@ -83,15 +83,15 @@ class TrainingImages:
         return Mixture(cts + radiographs + leaves), Mixture(other_radiographs + other_leaves), card
 
     def _load_cts(self, rng: np.random.Generator, progress: Progress) -> Shares:
-        sources: Shares = []
+        volumes: list[DegradedVolume] = []
         for path in self.cts:
             scan = read_volume(path)
-            volumes = degrade_ct(scan.array, scan.spacing, rng)
-            if not volumes:
+            degraded = degrade_ct(scan.array, scan.spacing, rng)
+            if not degraded:
                 raise JobError(f"The CT {path} is too small to train on; leave it out.")
-            sources.append((self.ct_share / len(self.cts), DegradedCt(volumes, projections=self.projections)))
+            volumes += degraded
             progress.advance()
-        return sources
+        return [(self.ct_share, DegradedCt(volumes, projections=self.projections))] if volumes else []
 
     def _load_radiographs(self, progress: Progress) -> tuple[Shares, Shares, dict[str, int]]:
         """Radiographs to train on and held out ones, and how many are trained on by the names of their folders."""
@@ -119,14 +119,14 @@ class TrainingImages:
         """Dead leaves to train on, and others that are held out."""
         if not self.dead_leaves:
             return [], []
-        volumes: list[DegradedVolume] = []
+        volumes: list[list[DegradedVolume]] = []
         for _ in range(self.dead_leaves):
-            leaves = dead_leaves(DEAD_LEAVES_SHAPE, rng)
-            volumes += degrade_ct(leaves, (1.0, 1.0, 1.0), rng, degradations=DEAD_LEAVES_DEGRADATIONS)
+            volumes.append(degrade_ct(dead_leaves(DEAD_LEAVES_SHAPE, rng), (1.0, 1.0, 1.0), rng))
             progress.advance()
-        spared = len(DEAD_LEAVES_DEGRADATIONS) * min(HELD_OUT_DEAD_LEAVES, self.dead_leaves // 4)
+        spared = min(HELD_OUT_DEAD_LEAVES, self.dead_leaves // 4)
 
-        def shares(part: Sequence[DegradedVolume]) -> Shares:
+        def shares(parts: Sequence[Sequence[DegradedVolume]]) -> Shares:
+            part = list(chain.from_iterable(parts))
             return [(self.dead_leaves_share, DegradedCt(part, projections=self.projections))] if part else []
 
         return shares(volumes[spared:]), shares(volumes[:spared])

@@ -10,49 +10,47 @@ import torch
 
 from CTSuperResolutionLib.degradation.damping import Damping
 from CTSuperResolutionLib.degradation.data_consistency import DataConsistency
-from CTSuperResolutionLib.degradation.noise_estimation import scan_noise
-from CTSuperResolutionLib.degradation.operator import assumed_blur, make_degradation
+from CTSuperResolutionLib.degradation.noise_estimation import ScanNoise, white_noise
+from CTSuperResolutionLib.degradation.operator import Degradation
 from CTSuperResolutionLib.degradation.simulation import CLIP_HU
 from CTSuperResolutionLib.degradation.upsampling import upsample
-from CTSuperResolutionLib.diffusion.training.examples import Example, cut
+from CTSuperResolutionLib.diffusion.networks.image_acquisition import ImageAcquisition
+from CTSuperResolutionLib.diffusion.training.acquisitions import DrawnAcquisition, draw_acquisition
+from CTSuperResolutionLib.diffusion.training.examples import REACH, Example, cut
 from CTSuperResolutionLib.projection.geometry import parallel_beam
 from CTSuperResolutionLib.projection.grid import VolumeGrid
 from CTSuperResolutionLib.projection.projector import Projector
 from CTSuperResolutionLib.volume.intensity import to_unit
 from CTSuperResolutionLib.volume.resampling import isotropic
 
-LARGEST = (160, 384, 384)  # voxels of a volume that are used, around its centre
-SMALLEST = 32  # voxels along its shortest side
-VIEWS = 16  # projections of one degraded volume
+BLOCK = (96, 144, 144)  # fine voxels of a volume that are degraded together
+PLANE = (16, 256, 256)  # the same of one whose slices stand apart
+THICK = 2.0  # mm; slices this far apart and more do not say how a volume goes on between them
+SMALLEST = 32  # voxels along a block's shortest side, or along a side of a slice that stands apart
+SPACINGS = (1.0, 1.0, 0.8, 1.25, 1.5)  # mm that a volume is brought to, one of them for each block
+FINEST = 0.75  # of a CT's own largest spacing: what it is brought to is no finer
+OVERLAP, PLANES_OVERLAP = 4, 2  # how many blocks a voxel is in, or a pixel of slices that stand apart
+MOST_BLOCKS = 96  # of one CT
+VIEWS = 16  # projections of one block
 DAMPING, ROUNDS = 0.1, 12  # as every preset has them
-# Degradations of a volume: voxel spacing in mm that it is brought to, factors, and how often it is drawn.
-DEGRADATIONS = (
-    (1.0, (4, 4, 4), 3.0),
-    (1.0, (8, 8, 8), 3.0),
-    (1.0, (2, 2, 2), 0.7),
-    (1.0, (4, 1, 1), 0.7),
-    (1.5, (4, 4, 4), 3.0),
-    (1.5, (8, 8, 8), 3.0),
-    (0.8, (4, 4, 4), 3.0),
-    (0.8, (3, 3, 3), 0.7),
-)
 
 
 @dataclass(frozen=True, eq=False)
 class DegradedVolume:
-    """A volume and its super-resolution without a prior, on the [0, 1] scale.
+    """A block of a volume and its super-resolution without a prior, on the [0, 1] scale.
 
     Attributes:
-        factors: (z, y, x). weight: how often it is drawn, relative to others of the same CT.
-        truth, start: (z, y, x), float16. true_views, start_views: projections over half a turn, (views, v, u), float32,
-            brightest 1; None where the factors of a slice's axes differ.
+        truth, start: (z, y, x), float16.
+        slices: how those along each axis were measured; a single one where they stand apart, along z.
+        views: how the projections were measured. true_views, start_views: over half a turn, (views, v, u), float32,
+            brightest 1; None where rows and columns of an axial slice were measured differently.
         slice_spread, view_spread: mean of (start - truth)².
     """
 
-    factors: tuple[int, int, int]
-    weight: float
     truth: np.ndarray
     start: np.ndarray
+    slices: tuple[ImageAcquisition, ...]
+    views: ImageAcquisition | None
     true_views: np.ndarray | None
     start_views: np.ndarray | None
     slice_spread: float
@@ -60,7 +58,7 @@ class DegradedVolume:
 
 
 class DegradedCt:
-    """Examples from one CT, degraded in several ways.
+    """Examples from one CT, of which blocks are degraded in several ways.
 
     Args:
         volumes: see :func:`degrade_ct`.
@@ -68,108 +66,136 @@ class DegradedCt:
     """
 
     def __init__(self, volumes: Sequence[DegradedVolume], *, projections: float = 0.5) -> None:
-        weights = np.array([volume.weight for volume in volumes])
-        self._volumes, self._weights, self._projections = list(volumes), weights / weights.sum(), projections
+        self._volumes, self._projections = list(volumes), projections
 
     def draw(self, rng: np.random.Generator, crop: int) -> Example:
         """A random example of crop x crop pixels that is not all one value, if one is found soon."""
         for _ in range(5):
-            volume = self._volumes[rng.choice(len(self._volumes), p=self._weights)]
-            if volume.start_views is not None and volume.true_views is not None and rng.random() < self._projections:
-                view = int(rng.integers(len(volume.true_views)))
-                images = volume.start_views[view], volume.true_views[view]
-                factors, spread = volume.factors[:2], volume.view_spread
+            volume = self._volumes[rng.integers(len(self._volumes))]
+            if volume.views is not None and rng.random() < self._projections:
+                example = _view(volume, rng, crop)
             else:
-                axis = int(rng.integers(3))
-                index = int(rng.integers(volume.truth.shape[axis]))
-                images = np.take(volume.start, index, axis), np.take(volume.truth, index, axis)
-                rows, columns = (f for k, f in enumerate(volume.factors) if k != axis)
-                factors = rows, columns
-                spread = volume.slice_spread
-            start, truth = cut(images, rng, crop, factors)
-            if np.ptp(truth) > 0.01:
+                example = _slice(volume, rng, crop)
+            if np.ptp(example.truth) > 0.02:
                 break
-        return Example(2 * start - 1, 2 * truth - 1, 4 * spread, factors)
+        return example
+
+
+def _view(volume: DegradedVolume, rng: np.random.Generator, crop: int) -> Example:
+    assert volume.views is not None and volume.true_views is not None and volume.start_views is not None
+    index = int(rng.integers(len(volume.true_views)))
+    images = volume.start_views[index], volume.true_views[index]
+    start, truth = cut(images, rng, crop, _grid(volume.views))
+    return Example(2 * start - 1, 2 * truth - 1, 4 * volume.view_spread, volume.views)
+
+
+def _slice(volume: DegradedVolume, rng: np.random.Generator, crop: int) -> Example:
+    axis = int(rng.integers(len(volume.slices)))
+    count = volume.truth.shape[axis]
+    index, acquisition = int(rng.integers(count)), volume.slices[axis]
+    beside: list[int] = []
+    if len(volume.slices) > 1:
+        beside = [index + k for k in range(-REACH, REACH + 1) if k]
+    images = [np.take(volume.start, index, axis), np.take(volume.truth, index, axis)]
+    images += [np.take(volume.start, min(max(k, 0), count - 1), axis) for k in beside]
+    start, truth, *others = cut(images, rng, crop, _grid(acquisition))
+    neighbours = 2 * (np.stack(others) - start) if others else None
+    return Example(2 * start - 1, 2 * truth - 1, 4 * volume.slice_spread, acquisition, neighbours)
+
+
+def _grid(acquisition: ImageAcquisition) -> tuple[int, int]:
+    return int(acquisition.row_factor), int(acquisition.column_factor)
 
 
 @torch.no_grad()
-def degrade_ct(
-    hu: np.ndarray,
-    spacing: Sequence[float],
-    rng: np.random.Generator,
-    *,
-    degradations: Sequence[tuple[float, tuple[int, int, int], float]] = DEGRADATIONS,
-) -> list[DegradedVolume]:
-    """A CT degraded in every way of a table, and brought back without a prior.
+def degrade_ct(hu: np.ndarray, spacing: Sequence[float], rng: np.random.Generator) -> list[DegradedVolume]:
+    """Random blocks of a CT, each degraded by an acquisition of its own and brought back without a prior.
 
-    The true blur differs from the assumed one by a tenth or so, and every third scan is noisy (up to 25 HU): a prior
-    that only ever saw the assumed degradation would take what differs for detail.
+    What is assumed of a scanner differs from the truth by a tenth or so, as it does in use. Volumes with thick slices
+    are degraded in the plane only, and their slices stand apart: nothing is known of what lies between them.
 
     Args:
         hu: (z, y, x). spacing: mm, (z, y, x).
-        rng: draws blur, noise and angles.
-        degradations: spacing in mm, factors, weight.
+        rng: draws blocks, acquisitions and angles.
 
     Returns:
-        One for each line of the table that leaves a volume of at least 32 voxels a side; none for too small a CT.
+        Four for each block that would fill the CT (two where slices stand apart), two at least and 96 at most;
+        none of too small a CT.
     """
+    hu, planar = np.clip(hu, *CLIP_HU).astype(np.float32), spacing[0] >= THICK
+    if planar:
+        count = PLANES_OVERLAP * hu.size / np.prod(PLANE)
+    else:
+        count = OVERLAP * hu.size * np.prod(spacing) / np.prod(BLOCK)
     volumes = []
-    for millimetres, factors, weight in degradations:
-        fine = _resampled(hu, spacing, millimetres, factors)
-        if min(fine.shape) >= SMALLEST:
-            volumes.append(_degraded(torch.from_numpy(fine), millimetres, factors, weight, rng))
+    for _ in range(min(max(round(count), 2), MOST_BLOCKS)):
+        millimetres = max(float(rng.choice(SPACINGS)), FINEST * max(spacing))
+        acquisition = draw_acquisition(rng, planar=planar)
+        fine = _slices_apart(hu, rng) if planar else _block(hu, spacing, millimetres, rng)
+        sides = tuple(n - n % f for n, f in zip(fine.shape, acquisition.factors, strict=True))
+        if min(sides[1:] if planar else sides) < SMALLEST:
+            continue
+        truth = torch.from_numpy(np.ascontiguousarray(fine[tuple(map(slice, sides))]))
+        volumes.append(_degraded(truth, millimetres, acquisition, planar, rng))
     return volumes
 
 
-def _resampled(hu: np.ndarray, spacing: Sequence[float], millimetres: float, factors: Sequence[int]) -> np.ndarray:
-    """Isotropic voxels, the middle of the volume, sides that the factors divide; float32."""
-    zoom = np.asarray(spacing) / millimetres
-    hu = np.clip(hu, *CLIP_HU).astype(np.float32)
-    middle = tuple(
-        slice(max(0, round((n - most / z) / 2)), n - max(0, round((n - most / z) / 2)))
-        for n, most, z in zip(hu.shape, LARGEST, zoom, strict=True)
-    )
-    hu = isotropic(hu[middle], spacing, millimetres)
-    whole = (n - n % f for n, f in zip(hu.shape, factors, strict=True))
-    return np.ascontiguousarray(hu[tuple(map(slice, whole))])
+def _block(hu: np.ndarray, spacing: Sequence[float], millimetres: float, rng: np.random.Generator) -> np.ndarray:
+    """A random block of a volume, brought to isotropic voxels."""
+    sides = [min(n, round(most * millimetres / d)) for n, most, d in zip(hu.shape, BLOCK, spacing, strict=True)]
+    firsts = [int(rng.integers(n - side + 1)) for n, side in zip(hu.shape, sides, strict=True)]
+    block = hu[tuple(slice(first, first + side) for first, side in zip(firsts, sides, strict=True))]
+    return isotropic(block, spacing, millimetres)
+
+
+def _slices_apart(hu: np.ndarray, rng: np.random.Generator) -> np.ndarray:
+    """The same random part of random slices, as they are."""
+    depth, *sides = (min(n, most) for n, most in zip(hu.shape, PLANE, strict=True))
+    chosen = rng.choice(len(hu), depth, replace=False)
+    top, left = (int(rng.integers(n - side + 1)) for n, side in zip(hu.shape[1:], sides, strict=True))
+    return hu[chosen, top : top + sides[0], left : left + sides[1]]
 
 
 def _degraded(
-    truth: torch.Tensor, millimetres: float, factors: tuple[int, int, int], weight: float, rng: np.random.Generator
+    truth: torch.Tensor, millimetres: float, acquisition: DrawnAcquisition, planar: bool, rng: np.random.Generator
 ) -> DegradedVolume:
-    blur = assumed_blur(1.0, factors)
-    true_blur = [b * float(np.exp(rng.normal(0, 0.12))) for b in blur]
-    scan = make_degradation(truth.shape, factors, blur=true_blur).A(truth)
-    if rng.random() < 1 / 3:
-        scan += rng.uniform(0, 25) * torch.from_numpy(rng.standard_normal(scan.shape, dtype=np.float32))
-    cubic = upsample(scan, factors)
-    degradation = make_degradation(truth.shape, factors, blur=blur)
-    coarse = (millimetres * factors[0], millimetres * factors[1], millimetres * factors[2])
-    damping = Damping(scan_noise(scan.numpy(), coarse).damping(DAMPING))
-    start = DataConsistency.damped(degradation, scan, cubic, damping=damping, rounds=ROUNDS).enforce(cubic)
-    truth, start = to_unit(truth, CLIP_HU), to_unit(start, CLIP_HU)
-    true_views: np.ndarray | None = None
-    start_views: np.ndarray | None = None
-    view_spread = 0.0
-    if factors[1] == factors[2]:
-        slices, rows, columns = scan.shape
-        geometry = parallel_beam(views=VIEWS, volume_shape=(slices, rows, columns), spacing=coarse)
-        geometry = geometry.refined(*factors[:2])
-        geometry = replace(geometry, angles=tuple(np.sort(rng.uniform(0, np.pi, VIEWS)).tolist()))
-        depth, height, width = truth.shape
-        projector = Projector(VolumeGrid((depth, height, width), (millimetres,) * 3), geometry)
-        of_start, of_truth = projector.forward(start), projector.forward(truth)
-        brightest = of_start.max().clamp(min=1e-6)
-        of_start, of_truth = of_start / brightest, of_truth / brightest
-        view_spread = float((of_start - of_truth).square().mean())
-        true_views, start_views = of_truth.numpy(), of_start.numpy()
+    scan = acquisition.scan(truth, rng)
+    cubic = upsample(scan, acquisition.factors)
+    degradation = acquisition.assumed_degradation(tuple(truth.shape))
+    # Of slices that stand apart the noise is that within each of them.
+    white, content = white_noise(scan[len(scan) // 2].numpy() if planar else scan.numpy())
+    damping = Damping(ScanNoise(white=white, content=content).damping(DAMPING))
+    consistency = DataConsistency.damped(degradation, scan, cubic, damping=damping, rounds=ROUNDS)
+    start = to_unit(consistency.enforce(cubic), CLIP_HU)
+    truth = to_unit(truth, CLIP_HU)
+    noise = white / (CLIP_HU[1] - CLIP_HU[0])
+    views, true_views, start_views, view_spread = None, None, None, 0.0
+    if not planar and acquisition.assumed[1] == acquisition.assumed[2]:
+        views = ImageAcquisition.of_views(Degradation(degradation.axes[:2]), noise)
+        true_views, start_views = _project(truth, start, millimetres, acquisition.factors, rng)
+        view_spread = float(np.mean(np.square(start_views - true_views)))
     return DegradedVolume(
-        factors,
-        weight,
         truth=truth.numpy().astype(np.float16),
         start=start.numpy().astype(np.float16),
+        slices=tuple(ImageAcquisition.of_slices(degradation, k, noise) for k in ((0,) if planar else (0, 1, 2))),
+        views=views,
         true_views=true_views,
         start_views=start_views,
         slice_spread=float((truth - start).square().mean()),
         view_spread=view_spread,
     )
+
+
+def _project(
+    truth: torch.Tensor, start: torch.Tensor, millimetres: float, factors: Sequence[int], rng: np.random.Generator
+) -> tuple[np.ndarray, np.ndarray]:
+    """Projections of a block and of its super-resolution at the same random angles, on one scale."""
+    depth, height, width = truth.shape
+    coarse_shape = depth // factors[0], height // factors[1], width // factors[2]
+    coarse = millimetres * factors[0], millimetres * factors[1], millimetres * factors[2]
+    geometry = parallel_beam(views=VIEWS, volume_shape=coarse_shape, spacing=coarse).refined(*factors[:2])
+    geometry = replace(geometry, angles=tuple(np.sort(rng.uniform(0, np.pi, VIEWS)).tolist()))
+    projector = Projector(VolumeGrid((depth, height, width), (millimetres,) * 3), geometry)
+    of_truth, of_start = projector.forward(truth), projector.forward(start)
+    brightest = of_start.max().clamp(min=1e-6)
+    return (of_truth / brightest).numpy(), (of_start / brightest).numpy()

@@ -8,6 +8,10 @@ from typing import NamedTuple, Protocol
 import numpy as np
 import torch
 
+from CTSuperResolutionLib.diffusion.networks.image_acquisition import ImageAcquisition
+
+REACH = 2  # neighbours of a slice on either side
+
 
 class Example(NamedTuple):
     """One crop of an image.
@@ -16,13 +20,15 @@ class Example(NamedTuple):
         start: blurred, sampled, brought back and made consistent, (v, u) float32 in [−1, 1].
         truth: the same crop as it was.
         spread: mean of (start − truth)² over the images this one was drawn from: what the loss is measured by.
-        factors: by how much rows and columns were coarser.
+        acquisition: how it was measured.
+        neighbours: what the neighbours of the start have beyond it, (2 REACH, v, u); None where there are none.
     """
 
     start: np.ndarray
     truth: np.ndarray
     spread: float
-    factors: tuple[int, int]
+    acquisition: ImageAcquisition
+    neighbours: np.ndarray | None = None
 
 
 class Source(Protocol):
@@ -49,11 +55,31 @@ class Mixture:
         return _augmented(source.draw(rng, crop), rng)
 
 
-def stacked(examples: Sequence[Example]) -> tuple[torch.Tensor, torch.Tensor, torch.Tensor]:
-    """Starts and truths of examples of one size, (n, 1, v, u) each, and their factors, (n, 2)."""
-    start, truth, _, factors = zip(*examples, strict=True)
-    start, truth = (torch.from_numpy(np.stack(images))[:, None] for images in (start, truth))
-    return start, truth, torch.tensor(factors, dtype=torch.float32)
+class Stack(NamedTuple):
+    """Examples of one size.
+
+    Attributes:
+        start, truth: (n, 1, v, u). acquisitions: (n, 7). neighbours: (n, 2 REACH, v, u), zero where there are none.
+    """
+
+    start: torch.Tensor
+    truth: torch.Tensor
+    acquisitions: torch.Tensor
+    neighbours: torch.Tensor
+
+
+def stacked(examples: Sequence[Example]) -> Stack:
+    """Examples of one size as tensors, float32."""
+    start, truth = (
+        torch.from_numpy(np.stack(images))[:, None]
+        for images in ([example.start for example in examples], [example.truth for example in examples])
+    )
+    acquisitions = torch.tensor([example.acquisition for example in examples], dtype=torch.float32)
+    neighbours = torch.zeros(len(examples), 2 * REACH, *start.shape[2:])
+    for shown, example in zip(neighbours, examples, strict=True):
+        if example.neighbours is not None:
+            shown[:] = torch.from_numpy(example.neighbours)
+    return Stack(start, truth, acquisitions, neighbours)
 
 
 def cut(images: Sequence[np.ndarray], rng: np.random.Generator, crop: int, grid: Sequence[int]) -> list[np.ndarray]:
@@ -75,16 +101,25 @@ def cut(images: Sequence[np.ndarray], rng: np.random.Generator, crop: int, grid:
 
 def _augmented(example: Example, rng: np.random.Generator) -> Example:
     """Turned at random, and half of the time with another gain and offset, now and then inverted."""
-    start, truth, factors = example.start, example.truth, example.factors
-    turns, mirrored = int(rng.integers(4)), rng.random() < 0.5
-    start, truth = np.rot90(start, turns), np.rot90(truth, turns)
-    if mirrored:
-        start, truth = start.T, truth.T
-    if turns % 2 != mirrored:  # rows became columns
-        factors = factors[::-1]
+    acquisition = example.acquisition
+    turns, mirrored, upside_down = int(rng.integers(4)), rng.random() < 0.5, rng.random() < 0.5
     gain, offset = 1.0, 0.0
     if rng.random() < 0.5:
         gain = rng.uniform(0.5, 1.3) * (1 if rng.random() < 0.75 else -1)
         offset = rng.uniform(-0.3, 0.3) * max(0.0, 1 - abs(gain))
-    start, truth = (np.ascontiguousarray(image * gain + offset, dtype=np.float32) for image in (start, truth))
-    return Example(start, truth, example.spread * gain**2, factors)
+
+    def changed(images: np.ndarray, offset: float) -> np.ndarray:
+        images = np.rot90(images, turns, axes=(-2, -1))
+        images = images.swapaxes(-2, -1) if mirrored else images
+        return np.ascontiguousarray(images * gain + offset, dtype=np.float32)
+
+    if turns % 2 != mirrored:  # rows became columns
+        acquisition = acquisition.turned()
+    neighbours = None if example.neighbours is None else changed(example.neighbours[:: -1 if upside_down else 1], 0)
+    return Example(
+        changed(example.start, offset),
+        changed(example.truth, offset),
+        example.spread * gain**2,
+        acquisition._replace(noise=acquisition.noise * abs(gain)),
+        neighbours,
+    )

@@ -10,6 +10,7 @@ from PIL import Image
 
 from CTSuperResolutionLib.degradation.operator import make_degradation
 from CTSuperResolutionLib.degradation.upsampling import upsample
+from CTSuperResolutionLib.diffusion.networks.image_acquisition import ImageAcquisition
 from CTSuperResolutionLib.diffusion.training.examples import Example
 from CTSuperResolutionLib.errors import JobError
 
@@ -61,11 +62,14 @@ class Radiographs:
         truth = self._crop(rng, side)
         degradation = make_degradation(truth.shape, (factor, factor), blur=min(1.0, factor / 4))
         coarse = degradation.A(torch.from_numpy(truth))
+        noise = 0.0
         if rng.random() < 1 / 3:
-            coarse += rng.uniform(0, 0.01) * torch.from_numpy(rng.standard_normal(coarse.shape, dtype=np.float32))
+            noise = rng.uniform(0, 0.01)
+            coarse += noise * torch.from_numpy(rng.standard_normal(coarse.shape, dtype=np.float32))
         start = degradation.enforce(upsample(coarse, (factor, factor)), coarse).clamp_(-1, 1).numpy()
         inside = (slice(MARGIN, MARGIN + crop),) * 2
-        return Example(start[inside], truth[inside], SPREAD, (factor, factor))
+        acquisition = ImageAcquisition.of_views(degradation, noise / 2)  # images in [−1, 1]
+        return Example(start[inside], truth[inside], SPREAD, acquisition)
 
     def _crop(self, rng: np.random.Generator, side: int) -> np.ndarray:
         image = self._images[rng.integers(len(self._images))]

@@ -19,11 +19,12 @@ NOISY_STEPS = (20, 200)
 
 def write_samples(network: ResidualDenoiser, examples: Sequence[Example], schedule: NoiseSchedule, path: Path) -> None:
     """Rows: examples. Columns: start, restored, truth; then noisy and denoised (x₀|t) at rising steps."""
-    start, truth, factors = stacked(examples)
+    stack = stacked(examples)
+    start, truth = stack.start, stack.truth
     noise = validation_noise(truth)
 
     def denoised(images: torch.Tensor, step: int) -> torch.Tensor:
-        predicted = predict_noise(network, images, step, factors)
+        predicted = predict_noise(network, images, step, stack)
         return schedule.predict_x0(images, predicted, torch.full((len(images),), step))
 
     at_zero = torch.zeros(len(examples), dtype=torch.int64)

@@ -11,7 +11,7 @@ import torch
 from CTSuperResolutionLib.diffusion.noise_schedule import NoiseSchedule
 from CTSuperResolutionLib.diffusion.training.examples import Example, stacked
 
-RESTORED = 0.8  # share of a batch that is shown a start as it is, at t = 0
+RESTORED = 0.9  # share of a batch that is shown a start as it is, at t = 0
 
 
 class NoisyBatch(NamedTuple):
@@ -19,7 +19,8 @@ class NoisyBatch(NamedTuple):
 
     Attributes:
         images: x_t, (n, 1, v, u). steps: t, (n,).
-        factors: by how much rows and columns were coarser, (n, 2).
+        acquisitions: how the images were measured, (n, 7). neighbours: what those of the starts have beyond them,
+            (n, 2 REACH, v, u).
         targets: the noise to predict, (n, 1, v, u).
         weights: of the squared errors, (n,): the inverse of the target's expected mean square, so that an easy image
             and a hard one count alike.
@@ -27,7 +28,8 @@ class NoisyBatch(NamedTuple):
 
     images: torch.Tensor
     steps: torch.Tensor
-    factors: torch.Tensor
+    acquisitions: torch.Tensor
+    neighbours: torch.Tensor
     targets: torch.Tensor
     weights: torch.Tensor
 
@@ -46,7 +48,7 @@ def noisy_batch(examples: Sequence[Example], schedule: NoiseSchedule, rng: np.ra
         examples: n of one size. schedule: ᾱ.
         rng: draws steps and noise.
     """
-    start, truth, factors = stacked(examples)
+    start, truth, acquisitions, neighbours = stacked(examples)
     spread = torch.tensor([example.spread for example in examples], dtype=torch.float32)
     restored = torch.from_numpy(rng.random(len(examples)) < RESTORED)
     at_truth = torch.from_numpy(rng.random(len(examples)) < 0.5) & ~restored
@@ -60,7 +62,7 @@ def noisy_batch(examples: Sequence[Example], schedule: NoiseSchedule, rng: np.ra
     alpha = schedule.alphas_cumprod[steps]
     own = (start - truth).square().mean((1, 2, 3))
     expected = (~restored).float() + alpha / (1 - alpha) * torch.where(at_truth, 0, (spread + own) / 2 + 1e-6)
-    return NoisyBatch(images, steps, factors, targets, 1 / expected)
+    return NoisyBatch(images, steps, acquisitions, neighbours, targets, 1 / expected)
 
 
 def noisy_pair(

@@ -8,7 +8,9 @@ import pytest
 import scipy.ndimage as ndi
 from PIL import Image
 
+from CTSuperResolutionLib.diffusion.networks.image_acquisition import ImageAcquisition
 from CTSuperResolutionLib.diffusion.training import datasets as training_data
+from CTSuperResolutionLib.diffusion.training import degraded_ct
 from CTSuperResolutionLib.diffusion.training.datasets import TrainingImages, choose_cts
 from CTSuperResolutionLib.diffusion.training.examples import Example
 from CTSuperResolutionLib.errors import JobError
@@ -38,7 +40,7 @@ def radiographs(tmp_path):
 @pytest.fixture(autouse=True)
 def small_leaves(monkeypatch):
     monkeypatch.setattr(training_data, "DEAD_LEAVES_SHAPE", (32, 32, 32))
-    monkeypatch.setattr(training_data, "DEAD_LEAVES_DEGRADATIONS", ((1.0, (4, 4, 4), 3.0), (1.0, (2, 2, 2), 1.0)))
+    monkeypatch.setattr(degraded_ct, "SMALLEST", 24)  # of what factors leave of these
 
 
 class Counting(Progress):
@@ -79,14 +81,14 @@ def test_what_is_not_there_is_said(scans, tmp_path, place, left_out, message):
 
 
 def test_every_source_is_drawn_at_its_share(radiographs, tmp_path, monkeypatch):
-    """Relative to each other, CTs and folders alike among themselves; whoever draws is noted."""
+    """Relative to each other, folders alike among themselves; whoever draws is noted."""
     drawn = Counter()
     picture = np.zeros((8, 8), np.float32)
     for kind in ("DegradedCt", "Radiographs"):
 
         def draw(self, rng, crop, kind=kind):
             drawn[kind, id(self)] += 1
-            return Example(picture, picture, 1.0, (4, 4))
+            return Example(picture, picture, 1.0, ImageAcquisition(4, 4))
 
         monkeypatch.setattr(getattr(training_data, kind), "draw", draw)
     cts = [write_ct(tmp_path / f"{name}.nrrd") for name in "abc"]
@@ -95,7 +97,7 @@ def test_every_source_is_drawn_at_its_share(radiographs, tmp_path, monkeypatch):
     training, held_out, card = images.load(0, progress)
     assert progress.done == len(images) == 2 + 3 + 4
     for source, expected in (
-        (training, [("DegradedCt", 4 / 9)] + [("DegradedCt", 1 / 9)] * 3 + [("Radiographs", 1 / 9)] * 2),
+        (training, [("DegradedCt", 4 / 9), ("DegradedCt", 3 / 9)] + [("Radiographs", 1 / 9)] * 2),
         (held_out, [("DegradedCt", 2 / 3)] + [("Radiographs", 1 / 6)] * 2),
     ):
         drawn.clear()
@@ -121,7 +123,7 @@ def test_examples_are_what_training_takes_and_a_seed_is_one_training(radiographs
         sources = images.load(seed, Progress())[:2]
         rng = np.random.default_rng(0)
         batches.append([source.draw(rng, 32) for source in sources for _ in range(10)])
-    for start, truth, spread, _ in batches[0]:
+    for start, truth, spread, *_ in batches[0]:
         assert start.shape == truth.shape == (32, 32) and start.dtype == truth.dtype == np.float32
         assert np.isfinite(start).all() and np.isfinite(truth).all() and spread > 0
     same, other = (
@@ -137,9 +139,8 @@ def test_held_out_leaves_are_others_than_those_trained_on(monkeypatch, leaves, s
     numbers = iter(range(100))
     given = []
 
-    def degrade(hu, spacing, rng, *, degradations):
-        number = next(numbers)
-        return [number for _ in degradations]
+    def degrade(hu, spacing, rng):
+        return [next(numbers)] * 3
 
     monkeypatch.setattr(training_data, "dead_leaves", lambda shape, rng: None)
     monkeypatch.setattr(training_data, "degrade_ct", degrade)

@@ -5,25 +5,14 @@ import pytest
 import scipy.ndimage as ndi
 import torch
 
-from CTSuperResolutionLib.degradation.operator import assumed_blur, make_degradation
+from CTSuperResolutionLib.degradation.acquisition import LanczosSampling
 from CTSuperResolutionLib.degradation.upsampling import upsample
+from CTSuperResolutionLib.diffusion.networks.image_acquisition import ImageAcquisition
 from CTSuperResolutionLib.diffusion.training import degraded_ct
+from CTSuperResolutionLib.diffusion.training.acquisitions import DrawnAcquisition
 from CTSuperResolutionLib.diffusion.training.degraded_ct import DegradedCt, DegradedVolume, degrade_ct
 
 LOW, HIGH = -1024.0, 3071.0
-
-
-class Quiet(np.random.Generator):
-    """No noise, and the blur that is assumed; angles at random."""
-
-    def __init__(self) -> None:
-        super().__init__(np.random.PCG64(0))
-
-    def normal(self, *_: float) -> float:
-        return 0.0
-
-    def random(self, *_: object) -> float:
-        return 0.99
 
 
 def smooth(shape: tuple[int, int, int]) -> np.ndarray:
@@ -37,50 +26,53 @@ def unit(hu: np.ndarray) -> np.ndarray:
     return (hu - LOW) / (HIGH - LOW)
 
 
-@pytest.mark.parametrize(
-    ("shape", "spacing", "expected"),
-    [
-        # 40 voxels of 1 mm: 26 of 1.5 mm are too few, 50 of 0.8 mm are 48 in fours and threes.
-        ((40, 40, 40), 1.0, [(4, 40), (8, 40), (2, 40), ((4, 1, 1), 40), (4, 48), (3, 48)]),
-        ((35, 35, 35), 1.0, [(4, 32), (8, 32), (2, 34), ((4, 1, 1), 32), (4, 44), (3, 42)]),
-        ((31, 60, 60), 1.0, [(4, 36), (3, 39)]),  # 31 are too few, 39 of 0.8 mm are not
-        ((24, 24, 24), 1.0, []),
-    ],
-)
-def test_one_volume_for_every_degradation_that_leaves_enough(shape, spacing, expected):
-    volumes = degrade_ct(np.zeros(shape, np.float32), (spacing,) * 3, np.random.default_rng(0))
-    named = [(f if isinstance(f, tuple) else (f,) * 3, n) for f, n in expected]
-    assert [(v.factors, v.truth.shape[0]) for v in volumes] == named
+def papers(factors: tuple[int, int, int]) -> DrawnAcquisition:
+    """Without noise, and as it is assumed to be."""
+    kernels = (LanczosSampling(1.0),) * 3
+    return DrawnAcquisition(factors, kernels, kernels, 0.0, (0.0, 0.0, 0.0))
+
+
+@pytest.fixture
+def degraded(monkeypatch):
+    """The first of a CT's blocks for factors, of 1 mm voxels."""
+
+    def degrade(hu, factors, spacing=(1.0, 1.0, 1.0)) -> DegradedVolume:
+        monkeypatch.setattr(degraded_ct, "draw_acquisition", lambda rng, planar: papers(factors))
+        monkeypatch.setattr(degraded_ct, "SPACINGS", (1.0,))
+        monkeypatch.setattr(degraded_ct, "FINEST", 0.0)
+        return degrade_ct(hu, spacing, np.random.default_rng(0))[0]
+
+    return degrade
+
+
+def test_blocks_are_of_bounded_size_and_number(monkeypatch):
+    monkeypatch.setattr(degraded_ct, "BLOCK", (32, 40, 36))
+    monkeypatch.setattr(degraded_ct, "MOST_BLOCKS", 7)
+    monkeypatch.setattr(degraded_ct, "VIEWS", 2)
+    volumes = degrade_ct(smooth((60, 60, 60)), (1.0, 1.0, 1.0), np.random.default_rng(0))
+    assert 1 <= len(volumes) <= 7
     for volume in volumes:
-        assert volume.start.shape == volume.truth.shape and not any(np.mod(volume.truth.shape, volume.factors))
+        assert volume.start.shape == volume.truth.shape
+        assert all(32 <= n <= most for n, most in zip(volume.truth.shape, (32, 40, 36), strict=True))
+        factors = [round(volume.slices[axis].across_factor) for axis in range(3)]
+        assert not any(np.mod(volume.truth.shape, factors))
+    assert degrade_ct(smooth((24, 60, 60)), (1.0, 1.0, 1.0), np.random.default_rng(0)) == []
 
 
-@pytest.fixture(scope="module")
-def isotropic() -> DegradedVolume:
-    (volume,) = degrade_ct(smooth((40, 40, 48)), (1, 1, 1), Quiet(), degradations=[(1.0, (4, 4, 4), 2.0)])
-    return volume
+def test_the_truth_is_the_ct_in_half_precision(degraded):
+    volume = degraded(smooth((40, 40, 48)), (4, 4, 4))
+    np.testing.assert_allclose(volume.truth, unit(smooth((40, 40, 48))), atol=3e-4)
+    assert volume.truth.dtype == volume.start.dtype == np.float16
+    assert volume.start.min() >= 0 and volume.start.max() <= 1
 
 
-@pytest.fixture(scope="module")
-def anisotropic() -> DegradedVolume:
-    (volume,) = degrade_ct(smooth((40, 36, 36)), (1, 1, 1), Quiet(), degradations=[(1.0, (4, 1, 1), 1.0)])
-    return volume
-
-
-def test_the_truth_is_the_ct_in_half_precision(isotropic):
-    np.testing.assert_allclose(isotropic.truth, unit(smooth((40, 40, 48))), atol=3e-4)
-    assert isotropic.truth.dtype == isotropic.start.dtype == np.float16
-    assert isotropic.start.min() >= 0 and isotropic.start.max() <= 1
-
-
-@pytest.mark.parametrize("which", ["isotropic", "anisotropic"])
-def test_the_start_agrees_with_the_scan_and_is_nearer_to_the_truth_than_cubic(which, request):
-    volume = request.getfixturevalue(which)
+@pytest.mark.parametrize("factors", [(4, 4, 4), (4, 1, 1)])
+def test_the_start_agrees_with_the_scan_and_is_nearer_to_the_truth_than_cubic(degraded, factors):
+    volume = degraded(smooth((40, 36, 36)), factors)
     truth, start = torch.from_numpy(volume.truth).double(), torch.from_numpy(volume.start).double()
-    blur = assumed_blur(1.0, volume.factors)
-    degradation = make_degradation(truth.shape, volume.factors, blur=blur)
+    degradation = papers(factors).assumed_degradation(tuple(truth.shape))
     scan = degradation.A(truth)
-    cubic = upsample(scan, volume.factors)
+    cubic = upsample(scan, factors)
 
     def rms(difference: torch.Tensor) -> float:
         return float(difference.square().mean().sqrt())
@@ -90,62 +82,70 @@ def test_the_start_agrees_with_the_scan_and_is_nearer_to_the_truth_than_cubic(wh
     assert volume.slice_spread == pytest.approx(rms(start - truth) ** 2, rel=0.01)
 
 
-def test_projections_hold_all_of_every_slice_in_every_view(isotropic):
+def test_slices_and_views_are_told_how_they_were_measured(degraded):
+    volume = degraded(smooth((40, 36, 36)), (4, 1, 1))
+    degradation = papers((4, 1, 1)).assumed_degradation((40, 36, 36))
+    noise = volume.slices[0].noise
+    assert volume.slices == tuple(ImageAcquisition.of_slices(degradation, axis, noise) for axis in range(3))
+    assert volume.views[:3] == (4, 1, 1) and volume.views.row_width == volume.slices[1].row_width > 3
+    assert 0 <= noise < 0.002  # none was added
+
+
+def test_projections_hold_all_of_every_slice_in_every_view(degraded):
     """Detector rows are slices; a parallel view's row sums to the slice's sum, on one scale for all."""
-    factor = isotropic.true_views.sum(2) / isotropic.truth.astype(float).sum((1, 2))
+    volume = degraded(smooth((40, 40, 48)), (4, 4, 4))
+    factor = volume.true_views.sum(2) / volume.truth.astype(float).sum((1, 2))
     assert factor.shape == (degraded_ct.VIEWS, 40)
     np.testing.assert_allclose(factor, factor.mean(), rtol=0.02)
-    of_start = isotropic.start_views.sum(2) / isotropic.start.astype(float).sum((1, 2))
+    of_start = volume.start_views.sum(2) / volume.start.astype(float).sum((1, 2))
     np.testing.assert_allclose(of_start, factor.mean(), rtol=0.02)
-    assert isotropic.start_views.max() == pytest.approx(1)
-    difference = isotropic.start_views.astype(float) - isotropic.true_views
-    assert isotropic.view_spread == pytest.approx(np.mean(difference**2), rel=1e-3)
+    assert volume.start_views.max() == pytest.approx(1)
+    difference = volume.start_views.astype(float) - volume.true_views
+    assert volume.view_spread == pytest.approx(np.mean(difference**2), rel=1e-3)
 
 
-def test_only_volumes_whose_slices_have_square_pixels_have_projections(anisotropic):
-    assert anisotropic.true_views.shape == anisotropic.start_views.shape
-    assert anisotropic.true_views.shape[:2] == (degraded_ct.VIEWS, 40)
-    (oblong,) = degrade_ct(smooth((32, 32, 32)), (1, 1, 1), Quiet(), degradations=[(1.0, (2, 2, 4), 1.0)])
-    assert oblong.true_views is None and oblong.start_views is None
-    example = DegradedCt([oblong], projections=1.0).draw(np.random.default_rng(0), 32)
-    assert example.spread == 4 * oblong.slice_spread
+def test_slices_that_lie_far_apart_are_degraded_in_the_plane_and_stand_alone(degraded):
+    hu = smooth((12, 48, 48)) * np.linspace(0.2, 1, 12, dtype=np.float32)[:, None, None]
+    volume = degraded(hu, (1, 4, 4), spacing=(5.0, 0.7, 0.7))
+    assert volume.views is None and len(volume.slices) == 1 and volume.slices[0][:3] == (4, 4, 1)
+    assert volume.truth.shape == hu.shape  # as they are, but in any order
+    found = {round(float(np.std(one.astype(np.float32))) * 1e3) for one in volume.truth}
+    assert found == {round(float(np.std(unit(one))) * 1e3) for one in hu}
+    example = DegradedCt([volume], projections=1.0).draw(np.random.default_rng(0), 32)
+    assert example.neighbours is None and example.acquisition == volume.slices[0]
 
 
-def test_voxels_are_brought_to_the_spacing():
+def test_voxels_are_brought_to_the_spacing(degraded):
     """A ramp along each axis stays one, in mm."""
     z, y, x = np.meshgrid(*(np.arange(n) * s for n, s in zip((40, 72, 24), (1, 0.5, 1.6), strict=True)), indexing="ij")
     hu = (10 * z - 5 * y + 8 * x).astype(np.float32)
-    (volume,) = degrade_ct(hu, (1, 0.5, 1.6), Quiet(), degradations=[(1.0, (2, 2, 2), 1.0)])
-    assert volume.truth.shape == (40, 36, 38)
+    volume = degraded(hu, (2, 2, 2), spacing=(1.0, 0.5, 1.6))
     inside = volume.truth.astype(float)[4:-4, 4:-4, 4:-4] * (HIGH - LOW)
     slopes = [float(np.mean(np.diff(inside, axis=axis))) for axis in range(3)]
     assert slopes == pytest.approx([10, -5, 8], rel=0.05)
 
 
-def test_of_a_large_ct_the_middle_is_used(monkeypatch):
-    monkeypatch.setattr(degraded_ct, "LARGEST", (32, 36, 32))
-    hu = smooth((40, 48, 33))
-    (volume,) = degrade_ct(hu, (1, 1, 1), Quiet(), degradations=[(1.0, (2, 2, 2), 1.0)])
-    np.testing.assert_allclose(volume.truth, unit(hu[4:36, 6:42, :32]), atol=3e-4)
+def test_a_ct_is_brought_to_little_finer_voxels_than_its_own(monkeypatch):
+    monkeypatch.setattr(degraded_ct, "SPACINGS", (0.5,))
+    monkeypatch.setattr(degraded_ct, "draw_acquisition", lambda rng, planar: papers((2, 2, 2)))
+    (volume, *_) = degrade_ct(np.zeros((30, 30, 30), np.float32), (1.6, 1.6, 1.6), np.random.default_rng(0))
+    assert volume.truth.shape == (40, 40, 40)  # 1.2 mm
 
 
-def test_blur_and_noise_differ_from_scan_to_scan():
-    """Every third or so of many scans of water beside air is noisy; the others differ by their blur alone."""
-    hu = np.zeros((32, 32, 32), np.float32)
-    hu[:, :, 16:] = 1000
-    rng = np.random.default_rng(0)
-    volumes = [degrade_ct(hu, (1, 1, 1), rng, degradations=[(1.0, (4, 1, 1), 1.0)])[0] for _ in range(60)]
-    noise = np.array([np.std(v.start[:, :, 2:8].astype(float)) * (HIGH - LOW) for v in volumes])
-    noisy = noise > 0.5
-    assert np.mean(noisy) == pytest.approx(1 / 3, abs=0.2)
-    assert noise[noisy].max() < 30 and noise[~noisy].max() < 0.1
-
-
-def volume_of(truth: np.ndarray, factors: tuple[int, int, int], weight: float, views: np.ndarray | None):
+def volume_of(truth: np.ndarray, factors: tuple[int, int, int], views: np.ndarray | None) -> DegradedVolume:
     """A volume whose start is half of its truth, exactly."""
+    z, y, x = factors
+    told = (ImageAcquisition(y, x, z), ImageAcquisition(z, x, y), ImageAcquisition(z, y, x))
     halves = None if views is None else views / 2
     return DegradedVolume(
-        factors, weight, truth.astype(np.float16), (truth / 2).astype(np.float16), views, halves, 0.1, 0.2
+        truth=truth.astype(np.float16),
+        start=(truth / 2).astype(np.float16),
+        slices=told,
+        views=None if views is None else ImageAcquisition(z, y),
+        true_views=views,
+        start_views=halves,
+        slice_spread=0.1,
+        view_spread=0.2,
     )
 
 
@@ -154,23 +154,45 @@ def test_start_and_truth_are_the_same_crop_on_the_scanners_grid():
     rng = np.random.default_rng(0)
     for axis, factor in enumerate((2, 4, 8)):
         code = np.moveaxis(np.broadcast_to(np.arange(48) / 64, (48, 48, 48)), 2, axis)
-        ct = DegradedCt([volume_of(code, (2, 4, 8), 1.0, None)])
+        ct = DegradedCt([volume_of(code, (2, 4, 8), None)])
         firsts = set()
         for _ in range(100):
-            start, truth, spread, factors = ct.draw(rng, 24)
+            start, truth, spread, told, _ = ct.draw(rng, 24)
             np.testing.assert_array_equal(start + 1, (truth + 1) / 2)
-            assert factors in ((4, 8), (2, 8), (2, 4))
+            assert told[:2] in ((4, 8), (2, 8), (2, 4))
             assert spread == 0.4  # of [−1, 1], so four times that of [0, 1]
             if np.ptp(truth):
-                assert factor in factors
+                assert factor in told[:2]
                 firsts.add(round(float(truth[0, 0] + 1) * 32))
         assert firsts == set(range(0, 25, factor))
 
 
-def test_a_projection_has_the_factors_of_the_detector():
+def test_neighbours_are_those_of_the_start_in_order_and_repeat_at_the_ends():
+    """Along a coded axis the start goes up by one step a slice; of the others' slices nothing changes across."""
+    rng, step = np.random.default_rng(0), 1 / 64
+    for axis in range(3):
+        code = np.moveaxis(np.broadcast_to(np.arange(32) / 32, (32, 32, 32)), 2, axis)
+        noise = 0.01 * np.round(rng.random((32, 32, 32)) * 4)  # so that no crop is all one value
+        ct = DegradedCt([volume_of(code + noise * 0, (2, 2, 2), None)])
+        seen = set()
+        for _ in range(300):
+            start, _, _, _, beyond = ct.draw(rng, 32)
+            assert beyond.shape == (4, 32, 32)
+            if np.ptp(start):  # a slice along another axis
+                assert not beyond.any()
+                continue
+            index = round(float(start[0, 0] + 1) / 2 / step)
+            expected = [2 * step * (min(max(index + k, 0), 31) - index) for k in (-2, -1, 1, 2)]
+            np.testing.assert_allclose(beyond[:, 3, 5], expected, atol=1e-3)
+            seen.add(index)
+        assert {0, 31} <= seen or len(seen) < 20
+
+
+def test_a_projection_has_the_factors_of_the_detector_and_no_neighbours():
     code = np.random.default_rng(0).random((32, 32, 32))
-    ct = DegradedCt([volume_of(code, (4, 1, 1), 1.0, code[:5].astype(np.float32))], projections=1.0)
-    assert ct.draw(np.random.default_rng(0), 16).factors == (4, 1)
+    ct = DegradedCt([volume_of(code, (4, 1, 1), code[:5].astype(np.float32))], projections=1.0)
+    example = ct.draw(np.random.default_rng(0), 16)
+    assert example.acquisition == ImageAcquisition(4, 1) and example.neighbours is None
 
 
 def test_projections_and_volumes_come_at_their_shares():
@@ -180,13 +202,13 @@ def test_projections_and_volumes_come_at_their_shares():
         return level + 0.1 * rng.random(shape, dtype=np.float32)
 
     volumes = [
-        volume_of(noise(0.0, (32, 32, 32)), (4, 4, 4), 3.0, noise(0.3, (5, 32, 40))),
-        volume_of(noise(0.6, (32, 32, 32)), (4, 4, 4), 1.0, noise(0.9, (5, 32, 40))),
+        volume_of(noise(0.0, (32, 32, 32)), (4, 4, 4), noise(0.3, (5, 32, 40))),
+        volume_of(noise(0.6, (32, 32, 32)), (4, 4, 4), noise(0.9, (5, 32, 40))),
     ]
     ct = DegradedCt(volumes, projections=0.4)
-    found = [(float((truth.min() + 1) / 2), spread) for _, truth, spread, _ in (ct.draw(rng, 16) for _ in range(2000))]
+    found = [(float((e.truth.min() + 1) / 2), e.spread) for e in (ct.draw(rng, 16) for _ in range(2000))]
     kinds = [int(low / 0.3 + 1e-3) for low, _ in found]
-    assert np.bincount(kinds) / 2000 == pytest.approx([0.45, 0.3, 0.15, 0.1], abs=0.04)
+    assert np.bincount(kinds) / 2000 == pytest.approx([0.3, 0.2, 0.3, 0.2], abs=0.04)
     assert all(spread == (0.8 if kind % 2 else 0.4) for kind, (_, spread) in zip(kinds, found, strict=True))
 
 
@@ -194,8 +216,8 @@ def test_a_crop_of_nothing_is_seldom_drawn():
     """Half of all slices along z, and of none along the others, are empty: one of six at first, 1/6⁵ after five."""
     truth = np.zeros((32, 32, 32))
     truth[16:] = np.random.default_rng(0).random((16, 32, 32))
-    ct = DegradedCt([volume_of(truth, (4, 4, 4), 1.0, None)])
+    ct = DegradedCt([volume_of(truth, (4, 4, 4), None)])
     rng = np.random.default_rng(1)
     assert sum(np.ptp(ct.draw(rng, 32).truth) < 0.01 for _ in range(300)) <= 1
-    empty = DegradedCt([volume_of(np.zeros((32, 32, 32)), (4, 4, 4), 1.0, None)])
+    empty = DegradedCt([volume_of(np.zeros((32, 32, 32)), (4, 4, 4), None)])
     assert empty.draw(rng, 32).truth.max() == -1

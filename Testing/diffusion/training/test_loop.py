@@ -18,13 +18,14 @@ from PIL import Image
 from safetensors.torch import load_file
 
 from CTSuperResolutionLib.cli.main import main
+from CTSuperResolutionLib.diffusion.networks.image_acquisition import ImageAcquisition
 from CTSuperResolutionLib.diffusion.networks.residual_denoiser import ResidualDenoiser
 from CTSuperResolutionLib.diffusion.noise_schedule import NoiseSchedule
 from CTSuperResolutionLib.diffusion.prior import Prior
 from CTSuperResolutionLib.diffusion.prior_folder import WEIGHTS
 from CTSuperResolutionLib.diffusion.training import datasets as training_data
+from CTSuperResolutionLib.diffusion.training import degraded_ct, validation
 from CTSuperResolutionLib.diffusion.training import loop as training
-from CTSuperResolutionLib.diffusion.training import validation
 from CTSuperResolutionLib.diffusion.training.examples import Example
 from CTSuperResolutionLib.diffusion.training.loop import TrainingPlan, make_accelerator, train_prior
 from CTSuperResolutionLib.diffusion.training.validation import validate
@@ -42,7 +43,7 @@ def less_work(monkeypatch):
     monkeypatch.setattr(training, "VALIDATION_EXAMPLES", 8)
     monkeypatch.setattr(validation, "VALIDATION_STEPS", (0, 400))
     monkeypatch.setattr(training_data, "DEAD_LEAVES_SHAPE", (32, 32, 32))
-    monkeypatch.setattr(training_data, "DEAD_LEAVES_DEGRADATIONS", ((1.0, (4, 4, 4), 1.0),))
+    monkeypatch.setattr(degraded_ct, "SMALLEST", 16)  # of what factors leave of these
 
 
 class Blurred:
@@ -51,14 +52,16 @@ class Blurred:
     def draw(self, rng: np.random.Generator, crop: int) -> Example:
         truth = rng.standard_normal((crop, crop), dtype=np.float32) * np.float32(0.2)
         start = (truth + np.roll(truth, 1, 1)) / 2
-        return Example(start, truth, 0.02, (2, 2))
+        return Example(start, truth, 0.02, ImageAcquisition(2, 2))
 
 
 class Endless(Blurred):
     """Pictures without bounds."""
 
     def draw(self, rng: np.random.Generator, crop: int) -> Example:
-        return Example(np.full((crop, crop), np.inf, np.float32), np.zeros((crop, crop), np.float32), 1.0, (1, 1))
+        return Example(
+            np.full((crop, crop), np.inf, np.float32), np.zeros((crop, crop), np.float32), 1.0, ImageAcquisition(1, 1)
+        )
 
 
 def train(out: Path, steps: int, *, ct: tuple[str, ...] = (), **changes) -> list[int]:
@@ -117,7 +120,13 @@ def test_reports_leave_training_as_it_is_and_write_the_averaged_weights(tmp_path
     for name, values in load_file(tmp_path / "often" / WEIGHTS).items():
         assert torch.equal(values, weights[name])
     state = torch.load(tmp_path / "once" / "checkpoint.pt", weights_only=True)
-    averaged = dict(zip(dict(ResidualDenoiser().named_parameters()), state["ema"]["shadow_params"], strict=True))
+    averaged = dict(
+        zip(
+            dict(ResidualDenoiser(neighbours=2, acquisition=True).named_parameters()),
+            state["ema"]["shadow_params"],
+            strict=True,
+        )
+    )
     for name, values in weights.items():
         assert torch.equal(values, averaged[name].half())
     assert (weights["conv_out.weight"] != state["network"]["conv_out.weight"].half()).float().mean() > 0.5
@@ -132,13 +141,16 @@ def test_the_validation_loss_is_the_share_that_is_left(share, expected):
             super().__init__()
             self.share = torch.nn.Parameter(torch.tensor(share))
 
-        def predict_noise(self, shown: torch.Tensor, step: int, factors: torch.Tensor) -> torch.Tensor:
-            assert factors.shape == (len(shown), 2) and (factors == 4).all()
+        def predict_noise(
+            self, shown: torch.Tensor, step: int, acquisitions: torch.Tensor, neighbours: torch.Tensor
+        ) -> torch.Tensor:
+            assert acquisitions.tolist() == [list(ImageAcquisition(4, 4))] * len(shown)
+            assert neighbours.shape == (len(shown), 4, 8, 8)
             sigma = (1 - ALPHAS[step]).sqrt()
             return self.share * torch.where(sigma < 0.1, 0.2, 1.0) * shown / sigma
 
     truth = np.random.default_rng(0).standard_normal((200, 8, 8)).astype(np.float32)
-    found = validate(Fifth(), [Example(1.25 * x, x, 1.0, (4, 4)) for x in truth], SCHEDULE)
+    found = validate(Fifth(), [Example(1.25 * x, x, 1.0, ImageAcquisition(4, 4)) for x in truth], SCHEDULE)
     assert found["0"] == pytest.approx(expected, abs=1e-4)
     alpha = float(ALPHAS[400])  # there what is shown, over σ, is the noise and the truth
     of_truth = share**2 * alpha / (1 - alpha) * np.mean(truth**2)
@@ -248,7 +260,7 @@ def test_the_command_trains_on_all_kinds_and_goes_on(tmp_path, capfd):
     card = json.loads((out / "training.json").read_text())
     assert card["ct"] == ["one", "two"]
     assert (card["steps_done"], card["radiographs"], card["dead_leaves"]) == (3, {"x-rays": 2}, 4)
-    assert Prior.load(out).at((4, 4)).predict_noise(torch.zeros(1, 1, 33, 20), 5).isfinite().all()
+    assert Prior.load(out).at(ImageAcquisition(4, 4)).predict_noise(torch.zeros(1, 1, 33, 20), 5).isfinite().all()
 
 
 @pytest.fixture

@@ -52,10 +52,10 @@ def test_every_nth_file_by_name_is_held_out_and_only_then(tmp_path, fraction, he
 @pytest.mark.parametrize("crop", [32, 40, 136])
 def test_crops_are_in_range_and_repeatable(folder, crop):
     found = crops(folder, 60, crop)
-    for start, truth, spread, factors in found:
+    for start, truth, spread, told, neighbours in found:
         assert start.shape == truth.shape == (crop, crop) and start.dtype == truth.dtype == np.float32
         assert min(start.min(), truth.min()) >= -1 and max(start.max(), truth.max()) <= 1
-        assert spread == SPREAD and factors[0] == factors[1] in radiographs.FACTORS
+        assert spread == SPREAD and told.row_factor == told.column_factor in radiographs.FACTORS and neighbours is None
     for one, again in zip(found, crops(folder, 60, crop), strict=True):
         assert np.array_equal(one.start, again.start) and np.array_equal(one.truth, again.truth)
     assert not np.array_equal(found[0].truth, crops(folder, 1, crop, seed=1)[0].truth)
@@ -68,8 +68,8 @@ def test_the_start_agrees_with_what_a_detector_measures_of_the_truth(folder, mon
     degradation = make_degradation((120, 120), (factor, factor), blur=min(1.0, factor / 4))
     inside = (slice(7, -7),) * 2  # coarse pixels that see nothing beyond the crop
     off, lost = [], []
-    for start, truth, _, factors in crops(folder, 60, 120):
-        assert factors == (factor, factor)
+    for start, truth, _, told, _ in crops(folder, 60, 120):
+        assert told[:2] == (factor, factor)
         if truth.min() > -1:  # beyond a collimator noise is clipped
             error = torch.from_numpy(start).double() - torch.from_numpy(truth).double()
             off.append(float(degradation.A(error)[inside].square().mean().sqrt()))

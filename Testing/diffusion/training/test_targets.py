@@ -5,6 +5,7 @@ import pytest
 import scipy.stats
 import torch
 
+from CTSuperResolutionLib.diffusion.networks.image_acquisition import ImageAcquisition
 from CTSuperResolutionLib.diffusion.noise_schedule import NoiseSchedule
 from CTSuperResolutionLib.diffusion.training.examples import Example
 from CTSuperResolutionLib.diffusion.training.targets import noisy_batch
@@ -20,12 +21,14 @@ def drawn(error: float, seed: int = 0) -> tuple[np.ndarray, np.ndarray, list[np.
     truth = rng.uniform(-1, 1, (COUNT, SIZE, SIZE)).astype(np.float32)
     start = truth + error * rng.standard_normal(truth.shape).astype(np.float32)
     spread = float(np.mean((start - truth) ** 2, dtype=float))
-    batch = noisy_batch([Example(s, x, spread, (4, 2)) for s, x in zip(start, truth, strict=True)], SCHEDULE, rng)
+    batch = noisy_batch(
+        [Example(s, x, spread, ImageAcquisition(4, 2)) for s, x in zip(start, truth, strict=True)], SCHEDULE, rng
+    )
     return start.astype(float), truth.astype(float), [values.numpy() for values in batch]
 
 
 def test_the_target_leads_to_the_truth_in_one_step():
-    _, truth, (shown, steps, _, target, _) = drawn(0.3)
+    _, truth, (shown, steps, _, _, target, _) = drawn(0.3)
     assert shown.shape == target.shape == (COUNT, 1, SIZE, SIZE) and steps.shape == (COUNT,)
     alpha = ALPHAS.numpy()[steps][:, None, None]
     reached = (shown[:, 0] - np.sqrt(1 - alpha) * target[:, 0]) / np.sqrt(alpha)
@@ -34,9 +37,9 @@ def test_the_target_leads_to_the_truth_in_one_step():
 
 
 def test_most_are_shown_as_they_are_at_step_zero():
-    start, truth, (shown, steps, _, target, _) = drawn(0.3)
+    start, truth, (shown, steps, _, _, target, _) = drawn(0.3)
     still, alpha = steps == 0, float(ALPHAS[0])
-    assert still.mean() == pytest.approx(0.8, abs=4 * np.sqrt(0.16 / COUNT))
+    assert still.mean() == pytest.approx(0.9, abs=4 * np.sqrt(0.09 / COUNT))
     np.testing.assert_allclose(shown[still, 0], np.sqrt(alpha) * start[still], atol=1e-7)
     expected = np.sqrt(alpha / (1 - alpha)) * (start - truth)[still]
     np.testing.assert_allclose(target[still, 0], expected, rtol=1e-5, atol=1e-4)
@@ -53,7 +56,7 @@ def test_other_steps_are_spread_as_the_square_of_a_uniform_number():
 
 def test_noise_is_added_to_the_start_or_to_the_truth():
     """With an error of 100 they are told apart while ᾱ is above a half; what is left is standard normal noise."""
-    start, truth, (shown, steps, _, _, _) = drawn(100.0)
+    start, truth, (shown, steps, *_) = drawn(100.0)
     alpha = ALPHAS.numpy()[steps]
     early = (steps > 0) & (alpha > 0.5)
     signal, sigma = np.sqrt(alpha[early])[:, None, None], np.sqrt(1 - alpha[early])[:, None, None]
@@ -69,7 +72,7 @@ def test_noise_is_added_to_the_start_or_to_the_truth():
 @pytest.mark.parametrize("error", [0.01, 0.03, 0.5])
 def test_weights_are_the_inverse_of_the_targets_mean_square(error):
     """By kind: unity where the truth is shown, 1/(1 + s ᾱ/(1 − ᾱ)) or (1 − ᾱ)/(s ᾱ) where a start is."""
-    start, truth, (_, steps, _, target, weights) = drawn(error)
+    start, truth, (_, steps, _, _, target, weights) = drawn(error)
     alpha = ALPHAS.numpy()[steps]
     own = np.square(start - truth).mean((1, 2))
     of_error = alpha / (1 - alpha) * ((own + np.square(start - truth).mean()) / 2 + 1e-6)
@@ -88,7 +91,9 @@ def test_the_same_seed_draws_the_same():
     for k, (one, again, other) in enumerate(batches):
         assert np.array_equal(one, again)
         if k == 2:
-            assert (one == [4, 2]).all()  # the factors are the examples'
+            assert (one == list(ImageAcquisition(4, 2))).all()  # the examples' own
+        elif k == 3:
+            assert one.shape == (COUNT, 4, SIZE, SIZE) and not one.any()  # they have no neighbours
         else:
             assert not np.array_equal(one, other)
 
@@ -97,8 +102,8 @@ def test_alphas_in_single_precision_do_as_well():
     """As training has them: off by rounding, which √ᾱ magnifies."""
     rng = np.random.default_rng(0)
     truth = rng.uniform(-1, 1, (200, 4, 4)).astype(np.float32)
-    examples = [Example(x + np.float32(0.1), x, 0.01, (4, 4)) for x in truth]
-    shown, steps, _, target, _ = noisy_batch(examples, NoiseSchedule(ALPHAS.float()), rng)
+    examples = [Example(x + np.float32(0.1), x, 0.01, ImageAcquisition(4, 4)) for x in truth]
+    shown, steps, _, _, target, _ = noisy_batch(examples, NoiseSchedule(ALPHAS.float()), rng)
     assert shown.dtype == target.dtype == torch.float32
     alpha = ALPHAS[steps][:, None, None, None]
     reached = (shown.double() - (1 - alpha).sqrt() * target.double()) / alpha.sqrt()
