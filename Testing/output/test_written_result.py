@@ -53,3 +53,14 @@ def test_a_result_beyond_int16_is_judged_as_the_file_has_it(method, residual, no
         expected = norms(residual(stored, scan.array.astype(np.float64)))
         assert written.report["consistency"][name] == pytest.approx(expected, rel=1e-4)
     assert written.report["voxels"]["clipped"] == 3 and written.report["seed"] == 0
+
+
+def test_a_region_beside_the_field_of_view_is_written_though_nothing_in_it_can_be_judged(run, tmp_path: Path):
+    scan = degrade(thorax(shape=(32, 64, 64), spacing=6.0), (2, 2, 2), blur=0.5)
+    scan.array[:, :11] = -3024
+    write_volume(scan, tmp_path / "scan.nrrd")
+    run(tmp_path / "scan.nrrd", tmp_path / "out", ":,:8,:")
+    report = json.loads((tmp_path / "out" / "result.json").read_text(encoding="utf-8"))
+    nothing = {"rms_hu": None, "max_hu": None}
+    assert report["consistency"] == {"sr": nothing, "cubic": nothing}
+    assert report["voxels"]["padding"] == 16 * 8 * 32

@@ -128,11 +128,11 @@ def summary(volume: slicer.vtkMRMLScalarVolumeNode) -> str:
             spacing=" × ".join(f"{s:.3g}" for s in reversed(spacing)),
         ),
     ]
-    agreement = report.get("consistency", {})
-    if SR in agreement and CUBIC in agreement:
+    agreement = {name: norms["rms_hu"] for name, norms in report.get("consistency", {}).items()}
+    if agreement.get(SR) is not None and agreement.get(CUBIC) is not None:
         lines.append(
             _("Degraded again, it differs from the scan by {sr:.1f} HU rms (cubic {cubic:.1f})").format(
-                sr=agreement[SR]["rms_hu"], cubic=agreement[CUBIC]["rms_hu"]
+                sr=agreement[SR], cubic=agreement[CUBIC]
             )
         )
     job = report.get("job", {})
