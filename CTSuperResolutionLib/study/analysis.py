@@ -74,9 +74,9 @@ def analyse(answers: Answers, *, draws: int = DRAWS, seed: int = 0) -> Analysis:
         elif task.kind != "marking":
             comparisons += _areas(answers, task, draws, seed)
             models += _odds(answers, task)
-    tested = [row for row in comparisons if row["p"] is not None]
-    for row, corrected in zip(tested, holm([row["p"] for row in tested]), strict=True):
-        row["p Holm"] = corrected
+    tested = [row["p"] for row in comparisons if row["p"] is not None]
+    corrected = iter(holm(tested))
+    comparisons = [row | {"p Holm": None if row["p"] is None else next(corrected)} for row in comparisons]
     marks, counts = marks_of(answers)
     return Analysis(
         answers,
@@ -119,7 +119,6 @@ def _row(task: Task, question: str, first: str, second: str, measure: str, found
         "low": found.low,
         "high": found.high,
         "p": found.p,
-        "p Holm": None,
     }
 
 
@@ -200,22 +199,30 @@ def _agreement(answers: Answers, task: Task) -> list[Row]:
             "Gwet's AC2": gwet_ac2(main, scale),
         }
         common = {"task": task.name, "question": question}
-        rows += [common | {"who": "between readers", "measure": m, "value": v} for m, v in between.items()]
+        shared = int((np.isfinite(main).sum(0) >= 2).sum())
+        rows += [
+            common | {"who": "between readers", "measure": measure, "value": value, "looks": shared}
+            for measure, value in between.items()
+        ]
         for reader, first, second in zip(answers.readers, main, again, strict=True):
             both = np.isfinite(first) & np.isfinite(second)
             if both.any():
-                kappa = weighted_kappa(first, second, scale)
-                rows.append(common | {"who": reader, "measure": "weighted kappa on repeats", "value": kappa})
-                same = float((first[both] == second[both]).mean())
-                rows.append(common | {"who": reader, "measure": "same answer on repeats", "value": same})
+                on_repeats = {
+                    "weighted kappa on repeats": weighted_kappa(first, second, scale),
+                    "same answer on repeats": float((first[both] == second[both]).mean()),
+                }
+                rows += [
+                    common | {"who": reader, "measure": measure, "value": value, "looks": int(both.sum())}
+                    for measure, value in on_repeats.items()
+                ]
     return rows
 
 
 def passed(answer: Answer) -> bool:
-    """Whether an attention check got its known answer: the copy that is not degraded, or a grade not above the middle."""
+    """Whether a check got its known answer: the copy that is not degraded, or a mean grade below the middle."""
     if answer.trial.task.kind == "forced_choice":
         return answer.preferred not in (None, DEGRADED)
-    return bool(np.mean(list(answer.values["grades"].values())) <= (1 + answer.trial.task.scale) / 2)
+    return bool(np.mean(list(answer.values["grades"].values())) < (1 + answer.trial.task.scale) / 2)
 
 
 def _attention(answers: Answers) -> list[Row]:

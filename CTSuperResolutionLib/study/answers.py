@@ -84,7 +84,7 @@ class Answers:
         )
 
     def preferences(self, task: Task, first: str, second: str, role: str = "main") -> np.ndarray:
-        """Where the second of two methods was preferred: 1, 0, 1/2 for a tie, NaN without an answer; (readers, cases)."""
+        """Where the second method was preferred: 1, 0, 1/2 for a tie, NaN without an answer; (readers, cases)."""
         pair = [a for a in self.of(task, role) if set(a.methods) == {first, second}]
         return self._table(pair, lambda a: 0.5 if a.preferred is None else float(a.preferred == second))
 

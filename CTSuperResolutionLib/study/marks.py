@@ -25,7 +25,8 @@ def marks_of(answers: Answers) -> tuple[list[dict[str, Any]], list[dict[str, Any
 
     def hu(name: str, voxel: tuple[int, ...]) -> float:
         if name not in volumes:
-            volumes.clear()  # one image and its reference at a time
+            if len(volumes) == 2:  # one image and its reference at a time
+                volumes.clear()
             volumes[name] = read_volume(study.image_path(name), allow_unusual=True).array
         return float(volumes[name][voxel])
 
@@ -51,7 +52,7 @@ def marks_of(answers: Answers) -> tuple[list[dict[str, Any]], list[dict[str, Any
                         "y": y,
                         "x": x,
                         "difference HU": difference,
-                    }  # fmt: skip
+                    }
                 )
         for method in key.methods:
             ours = [answer for answer in looks if answer.method == method]
@@ -66,6 +67,6 @@ def marks_of(answers: Answers) -> tuple[list[dict[str, Any]], list[dict[str, Any
                             "images read": len(ours),
                             "marks": count,
                             "marks an image": count / len(ours),
-                        }  # fmt: skip
+                        }
                     )
     return marks, counts

@@ -48,7 +48,7 @@ def odds_ratio(reference: np.ndarray, other: np.ndarray) -> OddsRatio | None:
             "The analysis needs pandas and statsmodels", Advice("install CTSuperResolution with its extra 'study'")
         ) from error
     grades = np.stack([reference, other])
-    method, reader, case = (axis[np.isfinite(grades)] for axis in np.indices(grades.shape))
+    method, reader, case = np.nonzero(np.isfinite(grades))
     columns = {"method": method.astype(float)}
     columns |= {f"reader{index}": (reader == index).astype(float) for index in range(1, grades.shape[1])}
     values = grades[np.isfinite(grades)]
@@ -58,10 +58,10 @@ def odds_ratio(reference: np.ndarray, other: np.ndarray) -> OddsRatio | None:
         with warnings.catch_warnings(), np.errstate(all="ignore"):
             warnings.simplefilter("ignore")
             fit = OrdinalGEE(values, pandas.DataFrame(columns), groups=case).fit()
-            slope, error, p = (float(found["method"]) for found in (fit.params, fit.bse, fit.pvalues))
+            slope, deviation, p = (float(found["method"]) for found in (fit.params, fit.bse, fit.pvalues))
     except (ValueError, ArithmeticError, np.linalg.LinAlgError):
         return None
-    if not math.isfinite(error) or not 0 < error < 10 or abs(slope) > 15:
+    if not math.isfinite(deviation) or not 0 < deviation < 10 or abs(slope) > 15:
         return None
-    low, high = slope - 1.96 * error, slope + 1.96 * error
+    low, high = slope - 1.96 * deviation, slope + 1.96 * deviation
     return OddsRatio(math.exp(slope), math.exp(low), math.exp(high), p)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from CTSuperResolutionLib.study.bootstrap import DRAWS, Interval, difference_interval, share_interval
+from CTSuperResolutionLib.study.bootstrap import DRAWS, Interval, Statistic, difference_interval, share_interval
 
 ITERATIONS = 200  # of the minorisation: the error of comparable methods falls by half in each
 PRIOR = 0.5  # wins that every pair is given either way: no method that always wins has an infinite strength
@@ -64,10 +64,12 @@ def strengths(won: np.ndarray, *, draws: int = DRAWS, seed: int = 0) -> list[Int
     count = won.shape[-1]
     extra = PRIOR * (1 - np.eye(count))
 
-    def strength(readers: np.ndarray, cases: np.ndarray, method: int) -> np.ndarray:
-        return bradley_terry(np.einsum("br,bc,rcij->bij", readers, cases, won, optimize=True) + extra)[:, method]
+    def strength_of(method: int) -> Statistic:
+        def strength(readers: np.ndarray, cases: np.ndarray) -> np.ndarray:
+            return bradley_terry(np.einsum("br,bc,rcij->bij", readers, cases, won, optimize=True) + extra)[:, method]
+
+        return strength
 
     return [
-        difference_interval(lambda r, c, m=method: strength(r, c, m), *won.shape[:2], draws=draws, seed=seed)
-        for method in range(1, count)
+        difference_interval(strength_of(method), *won.shape[:2], draws=draws, seed=seed) for method in range(1, count)
     ]
