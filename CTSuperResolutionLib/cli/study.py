@@ -88,7 +88,7 @@ def _simulate(options: argparse.Namespace, progress: Reporter) -> dict[str, Any]
     progress.stage("simulate", len(designs))
     rows = []
     for readers, cases in designs:
-        found = simulate(effect, options.task, readers, cases, options.studies, seed=options.seed)
+        found = simulate(effect, options.task, readers, cases, options.studies, seed=options.seed, progress=progress)
         rows.append({"readers": readers, "cases": cases, "power": power(found), "coverage": coverage(found, truth)})
         progress.advance()
     return {"task": options.task, "truth": truth, "designs": rows}

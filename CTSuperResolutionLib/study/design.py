@@ -10,12 +10,13 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-from CTSuperResolutionLib.errors import JobError, bytes_text
+from CTSuperResolutionLib.errors import JobError
 from CTSuperResolutionLib.job.events import Progress
+from CTSuperResolutionLib.output.folder import OutputFolder
 from CTSuperResolutionLib.study.images import read_case, write_image
 from CTSuperResolutionLib.study.plan import Case, Plan
 from CTSuperResolutionLib.study.protocol import Task
-from CTSuperResolutionLib.study.schedule import DEGRADED, PlannedTrial, sessions_of
+from CTSuperResolutionLib.study.schedule import DEGRADED, PlannedTrial, degraded_source, sessions_of
 from CTSuperResolutionLib.study.study_files import IMAGES, KEY, READER_PART, STUDY, VERSION, write_json
 from CTSuperResolutionLib.volume.reading import open_scan
 
@@ -48,27 +49,20 @@ def design_study(plan: Plan, folder: Path, *, regrid: bool = False, progress: Pr
     planned = [trial for found in sessions.values() for session in found for trial in session]
     wanted = {(trial.case, method) for trial in planned for method in trial.methods}
     cases = (*plan.cases, *plan.training)
-    _require_room(cases, wanted, folder.parent)
     names = dict(zip(sorted(wanted), _opaque(len(wanted)), strict=True))
     files = {where: f"{name}.nrrd" for where, name in names.items()}
-    staging = folder.with_name(f".{folder.name}.part-{secrets.token_hex(4)}")
-    try:
-        (staging / READER_PART / IMAGES).mkdir(parents=True)
-        images = _write_images(plan, cases, files, staging / READER_PART / IMAGES, regrid, progress)
-        study, key = _describe(plan, sessions, files, images)
-        write_json(study, staging / READER_PART / STUDY)
-        write_json(key, staging / KEY)
-        for path in [*staging.rglob("*"), staging]:
-            os.utime(path, (TIME_STAMP, TIME_STAMP))
-        if folder.exists():
-            folder.rmdir()
-        os.replace(staging, folder)
-    except OSError as error:
-        raise JobError(
-            f"The study could not be written to {folder} ({error.strerror}); free some space or choose another folder."
-        ) from error
-    finally:
-        shutil.rmtree(staging, ignore_errors=True)
+    with OutputFolder(folder, alone=True) as out:
+        out.require_space(_bytes_needed(cases, wanted))
+        place = out.file(READER_PART) / IMAGES
+        with out.writing():
+            place.mkdir(parents=True)
+            images = _write_images(plan, cases, files, place, regrid, progress)
+            study, key = _describe(plan, sessions, files, images)
+            write_json(study, out.file(READER_PART) / STUDY)
+            write_json(key, out.file(KEY))
+            for path in out.staging.rglob("*"):
+                os.utime(path, (TIME_STAMP, TIME_STAMP))
+        out.publish()
     return str(study["study"])
 
 
@@ -80,20 +74,13 @@ def _opaque(count: int) -> list[str]:
     return random.SystemRandom().sample(sorted(names), count)
 
 
-def _require_room(cases: Sequence[Case], wanted: set[tuple[str, str]], place: Path) -> None:
-    """Check that the images have room."""
+def _bytes_needed(cases: Sequence[Case], wanted: set[tuple[str, str]]) -> int:
+    """What the images take on the disk, were all of a case on the grid of its first one."""
     needed = 0
     for case in cases:
         z, y, x = open_scan(next(iter(case.images.values()))).shape
         needed += BYTES_A_VOXEL * z * y * x * sum(name == case.name for name, _ in wanted)
-    while not place.exists():
-        place = place.parent
-    free = shutil.disk_usage(place).free
-    if needed > free:
-        raise JobError(
-            f"The images take {bytes_text(needed)} and {place} has {bytes_text(free)} left; free some space or choose "
-            "another folder."
-        )
+    return needed
 
 
 def _write_images(
@@ -103,7 +90,7 @@ def _write_images(
     images: dict[str, dict[str, Any]] = {}
     progress.stage("images", len(cases))
     for case in cases:
-        degrade = plan.methods[0] if (case.name, DEGRADED) in files else None
+        degrade = degraded_source(plan, case.name) if (case.name, DEGRADED) in files else None
         volumes = read_case(case.name, case.images, regrid=regrid, degrade=degrade)
         for method, volume in volumes.items():
             if (case.name, method) in files:

@@ -131,11 +131,6 @@ class Plan:
             int(values.get("seed", secrets.randbits(48))),
         )
 
-    @property
-    def image_names(self) -> tuple[str, ...]:
-        """Names of all images of a case: the methods, and the reference where it is none of them."""
-        return (*self.methods, *([self.reference] if self.reference and self.reference not in self.methods else []))
-
 
 def check_readers(names: Any) -> tuple[str, ...]:
     """Readers' names, checked.

@@ -13,7 +13,7 @@ from dataclasses import dataclass, replace
 from CTSuperResolutionLib.study.plan import Plan
 from CTSuperResolutionLib.study.protocol import Task
 
-DEGRADED = "degraded"  # in place of a method: a copy of the case's first method that anyone sees to be worse
+DEGRADED = "degraded"  # in place of a method: a copy of one of the case's images that anyone sees to be worse
 
 
 @dataclass(frozen=True)
@@ -63,6 +63,14 @@ def sessions_of(plan: Plan, reader: str) -> list[list[PlannedTrial]]:
         )
     sessions[0][:0] = _training(plan, draw)
     return sessions
+
+
+def degraded_source(plan: Plan, case: str) -> str:
+    """The method whose image of a case is degraded for checks and training, the same for all readers.
+
+    It is drawn, so that the looks that checks add fall on all methods alike.
+    """
+    return random.Random(f"{plan.seed}/{case}").choice(plan.methods)
 
 
 def _blocks(plan: Plan, task: Task, draw: random.Random) -> list[list[PlannedTrial]]:
@@ -116,7 +124,7 @@ def _known_trial(plan: Plan, task: Task, case: str, draw: random.Random, role: s
     """A trial with a known answer: the degraded copy, alone or against what it was made from."""
     methods: Sequence[str] = (DEGRADED,)
     if task.kind == "forced_choice":
-        methods = draw.sample([plan.methods[0], DEGRADED], 2)
+        methods = draw.sample([degraded_source(plan, case), DEGRADED], 2)
     elif task.kind == "reference_rating":
         methods = (plan.reference, DEGRADED)
     return replace(_trial(task, case, methods, draw), role=role)

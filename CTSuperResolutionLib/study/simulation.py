@@ -14,6 +14,7 @@ import numpy as np
 from scipy import stats
 
 from CTSuperResolutionLib.errors import JobError
+from CTSuperResolutionLib.job.events import Progress
 from CTSuperResolutionLib.study.bootstrap import Interval
 from CTSuperResolutionLib.study.grading import vgc_area
 from CTSuperResolutionLib.study.preference import preference_share
@@ -79,14 +80,24 @@ class Effect:
         return self.shift + by_reader + rng.normal(0, self.case_sd, (1, cases))
 
 
-def simulate(effect: Effect, kind: str, readers: int, cases: int, studies: int, *, draws: int = 400,
-             seed: int = 0) -> list[Interval]:  # fmt: skip
+def simulate(
+    effect: Effect,
+    kind: str,
+    readers: int,
+    cases: int,
+    studies: int,
+    *,
+    draws: int = 400,
+    seed: int = 0,
+    progress: Progress | None = None,
+) -> list[Interval]:
     """The results of simulated studies of one design.
 
     Args:
         effect: what is true. kind: "forced_choice" or "grading".
         readers, cases: of each study; two at least.
         studies: how many. draws: of each bootstrap. seed: of everything.
+        progress: asked before every study whether to go on.
 
     Raises:
         JobError: there are too few readers or cases.
@@ -96,6 +107,8 @@ def simulate(effect: Effect, kind: str, readers: int, cases: int, studies: int, 
     rng = np.random.default_rng(seed)
     found = []
     for study in range(studies):
+        if progress is not None:
+            progress.check()
         if kind == "forced_choice":
             found.append(preference_share(effect.preferences(readers, cases, rng), draws=draws, seed=study))
         else:

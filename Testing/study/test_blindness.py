@@ -44,7 +44,7 @@ def test_everything_but_the_voxels_is_equal_for_all_images_of_a_shape(study_fold
 
 def test_no_name_of_a_method_a_case_or_a_path_is_in_the_readers_part(study_folder: Path, plan: Plan) -> None:
     text = (study_folder / "reader" / "study.json").read_text()
-    names = {*plan.image_names, *(case.name for case in plan.cases), "degraded", "attention", "repeat"}
+    names = {*plan.methods, plan.reference, *(case.name for case in plan.cases), "degraded", "attention", "repeat"}
     assert [name for name in names if re.search(rf"\b{name}\b", text)] == []
     assert str(plan.cases[0].images["sr"].parent) not in text
     assert str(plan.seed) not in re.findall(r"\d+", json.dumps(json.loads(text)["reading"]))
@@ -61,11 +61,14 @@ def features(folder: Path) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
     for name, image in key["images"].items():
         if image["method"] not in ("cubic", "sr"):
             continue
+        if image["case"] == "practice":
+            continue
         looks = [(s, i, t) for _, s, i, t in trials if name in t["images"] and t["task"] != "like"]
         s = (folder / "reader" / "images" / name).stat()
         rows.append(
             [
                 *(int(c, 16) for c in name[:16]),
+                len(looks),
                 order[name],
                 written.index(folder / "reader" / "images" / name),
                 list(study["images"]).index(name),
@@ -90,7 +93,7 @@ def test_no_classifier_tells_the_methods_without_looking(simple_plan: Callable[.
 
     found = []
     for seed in range(8):
-        plan = simple_plan(seed=seed, training=None, attention_checks=0)
+        plan = simple_plan(seed=seed, attention_checks=6)
         design_study(plan, tmp_path / str(seed))
         found.append(features(tmp_path / str(seed)))
     right = total = 0

@@ -163,7 +163,7 @@ def test_a_folder_without_room_or_in_use_is_refused(
     with pytest.raises(JobError, match="is not empty; choose a new folder"):
         design_study(plan, Path(__file__).parent)
     monkeypatch.setattr(shutil, "disk_usage", lambda path: shutil._ntuple_diskusage(10**9, 10**9, 1000))
-    with pytest.raises(JobError, match=r"The images take .* MB and .* has 0 MB left; free some space"):
+    with pytest.raises(JobError, match=r"has 0 MB free and the results may take .* MB; free some space"):
         design_study(plan, tmp_path / "study")
     assert list(tmp_path.iterdir()) == []
 
