@@ -128,7 +128,7 @@ def _report(study: Path, place: Path, seed: int, progress: Reporter) -> dict[str
     from CTSuperResolutionLib.study.answers import read_answers
 
     progress.stage("analyse")
-    analysis = analyse(read_answers(study), seed=seed)
+    analysis = analyse(read_answers(study), seed=seed, progress=progress)
     with OutputFolder(place) as out:
         with matplotlib_folder(out.staging):
             from CTSuperResolutionLib.study.report import write_report

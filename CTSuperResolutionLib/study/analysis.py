@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import itertools
+from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any
 
@@ -10,6 +11,7 @@ import numpy as np
 from scipy import stats
 
 from CTSuperResolutionLib.errors import JobError
+from CTSuperResolutionLib.job.events import Progress
 from CTSuperResolutionLib.study.agreement import gwet_ac2, krippendorff_alpha, weighted_kappa
 from CTSuperResolutionLib.study.answers import Answer, Answers
 from CTSuperResolutionLib.study.bootstrap import DRAWS, Interval
@@ -18,8 +20,7 @@ from CTSuperResolutionLib.study.marks import marks_of
 from CTSuperResolutionLib.study.multiplicity import holm
 from CTSuperResolutionLib.study.ordinal import odds_ratio
 from CTSuperResolutionLib.study.preference import preference_share, strengths
-from CTSuperResolutionLib.study.protocol import Task
-from CTSuperResolutionLib.study.schedule import DEGRADED
+from CTSuperResolutionLib.study.protocol import DEGRADED, Task
 
 Row = dict[str, Any]
 OVERALL = "mean of all criteria"
@@ -51,12 +52,13 @@ class Analysis:
     mark_counts: list[Row]
 
 
-def analyse(answers: Answers, *, draws: int = DRAWS, seed: int = 0) -> Analysis:
+def analyse(answers: Answers, *, draws: int = DRAWS, seed: int = 0, progress: Progress | None = None) -> Analysis:
     """Analyse a study's answers; of every look, the first one counts, and repeats tell of agreement only.
 
     Args:
         answers: of two readers and on two cases at least.
         draws, seed: of the bootstraps.
+        progress: asked after every comparison whether to go on.
 
     Raises:
         JobError: there are too few answers, or a package is missing.
@@ -64,16 +66,20 @@ def analyse(answers: Answers, *, draws: int = DRAWS, seed: int = 0) -> Analysis:
     main = [answer for answer in answers.all if answer.role == "main"]
     if len({a.reader for a in main}) < 2 or len({a.case for a in main}) < 2:
         raise JobError("An analysis needs the answers of two readers on two cases at least; let more be read.")
+    progress = progress or Progress()
     comparisons: list[Row] = []
     models: list[Row] = []
     for task in answers.study.tasks.values():
-        if task.kind == "forced_choice":
-            comparisons += _shares(answers, task, draws, seed)
-            if len(answers.key.methods) > 2:
-                models += _strengths(answers, task, draws, seed)
-        elif task.kind != "marking":
-            comparisons += _areas(answers, task, draws, seed)
+        if task.kind == "marking":
+            continue
+        for row in (_shares if task.kind == "forced_choice" else _areas)(answers, task, draws, seed):
+            comparisons.append(row)
+            progress.check()
+        if task.kind == "forced_choice" and len(answers.key.methods) > 2:
+            models += _strengths(answers, task, draws, seed)
+        elif task.kind != "forced_choice":
             models += _odds(answers, task)
+        progress.check()
     tested = [row["p"] for row in comparisons if row["p"] is not None]
     corrected = iter(holm(tested))
     comparisons = [row | {"p Holm": None if row["p"] is None else next(corrected)} for row in comparisons]
@@ -122,26 +128,22 @@ def _row(task: Task, question: str, first: str, second: str, measure: str, found
     }
 
 
-def _shares(answers: Answers, task: Task, draws: int, seed: int) -> list[Row]:
-    rows = []
+def _shares(answers: Answers, task: Task, draws: int, seed: int) -> Iterator[Row]:
     for first, second in itertools.combinations(answers.key.methods, 2):
         table = _complete(answers.preferences(task, first, second))
         if table is not None:
             found = preference_share(table, draws=draws, seed=seed)
-            rows.append(_row(task, task.criteria[0], first, second, "share preferred", found))
-    return rows
+            yield _row(task, task.criteria[0], first, second, "share preferred", found)
 
 
-def _areas(answers: Answers, task: Task, draws: int, seed: int) -> list[Row]:
-    rows = []
+def _areas(answers: Answers, task: Task, draws: int, seed: int) -> Iterator[Row]:
     for first, second in itertools.combinations(_judged(answers, task), 2):
         for criterion in criteria_of(task):
             tables = [graded(answers, task, criterion, method) for method in (first, second)]
             both = _complete(np.stack(tables))
             if both is not None:
                 found = vgc_area(both[0], both[1], draws=draws, seed=seed)
-                rows.append(_row(task, criterion, first, second, "VGC area", found))
-    return rows
+                yield _row(task, criterion, first, second, "VGC area", found)
 
 
 def _complete(table: np.ndarray) -> np.ndarray | None:

@@ -18,9 +18,8 @@ from CTSuperResolutionLib.job.events import Progress
 from CTSuperResolutionLib.job.method import Method
 from CTSuperResolutionLib.study.design import design_study
 from CTSuperResolutionLib.study.plan import Plan
-from CTSuperResolutionLib.study.protocol import SIDES
+from CTSuperResolutionLib.study.protocol import DEGRADED, SIDES
 from CTSuperResolutionLib.study.reading import open_reading
-from CTSuperResolutionLib.study.schedule import DEGRADED
 from CTSuperResolutionLib.study.simulation import CASE_SD, CUTS, Effect
 from CTSuperResolutionLib.study.study_files import READER_PART, Key, Trial, read_key, read_study
 

@@ -15,8 +15,8 @@ from CTSuperResolutionLib.job.events import Progress
 from CTSuperResolutionLib.output.folder import OutputFolder
 from CTSuperResolutionLib.study.images import read_case, write_image
 from CTSuperResolutionLib.study.plan import Case, Plan
-from CTSuperResolutionLib.study.protocol import Task
-from CTSuperResolutionLib.study.schedule import DEGRADED, PlannedTrial, degraded_source, sessions_of
+from CTSuperResolutionLib.study.protocol import DEGRADED, Task
+from CTSuperResolutionLib.study.schedule import PlannedTrial, degraded_source, sessions_of
 from CTSuperResolutionLib.study.study_files import IMAGES, KEY, READER_PART, STUDY, VERSION, write_json
 from CTSuperResolutionLib.volume.reading import open_scan
 

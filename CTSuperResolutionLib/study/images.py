@@ -10,7 +10,7 @@ import numpy as np
 import scipy.ndimage as ndi
 
 from CTSuperResolutionLib.errors import Advice, JobError
-from CTSuperResolutionLib.study.schedule import DEGRADED
+from CTSuperResolutionLib.study.protocol import DEGRADED
 from CTSuperResolutionLib.volume.reading import read_volume
 from CTSuperResolutionLib.volume.volume import Volume
 from CTSuperResolutionLib.volume.writing import nrrd_header, to_int16

@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from CTSuperResolutionLib.errors import JobError, unknown
-from CTSuperResolutionLib.study.protocol import Reading, Task
+from CTSuperResolutionLib.study.protocol import DEGRADED, Reading, Task
 
 READER_NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9 _-]{0,38}[A-Za-z0-9]|[A-Za-z0-9]")
 ENTRIES = (
@@ -97,6 +97,8 @@ class Plan:
             if not values.get(name):
                 raise JobError(f"The plan has no {name}; write them down.")
         methods, reference = tuple(map(str, values["methods"])), str(values.get("reference", ""))
+        if DEGRADED in (*methods, reference):
+            raise JobError(f"A study calls its own blurred copies '{DEGRADED}'; give that method another name.")
         if len(methods) < 2 or len(set(methods)) < len(methods):
             raise JobError("A study compares at least two methods, each named once; mend the plan's methods.")
         tasks = tuple(map(Task.from_dict, values["tasks"]))

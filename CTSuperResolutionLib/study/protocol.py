@@ -17,6 +17,7 @@ KINDS = ("grading", "forced_choice", "reference_rating", "marking")
 SIDES = ("left", "right")
 TIE = "tie"
 MARKS = ("invented", "missing")
+DEGRADED = "degraded"  # in place of a method: a copy of one of the case's images that anyone sees to be worse
 GRADES = 5  # of a scale unless the plan says otherwise: those of visual grading analysis
 
 

@@ -11,9 +11,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
 from CTSuperResolutionLib.study.plan import Plan
-from CTSuperResolutionLib.study.protocol import Task
-
-DEGRADED = "degraded"  # in place of a method: a copy of one of the case's images that anyone sees to be worse
+from CTSuperResolutionLib.study.protocol import DEGRADED, Task
 
 
 @dataclass(frozen=True)

@@ -14,7 +14,8 @@ from CTSuperResolutionLib.errors import JobError
 from CTSuperResolutionLib.study.design import design_study
 from CTSuperResolutionLib.study.images import on_grid, same_grid
 from CTSuperResolutionLib.study.plan import Plan
-from CTSuperResolutionLib.study.schedule import DEGRADED, sessions_of
+from CTSuperResolutionLib.study.protocol import DEGRADED
+from CTSuperResolutionLib.study.schedule import sessions_of
 from CTSuperResolutionLib.study.study_files import read_key, read_study
 from CTSuperResolutionLib.volume.volume import Volume
 
@@ -138,6 +139,7 @@ def test_images_on_other_grids_are_refused_and_brought_onto_one_on_request(
         ("readers", ["../x"], "The reader's name '../x' has other signs .*; rename the reader."),
         ("methods", ["sr"], "A study compares at least two methods"),
         ("methods", ["sr", "other"], "The case 'case0' has no image of other; add it or leave the case out."),
+        ("methods", ["sr", "degraded"], "calls its own blurred copies 'degraded'; give that method another name."),
         ("repeats", 1.5, "The share of repeats is to be from 0 to 1, not 1.5."),
         ("attention_checks", 13, "There can be 0 to 12 attention checks"),
         ("reference", None, "Rating against a reference needs one"),
