@@ -36,6 +36,7 @@ ROOMS = {
         "output",
         "phantom",
         "evaluation",
+        "study",
         "bench",
         "cli",
         "__main__",
