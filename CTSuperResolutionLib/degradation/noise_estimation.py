@@ -15,8 +15,10 @@ LEAST_WINDOW = 5  # voxels, below which a window within slices shows no more tha
 QUIETEST = 0.02  # share of the windows of one material that are taken to hold nothing but noise
 PASSES = 2  # of deviation and colour, each of which depends on the other
 FEWEST_WINDOWS = 500
+LEAST_SHARE = 0.02  # of all windows: fewer of a material are where others mix
 ALIKE = 1.25  # how far the deviation of a window may be from the noise for its colour to be the noise's
 MATERIALS_HU = ((-30.0, 150.0), (-950.0, 3000.0), (-1020.0, -950.0))  # soft tissue; else all that is no air; else air
+ANYTHING = ((-math.inf, math.inf),)
 CLIPPED_HU = -1020.0  # where a scanner's noise in air is cut off
 MOST_CLIPPED = 0.02  # share of a window
 ONE_VALUE = 0.1  # HU; windows that vary by less hold one value and no noise
@@ -49,7 +51,9 @@ class ScanNoise:
         return max(least, DAMPING_OF_RATIO * min(1.0, self.white / max(self.content, 1e-6)) if self.white else 0.0)
 
 
-def scan_noise(scan: np.ndarray, spacing: Sequence[float], valid: np.ndarray | None = None) -> ScanNoise:
+def scan_noise(
+    scan: np.ndarray, spacing: Sequence[float], valid: np.ndarray | None = None, *, is_hu: bool = True
+) -> ScanNoise:
     """Estimate the noise of a scan.
 
     Its deviation is that of the quietest windows of 8 mm within slices, of soft tissue where there is some, without
@@ -58,17 +62,18 @@ def scan_noise(scan: np.ndarray, spacing: Sequence[float], valid: np.ndarray | N
     Args:
         scan: HU, (z, y, x). spacing: mm, in the same order; slices follow each other along the largest.
         valid: bool, where a scanner measured; everywhere if None.
+        is_hu: whether the values tell materials apart.
 
     Returns:
         No noise where there is too little to see, or one value in most of the body.
     """
-    sd, correlation = _flat_noise(scan, spacing, valid)
+    sd, correlation = _flat_noise(scan, spacing, valid, MATERIALS_HU if is_hu else ANYTHING)
     white, content = white_noise(scan, valid)
     return ScanNoise(sd, correlation, white, content) if sd else ScanNoise(white, (0.0, 0.0, 0.0), white, content)
 
 
 def _flat_noise(
-    scan: np.ndarray, spacing: Sequence[float], valid: np.ndarray | None
+    scan: np.ndarray, spacing: Sequence[float], valid: np.ndarray | None, materials: Sequence[tuple[float, float]]
 ) -> tuple[float, tuple[float, float, float]]:
     """Standard deviation and correlation from voxel to voxel along each axis; zero where there are too few windows."""
     through = max(range(3), key=lambda axis: spacing[axis])
@@ -87,10 +92,11 @@ def _flat_noise(
     if valid is not None:
         usable &= ndi.minimum_filter(valid, size)
     varied = variance > ONE_VALUE**2
-    for low, high in MATERIALS_HU:
+    fewest = max(FEWEST_WINDOWS, LEAST_SHARE * np.count_nonzero(usable & varied))
+    for low, high in materials:
         material = usable & (mean >= low) & (mean < high)
         chosen = material & varied
-        if np.count_nonzero(chosen) >= max(FEWEST_WINDOWS, np.count_nonzero(material) / 2):
+        if np.count_nonzero(chosen) >= max(fewest, np.count_nonzero(material) / 2):
             break
     else:
         return 0.0, (0.0, 0.0, 0.0)

@@ -144,7 +144,7 @@ def upsample_scan(
     coarse_grid = VolumeGrid(axis_order.permute(scan.shape), axis_order.permute(scan.spacing))
     grid = VolumeGrid(axis_order.permute(target.shape), axis_order.permute(target.spacing))
     # In the scanner's order, so that how a scan is stored does not change the result's last bits.
-    noise = scan_noise(hu, coarse_grid.spacing, valid)
+    noise = scan_noise(hu, coarse_grid.spacing, valid, is_hu=scan.value_scale is None)
     parts.advance()
     acquisition = acquisition or acquisition_of(scan, p, target.factors)
     permuted = acquisition.permuted(axis_order)

@@ -43,6 +43,20 @@ def test_noise_of_air_is_found():
     assert scan_noise(scan, SPACING).sd == pytest.approx(12, rel=0.2)
 
 
+def test_where_materials_mix_is_no_soft_tissue():
+    """Lung with a few vessels, around which a window's mean passes for soft tissue's."""
+    hu = np.full((8, 96, 96), -850.0)
+    hu[:, 40:44, 40:44] = 900.0
+    assert scan_noise(noisy(hu, 10.0), SPACING).sd == pytest.approx(10.0, rel=0.2)
+
+
+def test_values_that_are_no_hu_are_one_material():
+    """The same scan in other units: what passes for soft tissue there is the body's rim."""
+    z, y, x = np.ogrid[-1:1:8j, -1:1:96j, -1:1:96j]
+    scan = noisy(np.where(np.hypot(y, x) + 0 * z < 0.7, 2500.0, -900.0), 8.0)
+    assert scan_noise(scan, SPACING, is_hu=False).sd == pytest.approx(8.0, rel=0.2)
+
+
 def test_a_few_extreme_voxels_change_nothing(body):
     scan = noisy(body, 12.0)
     spoilt = scan.copy()
