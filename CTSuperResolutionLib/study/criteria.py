@@ -10,7 +10,7 @@ from __future__ import annotations
 CRITERIA: dict[str, tuple[str, ...]] = {
     "chest": (
         "Visually sharp reproduction of the thoracic aorta",
-        "Visually sharp reproduction of the anterior mediastinal structures",
+        "Visually sharp reproduction of the anterior mediastinal structures, including thymic residue (if present)",
         "Visually sharp reproduction of the trachea and main bronchi",
         "Visually sharp reproduction of the paratracheal tissue",
         "Visually sharp reproduction of the carina and lymph node area",
@@ -30,8 +30,11 @@ CRITERIA: dict[str, tuple[str, ...]] = {
         "Visually sharp reproduction of the duodenum",
         "Visually sharp reproduction of the kidneys and proximal ureters",
         "Visually sharp reproduction of the aorta",
-        "Visually sharp reproduction of lymph nodes smaller than 15 mm in diameter",
+        "Visually sharp reproduction of the aortic bifurcation and common iliac arteries",
+        "Reproduction of lymph nodes smaller than 15 mm in diameter",
+        "Reproduction of branches of the abdominal aorta",
         "Visually sharp reproduction of the vena cava",
+        "Reproduction of tributaries to the vena cava in particular the renal veins",
     ),
     "head": (
         "Visually sharp reproduction of the border between white and grey matter",

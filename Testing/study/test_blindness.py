@@ -10,9 +10,11 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from scipy import stats
 
 from CTSuperResolutionLib.study.design import design_study
 from CTSuperResolutionLib.study.plan import Plan
+from CTSuperResolutionLib.study.schedule import sessions_of
 
 sklearn = pytest.importorskip("sklearn")
 
@@ -104,7 +106,26 @@ def test_no_classifier_tells_the_methods_without_looking(simple_plan: Callable[.
         right += int((forest.predict(found[left_out][0]) == found[left_out][1]).sum())
         total += len(found[left_out][1])
     assert total == 192
-    assert right / total < 0.5 + 3.3 * np.sqrt(0.25 / total)  # p = 0.0005 by chance
+    # Both images of a case are told or neither is, for what one has of sides the other lacks: p = 0.0005 by chance.
+    assert right / total < 0.5 + 3.3 * np.sqrt(0.25 / (total / 2))
+
+
+def test_the_place_of_an_image_in_all_orders_tells_nothing(simple_plan: Callable[..., Plan]) -> None:
+    """Over 100 studies: how often an image is shown, in which sessions and places, and on which side."""
+    differences = []
+    for seed in range(100):
+        plan = simple_plan(seed=seed, attention_checks=6)
+        looks: dict[str, list[tuple[float, ...]]] = {"cubic": [], "sr": []}
+        for reader in plan.readers:
+            for number, session in enumerate(sessions_of(plan, reader)):
+                for place, trial in enumerate(session):
+                    for method in {"cubic", "sr"} & set(trial.methods):
+                        side = np.nan if trial.task != "prefer" else float(trial.methods[0] == method)
+                        looks[method].append((number, place, side))
+        of_method = [[len(found), *np.nanmean(found, axis=0)] for found in looks.values()]
+        differences.append(np.subtract(*of_method))
+    p_values = stats.ttest_1samp(differences, 0).pvalue
+    assert p_values.shape == (4,) and (p_values > 0.001).all()
 
 
 @pytest.mark.slow
