@@ -40,6 +40,7 @@ CRITERIA = (
 def demo_plan(folder: Path, seed: int, progress: Progress) -> Plan:
     """Generate the phantoms, degrade and super-resolve them into a folder, and plan a study of the results."""
     from CTSuperResolutionLib.degradation.simulation import degrade
+    from CTSuperResolutionLib.job.refinement import whole_factors
     from CTSuperResolutionLib.phantom import thorax
     from CTSuperResolutionLib.pipeline import super_resolve
     from CTSuperResolutionLib.volume.writing import write_volume
@@ -49,7 +50,7 @@ def demo_plan(folder: Path, seed: int, progress: Progress) -> Plan:
     progress.stage("phantoms", CASES)
     for number in range(1, CASES + 1):
         truth = thorax(shape=SHAPE, spacing=SPACING, seed=seed + number)
-        scan = degrade(truth, method.refinement(truth.spacing), noise_hu=NOISE_HU, seed=seed + number)
+        scan = degrade(truth, whole_factors(method.scale), noise_hu=NOISE_HU, seed=seed + number)
         result = super_resolve(scan, method, progress=_Part(progress))
         images = {}
         for name, volume in (("cubic", result.cubic), ("sr", result.sr)):
