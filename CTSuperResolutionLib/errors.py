@@ -143,6 +143,17 @@ class Untilt(Remedy):
 
 
 @dataclass(frozen=True)
+class Regrid(Remedy):
+    """Interpolate images onto the grid of the first one."""
+
+    kind = "regrid"
+    is_choice = False
+
+    def __str__(self) -> str:
+        return "let them be brought onto the first one's"
+
+
+@dataclass(frozen=True)
 class ReportBug(Remedy):
     """Tell the authors."""
 

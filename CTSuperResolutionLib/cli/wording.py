@@ -32,6 +32,8 @@ def remedy_words(remedy: Remedy) -> str:
             return f"pass --allow-unusual to {effect}"
         case errors.Untilt():
             return "pass --untilt to shift its slices upright"
+        case errors.Regrid():
+            return "pass --regrid to bring them onto the first one's"
         case errors.ReportBug():
             return "run it again with --debug and report what that prints"
     return str(remedy)

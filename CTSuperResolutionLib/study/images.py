@@ -9,7 +9,7 @@ from pathlib import Path
 import numpy as np
 import scipy.ndimage as ndi
 
-from CTSuperResolutionLib.errors import Advice, JobError
+from CTSuperResolutionLib.errors import Advice, JobError, Regrid
 from CTSuperResolutionLib.study.protocol import DEGRADED
 from CTSuperResolutionLib.volume.reading import read_volume
 from CTSuperResolutionLib.volume.volume import Volume
@@ -44,7 +44,7 @@ def read_case(name: str, paths: Mapping[str, Path], *, regrid: bool, degrade: st
             if not regrid:
                 raise JobError(
                     f"The images {first_name} and {method} of the case '{name}' lie on different grids",
-                    Advice("let them be brought onto the first one's (--regrid)"),
+                    Regrid(),
                     Advice("leave the case out"),
                 )
             volumes[method] = on_grid(volume, first)
