@@ -90,9 +90,7 @@ class Refinement:
         lengths = wanted if isinstance(wanted, tuple) else [min(wanted, own) for own in spacing]
         along = [_to_spacing(*axis) for axis in zip("zyx", lengths, spacing, strict=True)]
         if all(factor == 1 for factor, _ in along):
-            raise JobError(
-                f"The voxels are {_sides(spacing)} mm already; give a finer spacing."
-            )
+            raise JobError(f"The voxels are {_sides(spacing)} mm already; give a finer spacing.")
         (z, dz), (y, dy), (x, dx) = along
         return cls((z, y, x), (dz, dy, dx))
 

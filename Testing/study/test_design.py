@@ -125,7 +125,9 @@ def test_images_on_other_grids_are_refused_and_brought_onto_one_on_request(
     )
     write_volume(shifted, tmp_path / "other.nrrd")
     plan.cases[3].images["sr"] = tmp_path / "other.nrrd"
-    with pytest.raises(JobError, match=r"cubic and sr of the case 'case3' lie on different grids; .*brought onto the first"):
+    with pytest.raises(
+        JobError, match=r"cubic and sr of the case 'case3' lie on different grids; .*brought onto the first"
+    ):
         design_study(plan, tmp_path / "study")
     assert list(tmp_path.iterdir()) == [tmp_path / "other.nrrd"]
     design_study(plan, tmp_path / "study", regrid=True)

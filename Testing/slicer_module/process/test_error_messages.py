@@ -16,6 +16,7 @@ from CTSuperResolutionLib.errors import (
     MoreMemory,
     OtherDevice,
     OtherOption,
+    Regrid,
     ReportBug,
     SmallerPrior,
     SmallerRegion,
@@ -35,6 +36,7 @@ WORDS = [
     ([Advice("give a CT"), AcceptUnusual()], "give a CT, or tick “Use it all the same”"),
     ([OtherOption("file", "one with {}: a, b")], "choose one with file: a, b"),
     ([Untilt()], "press Straighten beside the volume"),
+    ([Regrid()], "let them be brought onto the first one's"),
     ([ReportBug()], "report it with the log"),
 ]
 
