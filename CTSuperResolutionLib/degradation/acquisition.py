@@ -16,6 +16,7 @@ from CTSuperResolutionLib.degradation.point_spread import PointSpread, psf_matri
 from CTSuperResolutionLib.degradation.psf_estimation import PsfEstimate, estimate_psf, widest_psf
 from CTSuperResolutionLib.degradation.slice_thickness import SliceThickness, slice_axis
 from CTSuperResolutionLib.job.parameters import Parameters
+from CTSuperResolutionLib.job.target_grid import TargetAxis
 from CTSuperResolutionLib.volume.axis_order import AxisOrder
 from CTSuperResolutionLib.volume.volume import Volume
 
@@ -171,6 +172,11 @@ class Acquisition:
         ``shifts`` are from the middle of the coarse grid to that of the fine one, mm.
         """
         return degradation_of([axis.kernel for axis in self.axes], coarse, fine, shifts)
+
+    def degradation_from(self, axes: Sequence[TargetAxis]) -> Degradation:
+        """A from the fine voxels of a target grid, along these axes, to the scan's."""
+        coarse, fine = [(a.size, a.spacing) for a in axes], [(a.count, a.pitch) for a in axes]
+        return self.degradation(coarse, fine, [a.shift for a in axes])
 
 
 def degradation_of(

@@ -23,17 +23,16 @@ def written_result(scan: Volume, result: Result, target: TargetGrid, region: Sli
     """A result cut to a region, in the whole HU that its files have, with a report on exactly that.
 
     In the report, ``consistency`` is that of the whole HU over the region's voxels, where A sees the margin as well,
-    and sees next to nothing that was not measured;
-    ``voxels`` counts those of the scan's region that are padding (−1024 HU, as which padding is read) or metal (3071 HU
-    or more), and those of the result that int16 clips. See :func:`ct_numbers` for the rest.
+    and sees next to nothing that was not measured; ``voxels`` counts those of the scan's region that are padding (−1024
+    HU, as which padding is read) or metal (3071 HU or more), and those of the result that int16 clips. See
+    :func:`ct_numbers` for the rest.
 
     Args:
         scan: what was worked on, the region with its margin. result: what came of it. target: its grid.
         region: slices along (z, y, x), in voxels of ``scan``.
         progress: advanced by three.
     """
-    coarse, fine = (list(zip(volume.shape, volume.spacing, strict=True)) for volume in (scan, result.sr))
-    degradation = result.acquisition.degradation(coarse, fine, [axis.shift for axis in target.axes])
+    degradation = result.acquisition.degradation_from(target.axes)
     z, y, x = target.within(region)
     measured = scan.array[region]
     counts = np.ones_like(measured, dtype=bool) if scan.valid is None else far_from_filled(scan.valid)[region]

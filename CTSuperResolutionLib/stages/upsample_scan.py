@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from dataclasses import dataclass
 
 import torch
@@ -16,7 +15,7 @@ from CTSuperResolutionLib.degradation.upsampling import upsample_onto
 from CTSuperResolutionLib.job.events import Progress
 from CTSuperResolutionLib.job.parameters import Parameters
 from CTSuperResolutionLib.job.refinement import Factors
-from CTSuperResolutionLib.job.target_grid import TargetAxis, TargetGrid
+from CTSuperResolutionLib.job.target_grid import TargetGrid
 from CTSuperResolutionLib.projection.grid import VolumeGrid
 from CTSuperResolutionLib.stages.unmeasured import Unmeasured
 from CTSuperResolutionLib.volume.axis_order import AxisOrder
@@ -149,13 +148,13 @@ def upsample_scan(
     acquisition = acquisition or acquisition_of(scan, p, target.factors)
     permuted = acquisition.permuted(axis_order)
     block = [axis.part(slice(0, min(axis.size, BLOCK))) for axis in axes]
-    damping = suitable_damping(noise, _degradation(permuted, block), block, p.damping)
+    damping = suitable_damping(noise, permuted.degradation_from(block), block, p.damping)
     unmeasured = None
     if valid is not None:
         as_it_is = torch.from_numpy(axis_order.to_scanner_order(scan.array)).to(device)
         unmeasured = Unmeasured.of(as_it_is, valid, axes)
     consistency = DataConsistency.damped(
-        _degradation(permuted, axes),
+        permuted.degradation_from(axes),
         coarse,
         cubic,
         damping=damping,
@@ -178,9 +177,3 @@ def upsample_scan(
         consistency,
         (p.hu_low, p.hu_high),
     )
-
-
-def _degradation(acquisition: Acquisition, axes: Sequence[TargetAxis]) -> Degradation:
-    """A from the fine voxels to the scan's."""
-    coarse, fine = [(a.size, a.spacing) for a in axes], [(a.count, a.pitch) for a in axes]
-    return acquisition.degradation(coarse, fine, [a.shift for a in axes])
