@@ -111,9 +111,9 @@ def damp_mixed(change: torch.Tensor, degradation: Degradation) -> torch.Tensor:
     """A mean over three axes with less of those details that the scan lacks along two or three of them at once.
 
     A detail along a single axis is seen whole in slices along two of three axes, so that the mean lacks a third of it,
-    for which a gain above 1 makes up. The finer a detail is along the others, too, the more of it is wrong. H being what A does not measure
-    along an axis and h = ALONG_MORE_AXES, each axis leaves 1 − (1 − h) H, and 1/h in all leaves details along one axis
-    as they are. What A measures along all three grows by 1/h, which data consistency takes back.
+    for which a gain above 1 makes up. The finer a detail is along the others, too, the more of it is wrong. H being
+    what A does not measure along an axis and h = ALONG_MORE_AXES, each axis leaves 1 − (1 − h) H, and 1/h in all leaves
+    details along one axis as they are. What A measures along all three grows by 1/h, which data consistency takes back.
 
     Args:
         change: (z, y, x). degradation: A along these axes.
