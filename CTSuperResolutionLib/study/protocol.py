@@ -139,11 +139,13 @@ class Reading:
         most_trials: of one session.
         washout_hours: least time between two sessions' looks at one patient.
         undo: whether the last answer may be taken back.
+        window_locked: whether every image keeps the study's window, or only begins with it.
     """
 
     most_trials: int = 40
     washout_hours: float = 336.0
     undo: bool = True
+    window_locked: bool = True
 
     @classmethod
     def from_dict(cls, values: Mapping[str, Any]) -> Reading:
@@ -157,7 +159,13 @@ class Reading:
         if not isinstance(hours, int | float) or not 0 <= hours <= 1e5:
             raise JobError(f"The washout of {hours} hours is not possible; give 0 or more.")
         most = _whole(values.get("most_trials", cls.most_trials), "most_trials", 1, 10_000)
-        return cls(most, float(hours), bool(values.get("undo", True)))
+        return cls(
+            most, float(hours), bool(values.get("undo", True)), bool(values.get("window_locked", cls.window_locked))
+        )
+
+    def to_dict(self) -> dict[str, Any]:
+        """Plain values for :meth:`from_dict`."""
+        return asdict(self)
 
 
 def _require_known(what: str, values: Mapping[str, Any], cls: type) -> None:
