@@ -142,19 +142,19 @@ class ReadSection(VTKObservationMixin):
         """Offer the readers of the study that is chosen."""
         ui = self._ui
         ui.readerComboBox.clear()
-        ui.titleLabel.text = ""
-        self._say_problem("")
+        ui.titleLabel.text = problem = ""
         readers: list[str] = []
         if path := ui.folderEdit.currentPath.strip():
             try:
                 study = read_study(Path(path))
                 readers, ui.titleLabel.text = list(study.sessions), study.title
             except JobError as error:
-                self._say_problem(in_panel_words(error))
+                problem = in_panel_words(error)
         ui.readerComboBox.addItem(_("Choose your name"))
         ui.readerComboBox.addItems(readers)
         ui.titleLabel.visible = bool(ui.titleLabel.text)
         ui.readerComboBox.enabled = ui.startButton.enabled = bool(readers)
+        self._say_problem(problem)
 
     def _say_problem(self, problem: str) -> None:
         self._ui.problemLabel.text = problem

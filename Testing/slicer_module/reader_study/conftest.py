@@ -102,7 +102,8 @@ class Reader:
     def open(self, folder: Path, name: str = "Ada") -> None:
         """Choose the folder and the name, press the button, and begin the session."""
         self.ui.folderEdit.currentPath = str(folder)
-        self.ui.readerComboBox.setCurrentIndex(self.ui.readerComboBox.findText(name))
+        if (place := self.ui.readerComboBox.findText(name)) > 0:
+            self.ui.readerComboBox.setCurrentIndex(place)
         self.ui.startButton.click()
         if self.sitting.state is State.BREAK:
             self.press("Space")
@@ -150,11 +151,14 @@ def press_key(window: Any, key: str) -> None:
     """Press a key in the test host's window."""
     from PySide6.QtCore import Qt
     from PySide6.QtTest import QTest
+    from PySide6.QtWidgets import QApplication
 
     other = {"Del": "Delete", "PgUp": "PageUp", "PgDown": "PageDown", "Esc": "Escape", "Enter": "Return"}
     code = getattr(Qt.Key, f"Key_{other.get(key, key)}")
     plain = window.__dict__["_object"]
-    plain.activateWindow()
+    while not plain.isActiveWindow():
+        plain.activateWindow()
+        QApplication.processEvents()
     QTest.keyClick(plain.focusWidget() or plain, code)
 
 
