@@ -9,6 +9,7 @@ import numpy as np
 import slicer
 from CTSuperResolutionPanel.compare.grids import world_to_voxels
 
+from CTReaderStudyPanel.reading.trial_images import remove_with_display
 from CTSuperResolutionLib.study.protocol import MARKS
 
 COLORS = {"invented": (1.0, 0.55, 0.1), "missing": (0.3, 0.7, 1.0)}
@@ -56,8 +57,7 @@ class Marks:
     def remove(self) -> None:
         """Take them out of the scene."""
         for node in self._nodes.values():
-            if slicer.mrmlScene.IsNodePresent(node):
-                slicer.mrmlScene.RemoveNode(node)
+            remove_with_display(node)
 
 
 def _node(kind: str) -> slicer.vtkMRMLMarkupsFiducialNode:

@@ -42,7 +42,7 @@ class TrialImages:
         if self._loading not in names:
             self._stop()
         for name in [name for name in self._nodes if name not in names]:
-            slicer.mrmlScene.RemoveNode(self._nodes.pop(name))
+            remove_with_display(self._nodes.pop(name))
         self._load_next()
 
     def of(self, names: Sequence[str]) -> list[slicer.vtkMRMLScalarVolumeNode] | None:
@@ -54,8 +54,7 @@ class TrialImages:
         """Take all of them out of the scene, and load no more."""
         self._stop()
         for node in self._nodes.values():
-            if slicer.mrmlScene.IsNodePresent(node):
-                slicer.mrmlScene.RemoveNode(node)
+            remove_with_display(node)
         self._nodes, self._wanted = {}, []
 
     def _stop(self) -> None:
@@ -87,6 +86,13 @@ class TrialImages:
         self._load_next()
 
 
+def remove_with_display(node: slicer.vtkMRMLDisplayableNode) -> None:
+    """Take a node out of the scene, where it still is, and what says how it looks."""
+    for each in (node, node.GetDisplayNode()):
+        if each is not None and slicer.mrmlScene.IsNodePresent(each):
+            slicer.mrmlScene.RemoveNode(each)
+
+
 def _load(path: Path) -> Generator[float, None, tuple[nrrd.Header, vtk.vtkImageData]]:
     header = nrrd.read_header(path)
     image, array = new_image(header)
@@ -98,7 +104,7 @@ def _node(header: nrrd.Header, image: vtk.vtkImageData, window: tuple[float, flo
     """A volume that looks as every other one does, and is not saved with the user's scene."""
     node = slicer.mrmlScene.AddNewNodeByClass("vtkMRMLScalarVolumeNode", NAME)
     node.SetIJKToRASMatrix(slicer.util.vtkMatrixFromArray(voxel_geometry.LPS @ header.ijk_to_lps))
-    display = slicer.mrmlScene.AddNewNodeByClass("vtkMRMLScalarVolumeDisplayNode")
+    display = slicer.mrmlScene.AddNewNodeByClass("vtkMRMLScalarVolumeDisplayNode", NAME)
     display.SetAutoWindowLevel(False)
     display.SetWindowLevel(window[1], window[0])
     display.SetAndObserveColorNodeID("vtkMRMLColorTableNodeGrey")

@@ -6,28 +6,30 @@ import sys
 import time
 from pathlib import Path
 
-sys.path[:0] = [str(Path(__file__).resolve().parents[2])]
-
-from slicer_host import fixtures
-
-folder, count = sys.argv[1], int(sys.argv[2])
+HERE = Path(__file__).resolve().parent
+sys.path[:0] = [str(HERE), str(HERE.parents[1])]
 
 
-def wait(condition, timeout=20.0, what=""):
-    end = time.monotonic() + timeout
-    while not condition():
-        assert time.monotonic() < end
-        fixtures.slicer_.app.processEvents()
+def main(folder: Path, count: int) -> None:
+    from slicer_host import fixtures
+
+    application = fixtures.Application()
+    from keyboard_reader import MODULE_FILE, Reader
+
+    def wait(condition, timeout=20.0):
+        end = time.monotonic() + timeout
+        while not condition():
+            assert time.monotonic() < end
+            fixtures.slicer_.app.processEvents()
+
+    reader = Reader(application.load(MODULE_FILE), fixtures.slicer_, application, wait)
+    reader.open(folder)
+    for _case in range(count):
+        reader.answer()
+    reader.press("Left", "3")
+    print(f"{reader.sitting.reading.answered} answered", flush=True)
+    time.sleep(60)
 
 
-sys.path[:0] = [str(Path(__file__).parent)]
-from conftest import MODULE_FILE, Reader
-
-application = fixtures.Application()
-reader = Reader(application.load(MODULE_FILE), fixtures.slicer_, application, wait)
-reader.open(Path(folder))
-for _case in range(count):
-    reader.answer()
-reader.press("Left", "3")
-print(f"{reader.sitting.reading.answered} answered", flush=True)
-time.sleep(60)
+if __name__ == "__main__":
+    main(Path(sys.argv[1]), int(sys.argv[2]))
