@@ -1,4 +1,4 @@
-"""Panel: its rooms."""
+"""Panel: its rooms, of which one is shown."""
 
 from __future__ import annotations
 
@@ -15,7 +15,16 @@ class Panel:
     """
 
     def __init__(self, ui: Any) -> None:
-        self.read = ReadSection(ui.readPage.layout())
+        self._ui = ui
+        self.read = ReadSection(ui.readPlace.layout(), self._reading_changed)
+        self._places = {
+            ui.readButton: ui.readPlace,
+            ui.analyseButton: ui.analysePlace,
+            ui.designButton: ui.designPlace,
+        }
+        for button in self._places:
+            button.connect("toggled(bool)", lambda checked: self._show_room())
+        ui.readButton.checked = True
 
     def exit(self) -> None:
         """Another module is shown: the views are the user's again."""
@@ -24,3 +33,11 @@ class Panel:
     def cleanup(self) -> None:
         """The panel goes."""
         self.read.cleanup()
+
+    def _show_room(self) -> None:
+        for button, place in self._places.items():
+            place.visible = button.checked
+
+    def _reading_changed(self, reading: bool) -> None:
+        """A reader is to see nothing but the study."""
+        self._ui.roomButtons.visible = not reading

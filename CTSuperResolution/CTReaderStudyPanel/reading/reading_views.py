@@ -64,17 +64,19 @@ class ReadingViews(VTKObservationMixin):
         self,
         volumes: Sequence[slicer.vtkMRMLScalarVolumeNode],
         captions: Sequence[str],
+        plane: str,
         window: tuple[float, float] | None,
     ) -> None:
         """Show the images of a new trial whole, at their middle slice.
 
         Args:
             volumes: one, or two on one grid; from left to right. captions: of each.
+            plane: one of PLANES.
             window: centre and width that are locked, HU; None leaves the window to the reader.
         """
         self._release()
         self._placement.forget()
-        self.volumes, self._texts, self.look = [*volumes], [*captions], Look()
+        self.volumes, self._texts, self.plane, self.look = [*volumes], [*captions], plane, Look()
         self._link.connect(self.volumes)
         self._lock.hold(self.volumes, window)
         self._arrange()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -37,14 +38,16 @@ class ReadSection(VTKObservationMixin):
 
     Args:
         parent_layout: where the section is added.
+        on_open: called with whether a study is open, whenever that may have changed.
 
     Attributes:
         widget: the section.
         sitting: the reader's way through the study.
     """
 
-    def __init__(self, parent_layout: qt.QBoxLayout) -> None:
+    def __init__(self, parent_layout: qt.QBoxLayout, on_open: Callable[[bool], None]) -> None:
         super().__init__()
+        self._on_open = on_open
         self.widget = slicer.util.loadUI(str(UI_FILE))
         parent_layout.addWidget(self.widget)
         ui = self._ui = slicer.util.childWidgetVariables(self.widget)
@@ -235,6 +238,7 @@ class ReadSection(VTKObservationMixin):
         state, reading = sitting.state, sitting.reading
         ui.openingPart.visible = reading is None
         ui.readingPart.visible = reading is not None
+        self._on_open(reading is not None)
         if reading is None:
             return
         looking = state is State.LOOKING
@@ -249,7 +253,7 @@ class ReadSection(VTKObservationMixin):
         ui.formPlace.visible = ui.commentEdit.visible = ui.viewControls.visible = looking
         ui.goOnButton.text = _("Save and next (Space)") if looking else _("Go on (Space)")
         ui.goOnButton.enabled = state not in (State.LOADING, State.DONE)
-        ui.undoButton.enabled = reading.study.reading.undo and reading.answered > 0
+        ui.undoButton.enabled = sitting.may_undo
         ui.pauseButton.enabled = looking
         ui.windowButtons.visible = not self._window_is_locked()
         for plane, button in self._planes.items():

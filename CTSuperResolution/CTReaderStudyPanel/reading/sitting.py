@@ -57,6 +57,12 @@ class Sitting:
         """What is asked; None where nothing is."""
         return self.reading.trial if self.reading is not None else None
 
+    @property
+    def may_undo(self) -> bool:
+        """Whether there may be an answer to take back now."""
+        there = self.reading is not None and self.reading.study.reading.undo and self.reading.answered > 0
+        return there and self.state in (State.LOOKING, State.FEEDBACK, State.BREAK, State.DONE)
+
     def open(self, folder: Path, reader: str) -> None:
         """Go on where this reader left a study. Where that cannot be, the message says why."""
         self.leave()
@@ -95,7 +101,7 @@ class Sitting:
 
     def undo(self) -> None:
         """Show the trial before once more, and forget its answer."""
-        if self.state in (State.LOOKING, State.FEEDBACK, State.BREAK, State.DONE):
+        if self.may_undo:
             self._try(lambda reading: reading.undo(), self._load)
 
     def pause(self) -> None:
@@ -166,8 +172,9 @@ class Sitting:
         if reading is None or trial is None or volumes is None:
             self._on_change()
             return
-        window = reading.study.window if reading.study.reading.window_locked else None
-        self._views.show(volumes, _captions(trial), window)
+        protocol = reading.study.reading
+        window = reading.study.window if protocol.window_locked else None
+        self._views.show(volumes, _captions(trial), protocol.plane.capitalize(), window)
         self.state = State.LOOKING
         self._on_change()
         self._watch.run()

@@ -140,10 +140,10 @@ def test_the_last_answer_can_be_taken_back(reader, make_study, entries):
     reader.settle()
     assert [entry["answer"]["choice"] for entry in entries(folder)] == ["left", "tie"]
     assert reader.sitting.reading.answered == 1
-    for _time in range(2):
+    for _time in range(2):  # the second time there is nothing to take back
         reader.press("Backspace")
         reader.settle()
-    assert "no answer that can be taken back" in reader.ui.noticeLabel.text
+    assert reader.trial == first and not reader.ui.undoButton.enabled
 
 
 def test_a_study_may_forbid_to_go_back(reader, make_study):
@@ -152,7 +152,7 @@ def test_a_study_may_forbid_to_go_back(reader, make_study):
     assert not reader.ui.undoButton.enabled
     second = reader.trial
     reader.press("Backspace")
-    assert reader.trial == second and "takes no answer back" in reader.ui.noticeLabel.text
+    assert reader.trial == second and reader.sitting.reading.answered == 1
 
 
 def test_a_pause_hides_the_images_and_counts_no_time(reader, make_study, entries, monkeypatch):
