@@ -54,7 +54,11 @@ ROOMS = {
         "self_test",
     ),
     STUDY_PANEL: (
+        "html_table",
+        "study_command",
+        "command_row",
         "reading",
+        "analysing",
         "panel",
     ),
 }

@@ -2,8 +2,13 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import Any
 
+import slicer
+from CTSuperResolutionPanel import install
+
+from CTReaderStudyPanel.analysing.section import AnalyseSection
 from CTReaderStudyPanel.reading.section import ReadSection
 
 
@@ -17,6 +22,7 @@ class Panel:
     def __init__(self, ui: Any) -> None:
         self._ui = ui
         self.read = ReadSection(ui.readPlace.layout(), self._reading_changed)
+        self.analyse = AnalyseSection(ui.analysePlace.layout(), _find_python)
         self._places = {
             ui.readButton: ui.readPlace,
             ui.analyseButton: ui.analysePlace,
@@ -33,6 +39,7 @@ class Panel:
     def cleanup(self) -> None:
         """The panel goes."""
         self.read.cleanup()
+        self.analyse.cleanup()
 
     def _show_room(self) -> None:
         for button, place in self._places.items():
@@ -41,3 +48,8 @@ class Panel:
     def _reading_changed(self, reading: bool) -> None:
         """A reader is to see nothing but the study."""
         self._ui.roomButtons.visible = not reading
+
+
+def _find_python() -> Path | None:
+    """The Python that has what the library needs; the user is asked to install that where it is missing."""
+    return install.ensure(slicer.util.mainWindow())
