@@ -59,6 +59,7 @@ ROOMS = {
         "command_row",
         "reading",
         "analysing",
+        "designing",
         "panel",
     ),
 }

@@ -9,6 +9,7 @@ import slicer
 from CTSuperResolutionPanel import install
 
 from CTReaderStudyPanel.analysing.section import AnalyseSection
+from CTReaderStudyPanel.designing.section import DesignSection
 from CTReaderStudyPanel.reading.section import ReadSection
 
 
@@ -23,6 +24,7 @@ class Panel:
         self._ui = ui
         self.read = ReadSection(ui.readPlace.layout(), self._reading_changed)
         self.analyse = AnalyseSection(ui.analysePlace.layout(), _find_python)
+        self.design = DesignSection(ui.designPlace.layout(), _find_python)
         self._places = {
             ui.readButton: ui.readPlace,
             ui.analyseButton: ui.analysePlace,
@@ -40,6 +42,7 @@ class Panel:
         """The panel goes."""
         self.read.cleanup()
         self.analyse.cleanup()
+        self.design.cleanup()
 
     def _show_room(self) -> None:
         for button, place in self._places.items():

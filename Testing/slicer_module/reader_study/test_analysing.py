@@ -7,33 +7,10 @@ import shutil
 
 import pytest
 from CTReaderStudyPanel.analysing.section import PACKAGES
+from fake_process import FakeProcess
 from slicer_host.fixtures import ROOT
 
 from CTSuperResolutionLib.study.reading import open_reading
-
-
-class FakeProcess:
-    """A process that does what a test says."""
-
-    def __init__(self) -> None:
-        self.written, self.abandoned = b"", False
-
-    def start(self, command, *, on_output, on_error_output, on_end) -> None:
-        self.command, self.on_output, self.on_end = command, on_output, on_end
-
-    def write(self, data: bytes) -> None:
-        self.written += data
-
-    def abandon(self) -> None:
-        self.abandoned = True
-
-    def say(self, **event) -> None:
-        self.on_output(json.dumps(event).encode() + b"\n")
-
-    def end(self, code: int = 0) -> None:
-        from CTSuperResolutionPanel.process.process import Ended
-
-        self.on_end(Ended(normal=True, code=code))
 
 
 @pytest.fixture
@@ -59,9 +36,7 @@ def ui(section, slicer):
 
 @pytest.fixture
 def process(section, monkeypatch):
-    found = FakeProcess()
-    monkeypatch.setattr(section.command, "_make_process", lambda: found)
-    return found
+    return FakeProcess.of(section.command, monkeypatch)
 
 
 def test_a_check_says_how_far_every_reader_is(section, ui, read_study, wait_until):
