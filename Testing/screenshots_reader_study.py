@@ -8,6 +8,9 @@ test host and with the real background process. Takes three minutes on two cores
 from __future__ import annotations
 
 import argparse
+import json
+import os
+import shutil
 import subprocess
 import sys
 import tempfile
@@ -20,24 +23,24 @@ from screenshots import JOB_SECONDS, ROOT, SIZE, SMALL, make_small
 from slicer_host import opengl, system_libraries
 
 MODULE, READER = "CTReaderStudy", "You"
+DEMO = Path("study-demo")
 
 
 class Studio:
     """The module in the test host's window, and a study.
 
     Args:
-        folder: where its pictures go. demo: where the demonstration is.
-        size: of the window, pixels.
+        folder: where its pictures go. size: of the window, pixels.
     """
 
-    def __init__(self, folder: Path, demo: Path, size: tuple[int, int]) -> None:
+    def __init__(self, folder: Path, size: tuple[int, int]) -> None:
         from slicer_host.host import start
 
         host = start(draw=True)
         import qt
         import slicer
 
-        self._folder, self._qt, self.demo = folder, qt, demo
+        self._folder, self._qt = folder, qt
         self._window = slicer.util.mainWindow()
         self._window.resize(*size)
         host.modules.load(str(ROOT / "CTSuperResolution" / f"{MODULE}.py"))
@@ -92,7 +95,7 @@ class Studio:
 def open_study(studio: Studio) -> None:
     """The folder and the name, as a reader chooses them."""
     ui = studio.children(studio.panel.read.widget)
-    ui.folderEdit.currentPath = str(studio.demo / "study" / "reader")
+    ui.folderEdit.currentPath = str(DEMO / "study" / "reader")
     ui.readerComboBox.setCurrentIndex(ui.readerComboBox.findText(READER))
 
 
@@ -114,6 +117,7 @@ def mark(studio: Studio) -> None:
     """One image with marks of both kinds."""
     studio.read_until("marking")
     read = studio.panel.read
+    read.press("A")
     (volume,) = read.views.volumes
     bounds = [0.0] * 6
     volume.GetRASBounds(bounds)
@@ -128,12 +132,52 @@ def pause(studio: Studio) -> None:
     studio.panel.read.press("P")
 
 
+def analyse(studio: Studio) -> None:
+    """The report's main table."""
+    studio.panel.read.leave()
+    studio.ui.analyseButton.click()
+    ui, section = studio.children(studio.panel.analyse.widget), studio.panel.analyse
+    ui.folderEdit.currentPath = str(DEMO / "study")
+    ui.analyseButton.click()
+    studio.wait(lambda: not section.command.busy, "The report")
+    if section.command.message:
+        sys.exit(section.command.message)
+
+
+def design(studio: Studio) -> None:
+    """A form that is filled in, and what the study would find."""
+    studio.ui.designButton.click()
+    ui, section = studio.children(studio.panel.design.widget), studio.panel.design
+    ui.titleEdit.text = "Chest, cubic against super-resolved"
+    ui.casesEdit.currentPath = str(_case_folder())
+    ui.readersEdit.text = "Ada, Ben, Cleo, Dan"
+    ui.studyEdit.currentPath = str(DEMO / "new-study")
+    ui.tasksButton.collapsed, ui.powerButton.collapsed = True, False
+    ui.simulateButton.click()
+    studio.wait(lambda: not section.command.busy, "The simulation")
+    if section.command.message:
+        sys.exit(section.command.message)
+
+
+def _case_folder() -> Path:
+    """The demonstration's images in a folder for each case, as a lead has them."""
+    key = json.loads((DEMO / "study" / "key.json").read_text(encoding="utf-8"))
+    for file, image in key["images"].items():
+        if image["method"] in key["methods"]:
+            place = DEMO / "cases" / image["case"]
+            place.mkdir(parents=True, exist_ok=True)
+            shutil.copy(DEMO / "study" / "reader" / "images" / file, place / f"{image['method']}.nrrd")
+    return DEMO / "cases"
+
+
 STEPS: dict[str, Callable[[Studio], None]] = {
     "study-open": open_study,
     "study-pair": compare_pair,
     "study-grade": grade,
     "study-mark": mark,
     "study-pause": pause,
+    "study-analyse": analyse,
+    "study-design": design,
 }
 
 
@@ -149,15 +193,19 @@ def main() -> int:
         print(problem, file=sys.stderr)
         return 1
     options.folder.mkdir(parents=True, exist_ok=True)
+    folder, made = options.folder.resolve(), options.demo and options.demo.resolve()
     with tempfile.TemporaryDirectory() as private:
-        demo = options.demo or Path(private) / "demo"
-        if options.demo is None:
-            subprocess.run([sys.executable, "-m", "CTSuperResolutionLib", "study", "demo", str(demo)], check=True)
-        studio = Studio(options.folder, demo, SMALL if options.small else SIZE)
+        os.chdir(private)  # so that no picture shows where that was
+        if made is not None:
+            shutil.copytree(made, DEMO)
+        else:
+            subprocess.run([sys.executable, "-m", "CTSuperResolutionLib", "study", "demo", str(DEMO)], check=True)
+        studio = Studio(folder, SMALL if options.small else SIZE)
         for name, step in STEPS.items():
             step(studio)
             studio.take(name)
         studio.panel.exit()
+        os.chdir(ROOT)
     return 0
 
 

@@ -100,7 +100,7 @@ class DesignSection:
         self._refresh()
 
     def _start(self, *arguments: str, on_done: Callable[[dict[str, Any]], None]) -> None:
-        self._ui.resultLabel.text = ""
+        self._ui.resultLabel.text = self._ui.powerLabel.text = ""
         self.command.start(*arguments, on_done=on_done)
 
     def _designed(self, found: dict[str, Any]) -> None:
@@ -117,7 +117,7 @@ class DesignSection:
             (_("{count} readers").format(count=readers), *(f"{power[readers, count]:.2f}" for count in cases))
             for readers in sorted({readers for readers, _count in power})
         ]
-        self._ui.resultLabel.text = html_table(head, rows)
+        self._ui.powerLabel.text = html_table(head, rows)
         self._refresh()
 
     def _refresh(self) -> None:
@@ -137,7 +137,8 @@ class DesignSection:
         ui.simulateButton.enabled = not command.busy
         ui.choiceOptions.enabled = ui.choiceCheckBox.checked
         ui.gradingOptions.enabled = ui.gradingCheckBox.checked or ui.ratingCheckBox.checked
-        ui.resultLabel.visible = bool(ui.resultLabel.text)
+        for label in (ui.resultLabel, ui.powerLabel):
+            label.visible = bool(label.text)
 
 
 def _numbers(count: int) -> list[str]:

@@ -152,8 +152,8 @@ def test_the_power_of_this_many_readers_and_cases_and_of_more_is_shown(section, 
     designs = [{"readers": r, "cases": c, "power": r / 10 + c / 100} for r in (2, 3, 4) for c in (4, 6, 8)]
     process.say(event="result", action="simulate", task="forced_choice", truth=0.65, designs=designs)
     process.end()
-    assert "<td align='left'>3 readers</td><td align='left'>0.34</td><td align='left'>0.36</td>" in (
-        filled.resultLabel.text
+    assert (
+        "<td align='left'>3 readers</td><td align='left'>0.34</td><td align='left'>0.36</td>" in filled.powerLabel.text
     )
 
 
