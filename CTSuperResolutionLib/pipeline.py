@@ -35,7 +35,7 @@ class Result:
         sr: the super-resolved volume. cubic: the cubic upsampling, on the same grid.
         uncertainty: spread of the prior's samples, HU, on the same grid; None for a single sample.
         acquisition: of the scan, as it was found out or given.
-        report: what was done and found, as plain values for result.json.
+        report: what was done and found, as plain values for result.json, which has more on the volumes as written.
     """
 
     sr: Volume
@@ -95,7 +95,7 @@ def super_resolve(
     progress.stage("fit", residual_steps(p))
     residual = reconstruct_residual(restored, base, projector, p, seed=method.seed, progress=progress)
 
-    progress.stage("assemble", p.consistency_rounds + 3)
+    progress.stage("assemble", p.consistency_rounds + 1)
     slices = progress.in_parts(upsampled.grid.shape[0])
     fine = upsampled.enforce(base.volume + residual.voxels(slices), progress).round_()
 
@@ -104,7 +104,7 @@ def super_resolve(
         cubic=upsampled.cubic_of_scan(),
         uncertainty=_in_hu(restored.uncertainty, upsampled),
         acquisition=upsampled.acquisition,
-        report=_reported(method, prior, device) | residual.report | upsampled.report(fine, progress),
+        report=_reported(method, prior, device) | residual.report | upsampled.report(),
     )
 
 
