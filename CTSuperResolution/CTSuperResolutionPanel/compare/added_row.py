@@ -26,8 +26,6 @@ KIND = "added"
 KEY = "W"
 """Held, the results are shown without what was added. Not used by Slicer's views."""
 
-Volume = slicer.vtkMRMLScalarVolumeNode
-
 
 class AddedRow:
     """Check box, threshold, range and legend of what was added, and the button and key that take it away.
@@ -42,14 +40,14 @@ class AddedRow:
     def __init__(
         self,
         ui: Any,
-        on_ready: Callable[[Volume, Volume], None],
+        on_ready: Callable[[slicer.vtkMRMLScalarVolumeNode, slicer.vtkMRMLScalarVolumeNode], None],
         on_without: Callable[[bool], None],
         on_problem: Callable[[str], None],
     ) -> None:
         self._ui, self._on_ready, self._on_problem = ui, on_ready, on_problem
         self.key = HeldKey(KEY, ui.addedRow, on_without)
         self._makers: dict[str, DifferenceMaker] = {}
-        self.nodes: list[Volume] = []
+        self.nodes: list[slicer.vtkMRMLScalarVolumeNode] = []
         ui.withoutButton.connect("pressed()", lambda: on_without(True))
         ui.withoutButton.connect("released()", lambda: on_without(False))
         for spin_box in (ui.thresholdSpinBox, ui.addedRangeSpinBox):
@@ -62,14 +60,14 @@ class AddedRow:
         """Whether the user asks for the colours."""
         return self._ui.addedCheckBox.checked
 
-    def refresh(self, volumes: Sequence[Volume | None]) -> None:
+    def refresh(self, volumes: Sequence[slicer.vtkMRMLScalarVolumeNode | None]) -> None:
         """Show the row where one of the chosen volumes is a result of which it is known what was measured."""
         known = any(volume is not None and measured_of(volume) is not None for volume in volumes)
         self._ui.addedRow.visible = known
         self._ui.addedLegend.visible = self._ui.thresholdSpinBox.visible = known and self.wanted
         self._ui.addedRangeSpinBox.visible = known and self.wanted
 
-    def show(self, volumes: Sequence[Volume]) -> None:
+    def show(self, volumes: Sequence[slicer.vtkMRMLScalarVolumeNode]) -> None:
         """Have what was added to these volumes ready soon, from earlier or anew."""
         self.nodes = [node for node in self.nodes if slicer.mrmlScene.IsNodePresent(node)]
         for volume in volumes:
@@ -91,7 +89,9 @@ class AddedRow:
             if slicer.mrmlScene.IsNodePresent(node):
                 hide_legend(node)
 
-    def _ready(self, volume: Volume, node: Volume, _computed: Difference | None) -> None:
+    def _ready(
+        self, volume: slicer.vtkMRMLScalarVolumeNode, node: slicer.vtkMRMLScalarVolumeNode, _computed: Difference | None
+    ) -> None:
         if node not in self.nodes:
             self.nodes.append(node)
         self._color()
