@@ -84,7 +84,7 @@ class LesionExperiment:
             methods[name] = {
                 "d_prime": interval(values[name], drawn[name]).rounded(),
                 "area": round(area(one, none), 3),
-                **self._sizes(present[name], sites, lesion, draws),
+                **self._sizes(present[name], sites, lesion),
             }
         beyond = {
             name: interval(values[name] - values[BASE], drawn[name] - drawn[BASE]).rounded()
@@ -100,15 +100,15 @@ class LesionExperiment:
             "beyond_cubic": beyond,
         }
 
-    def _sizes(self, array: np.ndarray, sites: np.ndarray, lesion: Lesion, draws: np.ndarray) -> dict[str, Any]:
+    def _sizes(self, array: np.ndarray, sites: np.ndarray, lesion: Lesion) -> dict[str, Any]:
+        """The median error of its size, and how often it has one."""
         found = [measured_diameter(array, site, lesion, self.ct.spacing) for site in sites]
-        errors = np.array([np.nan if size is None else size - lesion.diameter for size in found])
-        sized = np.count_nonzero(np.isfinite(errors))
-        if sized < FEWEST_SIZES:
-            return {"size_error_mm": None, "sized": round(sized / len(sites), 3)}
-        medians = np.nanmedian(errors[draws], axis=1)
-        error = interval(float(np.nanmedian(errors)), medians[np.isfinite(medians)])
-        return {"size_error_mm": error.rounded(), "sized": round(sized / len(sites), 3)}
+        errors = np.array([size - lesion.diameter for size in found if size is not None])
+        error = None
+        if len(errors) >= FEWEST_SIZES:
+            medians = np.median(errors[drawn_places(len(errors), self.seed)], axis=1)
+            error = interval(float(np.median(errors)), medians).rounded()
+        return {"size_error_mm": error, "sized": round(len(errors) / len(sites), 3)}
 
     def _widths(self, lesion: Lesion) -> list[list[float]]:
         """Widths of both families of channels, mm, (z, y, x)."""
