@@ -75,7 +75,7 @@ def run_job(
         progress.advance()
         result = pipeline.super_resolve(scan, job.method, target=target, acquisition=acquisition, progress=progress)
 
-        progress.stage("write", 3 + writing_steps(result))
+        progress.stage("write", 3 + writing_steps(result, job))
         inner = within(region, worked)
         result = written_result(scan, result, target, inner, progress)
         extra = {"margin": margins(region, worked), "notes": notes, "slices": slices.sentence, **score(result)}
