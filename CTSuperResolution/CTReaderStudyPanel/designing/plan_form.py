@@ -14,7 +14,10 @@ from CTSuperResolutionLib.study.criteria import CRITERIA
 from CTSuperResolutionLib.study.plan import check_readers
 from CTSuperResolutionLib.study.protocol import GRADES, PLANES, Reading
 
-NO_REFERENCE = ""
+NO_REFERENCE, TRUTH = "", "truth"
+
+USUAL = ("cubic", "sr")
+"""What is compared where there is all of it."""
 
 
 class PlanForm:
@@ -44,18 +47,19 @@ class PlanForm:
         ui.scaleSpinBox.value = GRADES
 
     @property
-    def methods(self) -> tuple[str, ...]:
-        """What every case has an image of, the one that the others are compared with first."""
-        methods = methods_of(self.cases) if self.cases else ()
-        first = self._ui.baselineComboBox.currentText
-        reference = self._reference
-        others = [method for method in methods if method not in (first, reference)]
-        return (first, *others) if first in methods and first != reference else tuple(others)
+    def found(self) -> tuple[str, ...]:
+        """The methods that every case has an image of."""
+        return methods_of(self.cases) if self.cases else ()
+
+    @property
+    def methods(self) -> list[str]:
+        """What is compared, the one that the others are compared with first."""
+        return _names(self._ui.methodsEdit.text)
 
     @property
     def readers(self) -> list[str]:
         """Their names."""
-        return [name.strip() for name in self._ui.readersEdit.text.split(",") if name.strip()]
+        return _names(self._ui.readersEdit.text)
 
     def look_into_folder(self) -> None:
         """Find the cases, and offer their methods."""
@@ -66,17 +70,15 @@ class PlanForm:
                 self.cases = cases_in(Path(path))
             except JobError as error:
                 self.problem = str(error)
-        methods = methods_of(self.cases) if self.cases else ()
+        methods = self.found
         if self.cases and len(methods) < 2:
             self.problem = _("The cases have no two methods in common; name the images of every case after them.")
-        ui.baselineComboBox.clear()
-        ui.baselineComboBox.addItems(list(methods))
+        ui.methodsEdit.text = ", ".join(USUAL if set(USUAL) <= set(methods) else methods)
         ui.referenceComboBox.clear()
         ui.referenceComboBox.addItem(_("none"), NO_REFERENCE)
         for method in methods:
             ui.referenceComboBox.addItem(method, method)
-        ui.referenceComboBox.setCurrentIndex(methods.index("truth") + 1 if "truth" in methods else 0)
-        ui.baselineComboBox.setCurrentIndex(methods.index("cubic") if "cubic" in methods else 0)
+        ui.referenceComboBox.setCurrentIndex(methods.index(TRUTH) + 1 if TRUTH in methods else 0)
 
     def lacks(self) -> str:
         """What is still missing, in a sentence; "" where the plan can be made."""
@@ -85,8 +87,12 @@ class PlanForm:
             return self.problem or _("Choose the folder of cases.")
         if self.problem:
             return self.problem
-        if len(self.methods) < 2:
-            return _("A study compares two methods or more; choose another reference or add images.")
+        if len(set(self.methods)) < max(2, len(self.methods)):
+            return _("A study compares two methods or more, each named once; write down their names.")
+        if missing := [method for method in self.methods if method not in self.found]:
+            return _("Not every case has an image called {name}; choose of {found}.").format(
+                name=missing[0], found=", ".join(self.found)
+            )
         if not self.readers:
             return _("Write down the readers' names.")
         try:
@@ -109,7 +115,7 @@ class PlanForm:
         return {
             "title": ui.titleEdit.text.strip() or _("Reader study"),
             "readers": self.readers,
-            "methods": list(self.methods),
+            "methods": self.methods,
             "reference": self._reference,
             "cases": str(Path(ui.casesEdit.currentPath.strip()).absolute()),
             "training": str(Path(practice).absolute()) if practice else {},
@@ -148,6 +154,11 @@ class PlanForm:
             question = _("Where is something invented or missing?")
             tasks.append({"name": _("marks"), "kind": "marking", "criteria": [question]})
         return tasks
+
+
+def _names(text: str) -> list[str]:
+    """Names with commas between them."""
+    return [name.strip() for name in text.split(",") if name.strip()]
 
 
 def _criteria_title(name: str) -> str:

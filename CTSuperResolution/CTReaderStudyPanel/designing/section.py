@@ -84,11 +84,10 @@ class DesignSection:
 
     def _connect(self, ui: Any) -> None:
         ui.casesEdit.connect("currentPathChanged(QString)", lambda path: self._cases_changed())
-        for edit in (ui.readersEdit, ui.questionEdit):
+        for edit in (ui.methodsEdit, ui.readersEdit):
             edit.connect("textChanged(QString)", lambda text: self._refresh())
         ui.studyEdit.connect("currentPathChanged(QString)", lambda path: self._refresh())
-        for box in (ui.baselineComboBox, ui.referenceComboBox):
-            box.connect("currentIndexChanged(int)", lambda index: self._refresh())
+        ui.referenceComboBox.connect("currentIndexChanged(int)", lambda index: self._refresh())
         for box in (ui.choiceCheckBox, ui.gradingCheckBox, ui.ratingCheckBox, ui.markingCheckBox):
             box.connect("toggled(bool)", lambda checked: self._refresh())
         ui.designButton.connect("clicked()", self.design)
@@ -124,12 +123,11 @@ class DesignSection:
         ui, form, command = self._ui, self._form, self.command
         show_command(ui, command)
         lacks = form.lacks()
-        if form.cases and not form.problem:
+        ui.casesLabel.text = ""
+        if form.cases:
             ui.casesLabel.text = _("{count} cases with {methods}").format(
-                count=len(form.cases), methods=", ".join((*form.methods, *filter(None, [form.to_dict()["reference"]])))
+                count=len(form.cases), methods=", ".join(form.found) or _("no methods in common")
             )
-        else:
-            ui.casesLabel.text = ""
         ui.casesLabel.visible = bool(ui.casesLabel.text)
         ui.lacksLabel.text = lacks
         ui.lacksLabel.visible = bool(lacks)

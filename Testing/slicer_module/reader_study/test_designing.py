@@ -88,7 +88,9 @@ def test_a_study_that_was_made_here_can_be_read_here(section, filled, reader, mo
         ("names", "The reader's name 'A/b' has other signs than letters"),
         ("tasks", "Choose a task."),
         ("reference", "Rating against a reference needs one; choose the reference."),
-        ("methods", "have no two methods in common"),
+        ("images", "have no two methods in common"),
+        ("methods", "compares two methods or more, each named once"),
+        ("method", "Not every case has an image called lanczos; choose of cubic, sr, truth."),
         ("study", "Choose the folder in which the study is made."),
     ],
 )
@@ -110,6 +112,10 @@ def test_what_is_lacking_is_said(filled, case_folder, take, sentence):
         ui.ratingCheckBox.click()
         ui.referenceComboBox.setCurrentIndex(0)
     elif take == "methods":
+        ui.methodsEdit.text = "cubic, sr, cubic"
+    elif take == "method":
+        ui.methodsEdit.text = "cubic, lanczos"
+    elif take == "images":
         for method in ("sr", "truth"):
             (case_folder / "case2" / f"{method}.nrrd").unlink()
         ui.casesEdit.currentPath = ""
@@ -121,7 +127,7 @@ def test_what_is_lacking_is_said(filled, case_folder, take, sentence):
 
 def test_other_methods_can_be_compared(filled, section):
     filled.referenceComboBox.setCurrentIndex(0)
-    filled.baselineComboBox.setCurrentIndex(2)
+    filled.methodsEdit.text = "truth, cubic,sr"
     plan = section._form.to_dict()
     assert plan["methods"] == ["truth", "cubic", "sr"] and plan["reference"] == ""
 
