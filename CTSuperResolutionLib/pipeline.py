@@ -39,7 +39,7 @@ class Result:
             what was added where the scanner does not see.
         uncertainty: spread of the prior's samples, HU, on the same grid; None for a single sample.
         acquisition: of the scan, as it was found out or given.
-        report: what was done and found, as plain values for result.json.
+        report: what was done and found, as plain values for result.json, which has more on the volumes as written.
     """
 
     sr: Volume
@@ -99,7 +99,7 @@ def super_resolve(
     progress.stage("fit", residual_steps(p))
     residual = reconstruct_residual(restored, base, projector, p, seed=method.seed, progress=progress)
 
-    progress.stage("assemble", p.consistency_rounds + 3)
+    progress.stage("assemble", p.consistency_rounds + 1)
     slices = progress.in_parts(upsampled.grid.shape[0])
     fine = upsampled.enforce(base.volume + residual.voxels(slices), progress).round_()
 
@@ -109,7 +109,7 @@ def super_resolve(
         measured=upsampled.result(measured.round_()),
         uncertainty=_in_hu(restored.uncertainty, upsampled),
         acquisition=upsampled.acquisition,
-        report=_reported(method, prior, device) | residual.report | upsampled.report(fine, progress),
+        report=_reported(method, prior, device) | residual.report | upsampled.report(),
     )
 
 

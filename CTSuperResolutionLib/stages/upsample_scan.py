@@ -85,15 +85,8 @@ class UpsampledScan:
         """As :meth:`enforce`, back on the [0, 1] scale."""
         return to_unit(self.enforce(unit, progress), self.hu_range)
 
-    def report(self, fine: torch.Tensor, progress: Progress) -> dict[str, object]:
-        """What was found of the scan, and how far a result (HU) and cubic are from it, as plain values.
-
-        Advances by two.
-        """
-        consistency = {}
-        for name, volume in (("sr", fine), ("cubic", self.cubic)):
-            consistency[name] = self.consistency.residual(volume)
-            progress.advance()
+    def report(self) -> dict[str, object]:
+        """What was found of the scan, as plain values."""
         return {
             "scale": list(self.target.factors),
             "acquisition": self.acquisition.report(),
@@ -102,7 +95,6 @@ class UpsampledScan:
                 "damping": round(self.damping.detail, 3),
                 "flat_damping": round(max(self.damping.detail, self.damping.flat), 3),
             },
-            "consistency": consistency,
         }
 
     def result(self, fine: torch.Tensor) -> Volume:

@@ -270,6 +270,14 @@ def test_bad_input_gets_one_sentence_and_leaves_nothing(
     assert {path: path.read_bytes() if path.is_file() else None for path in tmp_path.rglob("*")} == before
 
 
+def test_a_region_outside_is_said_before_what_takes_long_to_load(scan: Path, tmp_path: Path) -> None:
+    """Here in a process that cannot load it."""
+    code = "import sys; sys.modules['torch'] = None; from CTSuperResolutionLib.cli.main import main; sys.exit(main())"
+    command = [sys.executable, "-c", code, "run", str(scan), str(tmp_path / "out"), "--roi", "0:99,:,:"]
+    ended = subprocess.run(command, capture_output=True, text=True, cwd=ROOT, check=False, stdin=subprocess.DEVNULL)
+    assert ended.returncode == 2 and "0:99 along z is not inside" in ended.stderr
+
+
 def test_a_spacing_puts_the_voxels_of_a_region_where_those_of_the_whole_are(
     ctsr_here: Ctsr, scan: Path, prior: Path, quick: Sequence[str], tmp_path: Path
 ) -> None:
@@ -289,6 +297,8 @@ def test_a_spacing_puts_the_voxels_of_a_region_where_those_of_the_whole_are(
         assert (report["job"]["spacing"], report["job"]["scale"]) == (2.5, None)
     whole, part, before = images["whole"], images["part"], sitk.ReadImage(str(scan))
     assert whole.GetSize() == (38, 28, 24)
+    found = json.loads((tmp_path / "part" / "result.json").read_text(encoding="utf-8"))["output"]["origin_mm"]
+    assert found == [round(mm, 6) for mm in part.GetOrigin()]
     middles = [
         image.TransformContinuousIndexToPhysicalPoint([(n - 1) / 2 for n in image.GetSize()])
         for image in (whole, before)
