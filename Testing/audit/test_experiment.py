@@ -107,6 +107,7 @@ def test_lesions_are_put_into_a_ct_and_looked_for(chest, tmp_path: Path, capfd) 
         main([*command, "--diameter", "4", "--places", "14", "--preset", "preview", "--device", "cpu", *settings]) == 0
     )
     (row,) = json.loads((tmp_path / "out" / "lesions.json").read_text(encoding="utf-8"))["lesions"]
-    assert set(row["methods"]) == {"cubic", "measured", "sr"} and set(row["beyond_cubic"]) == {"measured", "sr"}
+    assert set(row["methods"]) == {"cubic", "measured", "sr", "reference"}
+    assert set(row["beyond_cubic"]) == {"measured", "sr", "reference"}
     assert all(method["area"] > 0.8 for method in row["methods"].values())
     assert "nodule, 4 mm, +800 HU" in capfd.readouterr().out
