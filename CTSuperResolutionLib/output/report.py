@@ -27,9 +27,18 @@ RESULTS = ("sr.nrrd", "cubic.nrrd", UNCERTAINTY, "compare.png", SUMMARY)
 
 
 def write_results(
-    folder: OutputFolder, scan: Volume, result: Result, job: Job, progress: Progress, *, extra: dict[str, Any]
+    folder: OutputFolder,
+    scan: Volume,
+    result: Result,
+    job: Job,
+    progress: Progress,
+    *,
+    extra: dict[str, Any],
+    picture: bool,
 ) -> dict[str, Any]:
-    """Write sr.nrrd, cubic.nrrd, compare.png and result.json into the staging folder, and uncertainty.nrrd if known.
+    """Write sr.nrrd, cubic.nrrd and result.json into the staging folder, and what else is known or wanted.
+
+    That is uncertainty.nrrd and compare.png.
 
     What an earlier run left and this one does not make is dropped from the folder.
 
@@ -40,14 +49,12 @@ def write_results(
         job: what was asked for.
         progress: advanced by :func:`writing_steps`; its record of the stages goes into the report.
         extra: entries to add to the report.
+        picture: whether compare.png is wanted.
 
     Returns:
         The report, as it stands in result.json.
     """
     from CTSuperResolutionLib.volume.writing import write_volume
-
-    with matplotlib_folder(folder.staging):
-        from CTSuperResolutionLib.output.comparison_figure import compare_figure
 
     # An uncertainty is mostly of a few HU: not rounded to whole ones.
     volumes = [("sr", result.sr, True), ("cubic", result.cubic, True)]
@@ -57,11 +64,9 @@ def write_results(
     for name, volume, integer in volumes:
         metadata, slices = header_entries(name, report["job"]), progress.in_parts(volume.shape[0])
         write_volume(volume, folder.file(f"{name}.nrrd"), integer=integer, metadata=metadata, progress=slices)
-    method = job.method
-    title = f"CT super-resolution, {' x '.join(f'{s:.4g}' for s in report['scale'])} (z, y, x), preset {method.preset}"
-    caption = f"Prior {report['job']['prior']}, seed {method.seed}, CTSuperResolution {__version__}."
-    compare_figure(scan, result.cubic, result.sr, folder.file("compare.png"), title=title, caption=caption)
-    progress.advance()
+    if picture:
+        _draw(folder, scan, result, job, report)
+        progress.advance()
     files = [*sorted(entry.name for entry in folder.staging.iterdir()), SUMMARY]
     for name in _earlier_files(folder.path):
         if name not in files:
@@ -76,6 +81,17 @@ def write_results(
     text = json.dumps(report, indent=2, ensure_ascii=False) + "\n"
     folder.file(SUMMARY).write_text(text, encoding="utf-8", errors="backslashreplace")  # names need not be UTF-8
     return report
+
+
+def _draw(folder: OutputFolder, scan: Volume, result: Result, job: Job, report: Mapping[str, Any]) -> None:
+    """Write compare.png."""
+    with matplotlib_folder(folder.staging):
+        from CTSuperResolutionLib.output.comparison_figure import compare_figure
+
+    method = job.method
+    title = f"CT super-resolution, {' x '.join(f'{s:.4g}' for s in report['scale'])} (z, y, x), preset {method.preset}"
+    caption = f"Prior {report['job']['prior']}, seed {method.seed}, CTSuperResolution {__version__}."
+    compare_figure(scan, result.cubic, result.sr, folder.file("compare.png"), title=title, caption=caption)
 
 
 def header_entries(volume: str, job: Mapping[str, Any]) -> dict[str, str]:
@@ -98,9 +114,9 @@ def file_name(path: str) -> str:
     return Path(os.path.abspath(path)).name
 
 
-def writing_steps(result: Result) -> int:
-    """How often :func:`write_results` advances its progress: once for every volume, and for the figure."""
-    return 3 if result.uncertainty is None else 4
+def writing_steps(result: Result, *, picture: bool) -> int:
+    """How often :func:`write_results` advances its progress: once for every volume, and for the picture."""
+    return (2 if result.uncertainty is None else 3) + picture
 
 
 def _earlier_files(folder: Path) -> list[str]:
