@@ -15,7 +15,7 @@ WAIT_S = 0.02
 
 
 def input_lines(descriptor: int) -> Iterator[bytes]:
-    """Lines without their ends, to the end of the input, blank ones left out; what is too long comes cut to its start."""
+    """Lines without their ends, to the end of the input; blank ones are left out, too long ones cut to their start."""
     rest, cut = b"", False
     while (read := read_available(descriptor)) is not None:
         *lines, rest = (rest + read).split(b"\n")
