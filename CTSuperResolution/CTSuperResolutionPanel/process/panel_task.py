@@ -24,6 +24,7 @@ class PanelTask:
         ranges: the part of it to work on.
         method: how.
         preview: a small cube around the crosshair, not a whole run.
+        sketch: a preview by what is quickest, which the next one takes the place of.
         allow_unusual: go on where the volume does not look like a CT.
     """
 
@@ -33,6 +34,7 @@ class PanelTask:
     method: Method
     preview: bool = False
     allow_unusual: bool = False
+    sketch: bool = False
 
     def exported(self, scan: ScanPlacement) -> Slices:
         """The part of the scan that the job gets: the part to work on, with its margin.
