@@ -14,6 +14,9 @@ from CTSuperResolutionLib.planning.margin import with_margin, within
 from CTSuperResolutionPanel.scene.scan_placement import ScanPlacement
 from CTSuperResolutionPanel.scene.voxel_geometry import VoxelRanges, spacing, triple
 
+SKETCH_MARGIN = 2
+"""Most voxels of the scan on each side of a sketch: its outermost slices are less exact, in a third of the time."""
+
 
 @dataclass(frozen=True)
 class PanelTask:
@@ -47,7 +50,14 @@ class PanelTask:
         refinement = self.method.refinement(spacing(scan.ijk_to_ras))
         if not refinement.is_whole:
             return region_slices(None, scan.shape)
-        return with_margin(self.region, refinement.factors, scan.shape)
+        margined = with_margin(self.region, refinement.factors, scan.shape)
+        if not self.sketch:
+            return margined
+        z, y, x = (
+            slice(max(outer.start, part.start - SKETCH_MARGIN), min(outer.stop, part.stop + SKETCH_MARGIN))
+            for part, outer in zip(self.region, margined, strict=True)
+        )
+        return z, y, x
 
     def target(self, scan: ScanPlacement) -> TargetGrid:
         """The voxels of the result over the part to work on."""

@@ -102,6 +102,12 @@ class Runner(VTKObservationMixin):
         return self.state not in (RunnerState.IDLE, RunnerState.FAILED)
 
     @property
+    def sketching(self) -> bool:
+        """Whether the job under way is a sketch, which any other takes the place of."""
+        states = (RunnerState.EXPORTING, RunnerState.RUNNING, RunnerState.LOADING)
+        return self.task is not None and self.task.sketch and self.state in states
+
+    @property
     def progress(self) -> StageProgress:
         """How far the background process of the job is."""
         return self._output.progress
@@ -129,12 +135,12 @@ class Runner(VTKObservationMixin):
     def start(self, task: PanelTask) -> None:
         """Begin a task. Returns at once, but for what the user may have to install.
 
-        A sketch takes the place of another one.
+        It takes the place of a sketch.
 
         Raises:
             JobError: another job is under way; the message is for the user.
         """
-        if self.busy and not self.gives_way(task):
+        if self.busy and not self.sketching:
             raise JobError(_("A job is running already; wait for its end or cancel it."))
         self._supersede()
         self.task, self._reason = task, ""
@@ -167,6 +173,11 @@ class Runner(VTKObservationMixin):
             self._worker.cancel(self._job.request.id)
             self._timer.start(CANCEL_MS)
             self._change(RunnerState.CANCELLING)
+
+    def let_go(self) -> None:
+        """End the background process unless it is at work: what it has loaded is about to be replaced."""
+        if not self.busy:
+            self._stop_worker()
 
     def shut_down(self) -> None:
         """Stop at once and leave nothing: Slicer is about to end."""
@@ -252,13 +263,8 @@ class Runner(VTKObservationMixin):
 
     # What becomes of it
 
-    def gives_way(self, task: PanelTask) -> bool:
-        """Whether the job under way is a sketch that another one may take the place of."""
-        states = (RunnerState.EXPORTING, RunnerState.RUNNING, RunnerState.LOADING)
-        return task.sketch and self.task is not None and self.task.sketch and self.state in states
-
     def _supersede(self) -> None:
-        """Let go of a sketch; the process ends it when the next one comes, and writes into its folder until then."""
+        """Let go of a sketch; the process may write into its folder until it has ended it."""
         job, self._job = self._job, None
         self.removeObservers()
         if job is None:
