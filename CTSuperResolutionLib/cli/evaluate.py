@@ -64,7 +64,8 @@ def execute(options: argparse.Namespace, progress: Reporter) -> dict[str, Any]:
     """Run the command."""
     values = _checked(options)
     from CTSuperResolutionLib.evaluation.cases import case_name
-    from CTSuperResolutionLib.evaluation.engines import ENGINES, find_ray
+    from CTSuperResolutionLib.engines.ray_cluster import find_ray
+    from CTSuperResolutionLib.evaluation.engines import ENGINES
     from CTSuperResolutionLib.evaluation.evaluate import EvaluationRequest, evaluate
     from CTSuperResolutionLib.evaluation.priors import read_priors_map
     from CTSuperResolutionLib.evaluation.protocol import EvaluationProtocol

@@ -14,7 +14,19 @@ from collections.abc import Callable, Sequence
 from typing import Any, NoReturn
 
 from CTSuperResolutionLib import __version__
-from CTSuperResolutionLib.cli import bench, degrade, demo, evaluate, fetch_prior, info, run, serve, study, train_prior
+from CTSuperResolutionLib.cli import (
+    batch,
+    bench,
+    degrade,
+    demo,
+    evaluate,
+    fetch_prior,
+    info,
+    run,
+    serve,
+    study,
+    train_prior,
+)
 from CTSuperResolutionLib.cli.streams import STDIN, stdout_for_events, takes_jobs, wants_json
 from CTSuperResolutionLib.cli.wording import error_sentence
 from CTSuperResolutionLib.errors import Cancelled, JobError
@@ -25,6 +37,7 @@ from CTSuperResolutionLib.job.terminal import TerminalBar
 
 COMMANDS = {
     "run": run,
+    "batch": batch,
     "serve": serve,
     "demo": demo,
     "degrade": degrade,
