@@ -19,8 +19,8 @@ from CTSuperResolutionLib.job.job_queue import JobRequest
 ROOT = Path(__file__).resolve().parents[2]
 COMMAND = (sys.executable, "-m", "CTSuperResolutionLib", "serve")
 POLL_S = 0.1
-STOP_S = 4.0
-"""Seconds that a child has to tidy and end when it is asked to; it takes two at the most."""
+STOP_S = 0.5
+"""Seconds that a child has to end by itself; this process has not many more, and a killed one is tidied after, too."""
 
 
 class RunningTask:
@@ -34,7 +34,7 @@ class RunningTask:
     def __init__(self, task: CohortTask, gpu: int | None = None) -> None:
         assert task.job is not None
         self.task = task
-        self._output = tempfile.TemporaryFile()
+        self._output = tempfile.TemporaryFile()  # noqa: SIM115 - closed by stop()
         paths = filter(None, [str(ROOT), os.environ.get("PYTHONPATH")])
         environment = {**os.environ, "PYTHONPATH": os.pathsep.join(paths)}
         if gpu is not None:
@@ -45,8 +45,10 @@ class RunningTask:
             apart = {"creationflags": subprocess.CREATE_NEW_PROCESS_GROUP}
         streams: dict[str, Any] = {"stdin": subprocess.PIPE, "stdout": self._output, "stderr": subprocess.DEVNULL}
         self._child = subprocess.Popen(COMMAND, env=environment, **streams, **apart)
-        with contextlib.suppress(OSError), self._child.stdin as stdin:  # type: ignore[union-attr] - it is a pipe
-            stdin.write(JobRequest(task.name, task.job).to_line().encode())
+        assert self._child.stdin is not None
+        with contextlib.suppress(OSError):  # it is no more, and has said nothing
+            self._child.stdin.write(JobRequest(task.name, task.job).to_line().encode())
+            self._child.stdin.close()
 
     def outcome(self) -> CohortOutcome | None:
         """What became of it; None while it is at work."""
