@@ -8,7 +8,7 @@ import time
 from collections import deque
 from collections.abc import Callable, Generator, Sequence
 
-from CTSuperResolutionLib.cohort.child import POLL_S, RunningTask, run_task
+from CTSuperResolutionLib.cohort.child import POLL_S, TaskWorker, run_task
 from CTSuperResolutionLib.cohort.task import CohortOutcome, CohortTask
 from CTSuperResolutionLib.engines import ray_cluster
 from CTSuperResolutionLib.engines.ray_cluster import Call
@@ -29,26 +29,25 @@ def run_local(tasks: Sequence[CohortTask], gpus: int, check: Callable[[], None])
     Yields:
         Tasks and their outcomes, as they come.
     """
-    slots: list[int | None] = list(range(gpus)) if gpus > 1 else [None]
-    waiting, running = deque(tasks), dict[int | None, RunningTask]()
+    workers = [TaskWorker(gpu) for gpu in range(gpus)] if gpus > 1 else [TaskWorker()]
+    waiting = deque(tasks)
     try:
-        while waiting or running:
-            for slot in slots:
-                if waiting and slot not in running:
+        while waiting or any(worker.task for worker in workers):
+            for worker in workers:
+                while waiting and worker.task is None:
                     task = waiting.popleft()
                     if task.job is None:
                         yield task, run_task(task)
                     else:
-                        running[slot] = RunningTask(task, slot if task.uses_gpu else None)
+                        worker.begin(task)
             check()
             time.sleep(POLL_S)
-            for slot, one in list(running.items()):
-                if (outcome := one.outcome()) is not None:
-                    running.pop(slot).stop()
-                    yield one.task, outcome
+            for worker in workers:
+                if (done := worker.task) is not None and (outcome := worker.outcome()) is not None:
+                    yield done, outcome
     finally:
-        for one in running.values():
-            one.stop()
+        for worker in workers:
+            worker.stop()
 
 
 def run_on_ray(tasks: Sequence[CohortTask], address: str | None, check: Callable[[], None]) -> Outcomes:

@@ -9,6 +9,7 @@ import os
 import shutil
 import signal
 import subprocess
+import sys
 import time
 from pathlib import Path
 
@@ -52,12 +53,12 @@ def begun(monkeypatch) -> list[str]:
     """The tasks that children were begun for."""
     names: list[str] = []
 
-    class Counted(engines.RunningTask):
-        def __init__(self, task, gpu=None):
+    class Counted(engines.TaskWorker):
+        def begin(self, task):
             names.append(task.name)
-            super().__init__(task, gpu)
+            super().begin(task)
 
-    monkeypatch.setattr(engines, "RunningTask", Counted)
+    monkeypatch.setattr(engines, "TaskWorker", Counted)
     return names
 
 
@@ -90,15 +91,23 @@ def test_broken_scans_are_listed_and_the_same_command_goes_on(tmp_path, quick, c
     assert rows_of(out)[0] == rows[0] and rows_of(out)[4] == rows[4]
 
 
-def test_a_child_that_dies_is_one_scans_failure(tmp_path, scan, monkeypatch):
-    import sys
+DIES_OF_THE_SECOND = """
+import json, os, sys
+first = json.loads(sys.stdin.readline())["id"]
+print(json.dumps({"id": first, "event": "error", "kind": "input", "message": "So it is."}), flush=True)
+sys.stdin.readline()
+os._exit(9)
+"""
 
+
+def test_a_child_that_dies_is_one_scans_failure(tmp_path, monkeypatch):
+    """The scan before had the same child, and the one after has another."""
     from CTSuperResolutionLib.cohort import child
 
-    monkeypatch.setattr(child, "COMMAND", (sys.executable, "-c", "import os, signal; os.kill(os.getpid(), 9)"))
-    task = CohortTask("one", Job(Method("2"), str(scan), str(tmp_path / "out")), None, "key", 1.0)
-    outcome = child.run_task(task)
-    assert (outcome.status, outcome.kind) == ("failed", "crash") and "exit code" in outcome.error
+    monkeypatch.setattr(child, "COMMAND", (sys.executable, "-c", DIES_OF_THE_SECOND))
+    tasks = [CohortTask(name, Job(Method("2"), "in", f"out{name}"), None, name, 1.0) for name in "abc"]
+    found = {task.name: outcome for task, outcome in engines.run_local(tasks, 0, lambda: None)}
+    assert [found[name].kind for name in "abc"] == ["input", "crash", "input"] and "code 9" in found["b"].error
 
 
 @pytest.mark.skipif(os.name == "nt", reason="POSIX signals")
@@ -156,27 +165,35 @@ def test_every_gpu_has_a_task_for_itself(tmp_path, monkeypatch):
     """Two at a time, none on a GPU that another has."""
     at_work: dict[int, str] = {}
     seen: list[tuple[str, int]] = []
+    stopped: list[int] = []
 
     class Pretended:
-        def __init__(self, task, gpu):
-            assert gpu not in at_work
-            at_work[gpu] = task.name
-            seen.append((task.name, gpu))
-            self.task, self.gpu, self.left = task, gpu, 3 if task.name == "0" else 1
+        def __init__(self, gpu):
+            self.task, self.gpu = None, gpu
+
+        def begin(self, task):
+            assert self.gpu not in at_work
+            at_work[self.gpu] = task.name
+            seen.append((task.name, self.gpu))
+            self.task, self.left = task, 3 if task.name == "0" else 1
 
         def outcome(self):
             self.left -= 1
-            return None if self.left else CohortOutcome.failed(self.task.key, "input", "So it is.")
+            if self.left:
+                return None
+            done, self.task = self.task, None
+            del at_work[self.gpu]
+            return CohortOutcome.failed(done.key, "input", "So it is.")
 
         def stop(self):
-            at_work.pop(self.gpu, None)
+            stopped.append(self.gpu)
 
-    monkeypatch.setattr(engines, "RunningTask", Pretended)
+    monkeypatch.setattr(engines, "TaskWorker", Pretended)
     monkeypatch.setattr(engines, "POLL_S", 0.0)
     tasks = [CohortTask(str(n), Job(Method("2"), "in", f"out{n}"), None, str(n), 1.0) for n in range(5)]
     found = list(engines.run_local(tasks, 2, lambda: None))
     assert sorted(task.name for task, _ in found) == ["0", "1", "2", "3", "4"] and not at_work
-    assert seen[:2] == [("0", 0), ("1", 1)] and [gpu for _, gpu in seen[2:]].count(1) >= 2
+    assert seen == [("0", 0), ("1", 1), ("2", 1), ("3", 1), ("4", 0)] and stopped == [0, 1]
 
 
 @pytest.mark.skipif(HAS_RAY, reason="Ray is installed")
