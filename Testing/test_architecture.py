@@ -38,6 +38,7 @@ ROOMS = {
         "engines",
         "cohort",
         "evaluation",
+        "audit",
         "study",
         "bench",
         "cli",

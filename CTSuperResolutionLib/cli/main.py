@@ -15,6 +15,7 @@ from typing import Any, NoReturn
 
 from CTSuperResolutionLib import __version__
 from CTSuperResolutionLib.cli import (
+    audit,
     batch,
     bench,
     degrade,
@@ -44,6 +45,7 @@ COMMANDS = {
     "fetch-prior": fetch_prior,
     "train-prior": train_prior,
     "evaluate": evaluate,
+    "audit": audit,
     "study": study,
     "info": info,
     "bench": bench,

@@ -22,6 +22,7 @@ from CTSuperResolutionPanel.sections.advanced_parameters import parse_settings
 QUICK = ("views", "ddim_steps", "start_step", "slice_axes", "gaussians", "max_gaussians", "iterations")
 """What sketches take from the quickest preset."""
 
+ALONE: dict[str, Value] = {"measured": "no"}
 ON_VOXELS: dict[str, Value] = {"residual": "grid", "grid_steps": 1}
 
 
@@ -108,13 +109,14 @@ def preview_task(state: PanelState, point: tuple[float, float, float]) -> PanelT
 def sketch_task(state: PanelState, point: tuple[float, float, float]) -> PanelTask:
     """The task for a sketch around a point of the world: a preview by what is quickest, but for what the user set.
 
-    Its residual is on voxels, which takes a tenth of the time of Gaussians, unless the user set something of these.
+    It has no volume of what was measured. Its residual is on voxels, which takes a tenth of the time of Gaussians,
+    unless the user set something of these.
 
     Raises:
         NotReady: something is missing, or the quickest does not go with what was set.
     """
     task = preview_task(state, point)
-    settings = {name: PARAMETERS[name].defaults[PRESET_NAMES[0]] for name in QUICK}
+    settings = {name: PARAMETERS[name].defaults[PRESET_NAMES[0]] for name in QUICK} | ALONE
     if not any(PARAMETERS[name].group == "gaussians" for name in task.method.settings):
         settings |= ON_VOXELS
     try:
