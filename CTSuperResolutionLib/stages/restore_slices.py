@@ -95,7 +95,7 @@ def restore_slices(
             some = range(first, min(first + SLAB, len(sums)))
             sums[some.start : some.stop] += denoise(volume, axis, some) / len(axes)
             progress.advance(len(some))
-    return torch.lerp(volume, restored, gain)
+    return restored.mul_(gain).add_(volume, alpha=1 - gain)  # in place: volumes limit the size of a job
 
 
 def coarsest_axes(factors: Sequence[float], count: int) -> tuple[int, ...]:

@@ -18,29 +18,29 @@ class Unmeasured:
 
     Attributes:
         measured: bool, where a scanner did, coarse (z, y, x).
-        cubic: cubic upsampling of the scan as its file has it, HU, fine (z, y, x).
-        share: of a result in what is given back, fine: 1 where it was measured, falling to 0 at the centres of coarse
-            voxels that were not.
+        scan: HU, as the file has it, coarse.
+        axes: fine voxels over them.
     """
 
     measured: torch.Tensor
-    cubic: torch.Tensor
-    share: torch.Tensor
+    scan: torch.Tensor
+    axes: Sequence[TargetAxis]
 
     @classmethod
     def of(cls, coarse: torch.Tensor, valid: np.ndarray, axes: Sequence[TargetAxis]) -> Unmeasured:
-        """The unmeasured part of a scan.
+        """The unmeasured part of a scan: see the class; ``valid`` is where a scanner measured."""
+        return cls(torch.from_numpy(valid).to(coarse.device), coarse, axes)
 
-        Args:
-            coarse: HU, as the file has it, (z, y, x). valid: bool, where a scanner measured. axes: fine
-                voxels over them.
-        """
-        cubic = upsample_onto(coarse, axes)
-        measured = torch.from_numpy(valid).to(coarse.device)
-        # As if both had one box: of factors that are not whole the rim may lie off by a part of a fine voxel.
-        between = torch.nn.functional.interpolate(measured.to(coarse)[None, None], cubic.shape, mode="trilinear")[0, 0]
-        return cls(measured, cubic, (2 * between).clamp_(max=1))
+    def cubic(self) -> torch.Tensor:
+        """Cubic upsampling of the scan as its file has it, HU, fine. Made anew every time: it is needed at the end."""
+        return upsample_onto(self.scan, self.axes)
 
     def given_back(self, fine: torch.Tensor) -> torch.Tensor:
-        """A result (HU, fine) with the cubic upsampling where nothing was measured."""
-        return torch.lerp(self.cubic, fine, self.share)
+        """A result (HU, fine) with the cubic upsampling where nothing was measured.
+
+        The result's share is 1 where the scan was measured and falls to 0 at the centres of voxels that were not.
+        """
+        # As if both had one box: of factors that are not whole the rim may lie off by a part of a fine voxel.
+        measured = self.measured.to(fine)[None, None]
+        between = torch.nn.functional.interpolate(measured, fine.shape, mode="trilinear")[0, 0]
+        return torch.lerp(self.cubic(), fine, between.mul_(2).clamp_(max=1))
