@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import torch
@@ -13,7 +14,9 @@ from CTSuperResolutionLib.job.events import Progress
 from CTSuperResolutionLib.job.method import Method
 from CTSuperResolutionLib.job.priors import find_prior, prior_name
 from CTSuperResolutionLib.job.target_grid import TargetGrid
+from CTSuperResolutionLib.planning.bands import result_bands
 from CTSuperResolutionLib.planning.cost_model import stage_seconds
+from CTSuperResolutionLib.stages.banded_residual import banded_residual, banded_steps
 from CTSuperResolutionLib.stages.project_volume import (
     ProjectedVolume,
     make_projector,
@@ -21,8 +24,8 @@ from CTSuperResolutionLib.stages.project_volume import (
     project_base,
     projection_steps,
 )
-from CTSuperResolutionLib.stages.reconstruct_residual import reconstruct_residual, residual_steps
 from CTSuperResolutionLib.stages.restore_views import Restorer, interpolate_views
+from CTSuperResolutionLib.stages.scan_findings import ScanFindings
 from CTSuperResolutionLib.stages.upsample_scan import UpsampledScan, upsample_scan
 from CTSuperResolutionLib.volume.volume import Volume
 
@@ -51,7 +54,8 @@ def super_resolve(
     method: Method,
     *,
     target: TargetGrid | None = None,
-    acquisition: Acquisition | None = None,
+    findings: ScanFindings | None = None,
+    bands: Sequence[slice] | None = None,
     progress: Progress | None = None,
 ) -> Result:
     """Super-resolve a scan.
@@ -59,7 +63,10 @@ def super_resolve(
     Args:
         scan: the LR volume, already cut to the region of interest. method: how.
         target: the grid of the result over the scan, where it is part of a larger one; the method's own where None.
-        acquisition: of the scan; found out where None. progress: told of every stage; may raise Cancelled.
+        findings: on the scan that it is part of; on this one where None.
+        bands: slices of the result along the scanner's axis of rotation that are to have a residual, where it is part
+            of a larger one: see :mod:`.planning.bands`.
+        progress: told of every stage; may raise Cancelled.
 
     Raises:
         JobError: a scale, device or prior that cannot be used.
@@ -73,7 +80,7 @@ def super_resolve(
     # First, so that a damaged one is said at once.
     prior = Prior.load(find_prior(method.prior), device=device) if p.uses_prior else None
     progress.advance()
-    upsampled = upsample_scan(scan, target, p, device, acquisition, progress)
+    upsampled = upsample_scan(scan, target, p, device, findings, progress)
     consistent = upsampled.consistent(progress)
 
     progress.stage("project", projection_steps(p))
@@ -92,19 +99,22 @@ def super_resolve(
         base = restored.start
     del consistent, start  # volumes: memory is what limits the size of a job
 
-    progress.stage("fit", residual_steps(p))
-    residual = reconstruct_residual(restored, base, projector, p, seed=method.seed, progress=progress)
+    bands = bands or result_bands(upsampled.target)
+    progress.stage("fit", banded_steps(p, len(bands)))
+    shared = {"slices": upsampled.findings.slices, "seed": method.seed}
+    residual, fitted = banded_residual(restored, base, projector, p, bands, **shared, progress=progress)
 
-    progress.stage("assemble", p.consistency_rounds + 1)
-    slices = progress.in_parts(upsampled.grid.shape[0])
-    fine = upsampled.enforce(base.volume + residual.voxels(slices), progress).round_()
+    progress.stage("assemble", p.consistency_rounds)
+    uncertainty, unit = restored.uncertainty, residual.add_(base.volume)
+    del base, residual, restored
+    fine = upsampled.enforce(unit, progress).round_()
 
     return Result(
         sr=upsampled.result(fine),
         cubic=upsampled.cubic_of_scan(),
-        uncertainty=_in_hu(restored.uncertainty, upsampled),
+        uncertainty=_in_hu(uncertainty, upsampled),
         acquisition=upsampled.acquisition,
-        report=_reported(method, prior, device) | residual.report | upsampled.report(),
+        report=_reported(method, prior, device) | fitted | upsampled.report(),
     )
 
 

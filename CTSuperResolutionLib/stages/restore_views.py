@@ -33,6 +33,10 @@ class Consistency(Protocol):
     def unit_noise(self) -> float:
         """Standard deviation of the scan's noise on the scale [0, 1]."""
 
+    @property
+    def brightest(self) -> float:
+        """Largest line integral through the scan on the scale [0, 1], mm."""
+
     def enforce_unit(self, unit: torch.Tensor, progress: Progress) -> torch.Tensor:
         """A volume in [0, 1] made consistent with the scan. Advances by one for each of ``consistency_rounds``."""
 
@@ -110,7 +114,10 @@ class Restorer:
             start = ProjectedVolume.of(self._restore_slices(start.volume, sample, progress), self.projector, progress)
         prior = self.prior.at(ImageAcquisition.of_views(self.degradation, self.consistency.unit_noise))
         settings = self._settings(start.volume.device, sample)
-        drawn = restore(measured, start.views, self.degradation, prior, settings, progress=progress)
+        brightest = self.consistency.brightest
+        drawn = restore(
+            measured, start.views, self.degradation, prior, settings, brightest=brightest, progress=progress
+        )
         # Part of what a weak prior draws is wrong; Wiener's factor, correlation over energy, says what to keep.
         return Restored(torch.lerp(start.views, drawn, self.p.null_space), start)
 
@@ -119,8 +126,10 @@ class Restorer:
             seeds = [(self.seed, sample, axis, some.start, k) for k in range(len(some))]
             return self._denoiser.denoise(volume, axis, some, seeds)
 
-        restored = restore_slices(volume, denoise, self.p.slice_gain, self._axes, progress)
-        return self.consistency.enforce_unit(restored, progress)
+        # Without a name the restored volume is gone once it is not needed: volumes limit the size of a job.
+        return self.consistency.enforce_unit(
+            restore_slices(volume, denoise, self.p.slice_gain, self._axes, progress), progress
+        )
 
     def _reconstruct(self, drawn: Restored, progress: Progress) -> torch.Tensor:
         """The volume that one sample's views give, (z, y, x)."""

@@ -53,7 +53,7 @@ PRIOR = Mixing()
 class Anything:
     """A scan that every volume is consistent with."""
 
-    degradation, unit_noise = make_degradation(SHAPE, (2, 2, 2)), 0.01
+    degradation, unit_noise, brightest = make_degradation(SHAPE, (2, 2, 2)), 0.01, None
 
     def enforce_unit(self, unit: torch.Tensor, progress: Progress) -> torch.Tensor:
         progress.advance(parameters().consistency_rounds)
