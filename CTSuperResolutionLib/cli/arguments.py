@@ -13,7 +13,7 @@ from CTSuperResolutionLib.job.priors import DEFAULT_PRIOR
 
 # What is not given is None, or here false or empty; a job and its method have the defaults.
 METHOD_OPTIONS = ("scale", "spacing", "preset", "prior", "seed", "device")
-JOB_OPTIONS = ("roi", "series", "allow_unusual", "untilt")
+JOB_OPTIONS = ("roi", "series", "allow_unusual", "untilt", "memory", "fresh")
 
 
 def add_input_options(parser: argparse.ArgumentParser) -> None:
@@ -63,6 +63,16 @@ def add_region_option(parser: argparse.ArgumentParser) -> None:
     """Option for the region of interest."""
     parser.add_argument(
         "--roi", metavar="z0:z1,y0:y1,x0:x1", help="work on this part only, in input voxels, stop excluded"
+    )
+
+
+def add_memory_option(parser: argparse.ArgumentParser) -> None:
+    """Option for the memory that a job may take."""
+    parser.add_argument(
+        "--memory",
+        metavar="SIZE",
+        help="memory that the job may take, such as 4GB: a large scan is worked on in as many slabs as that asks for "
+        "(default: four fifths of what is free)",
     )
 
 

@@ -15,6 +15,7 @@ from CTSuperResolutionLib.diffusion.prior import Prior
 from CTSuperResolutionLib.job.events import Progress
 
 SLAB = 16  # slices restored together
+PIXELS = 1 << 21  # of slices that are in memory for the prior at once
 
 
 class SliceDenoiser:
@@ -42,6 +43,12 @@ class SliceDenoiser:
             axis: of the volume. some: indices of slices that follow each other.
         """
         slices = volume.movedim(axis, 0)
+        most = max(1, PIXELS // slices[0].numel())
+        if len(some) > most:
+            first = range(some.start, some.start + most)
+            rest = range(first.stop, some.stop)
+            done = self.denoise(volume, axis, first, noise_seeds[:most])
+            return torch.cat([done, self.denoise(volume, axis, rest, noise_seeds[most:])])
         shown = slices[some.start : some.stop].contiguous()
         if axis not in self._networks:
             prior = self._prior.at(ImageAcquisition.of_slices(self._degradation, axis, self._noise))

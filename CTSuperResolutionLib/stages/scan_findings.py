@@ -55,6 +55,8 @@ class ScanFindings:
         target: TargetGrid,
         p: Parameters,
         acquisition: Acquisition | None = None,
+        *,
+        noise_in: Volume | None = None,
         check: Callable[[], None] = lambda: None,
     ) -> ScanFindings:
         """Look at a scan.
@@ -62,6 +64,7 @@ class ScanFindings:
         Args:
             scan: HU, all that is to be worked on. target: the grid of the result over it.
             p: the method's parameters. acquisition: of the scan, where it is known already.
+            noise_in: where its noise is found, so that a region has that of the whole scan; in itself where None.
             check: called now and then; may end the looking by raising.
         """
         acquisition = acquisition or acquisition_of(scan, p, target.factors, check=check)
@@ -70,13 +73,7 @@ class ScanFindings:
         # In the scanner's order, so that how a scan is stored does not change the result's last bits.
         hu, spacing = scan.array.transpose(order.axes), order.permute(scan.spacing)
         valid = None if scan.valid is None else scan.valid.transpose(order.axes)
-        middle = _middle(hu.shape)
-        noise = scan_noise(
-            np.ascontiguousarray(hu[middle]),
-            spacing,
-            None if valid is None else np.ascontiguousarray(valid[middle]),
-            is_hu=scan.value_scale is None,
-        )
+        noise = _noise(noise_in or scan, order)
         check()
         block = [axis.part(slice(0, min(axis.size, BLOCK))) for axis in axes]
         damping = suitable_damping(noise, acquisition.permuted(order).degradation_from(block), block, p.damping)
@@ -88,6 +85,14 @@ class ScanFindings:
             brightest=_brightest(hu, valid, spacing, (p.hu_low, p.hu_high), check),
             slices=axes[0].count,
         )
+
+
+def _noise(scan: Volume, order: AxisOrder) -> ScanNoise:
+    hu = scan.array.transpose(order.axes)
+    middle = _middle(hu.shape)
+    valid = None if scan.valid is None else np.ascontiguousarray(scan.valid.transpose(order.axes)[middle])
+    is_hu = scan.value_scale is None
+    return scan_noise(np.ascontiguousarray(hu[middle]), order.permute(scan.spacing), valid, is_hu=is_hu)
 
 
 def _middle(shape: Sequence[int]) -> slice:
