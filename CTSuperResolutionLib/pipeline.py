@@ -63,9 +63,7 @@ def super_resolve(
     Args:
         scan: the LR volume, already cut to the region of interest. method: how.
         target: the grid of the result over the scan, where it is part of a larger one; the method's own where None.
-        findings: on the scan that it is part of; on this one where None.
-        bands: slices of the result along the scanner's axis of rotation that are to have a residual, where it is part
-            of a larger one: see :mod:`.planning.bands`.
+        findings, bands: of the scan that it is part of, see :class:`.ScanFindings` and :mod:`.bands`; its own if None.
         progress: told of every stage; may raise Cancelled.
 
     Raises:
@@ -87,7 +85,6 @@ def super_resolve(
     projector = make_projector(upsampled, p)
     start = ProjectedVolume.of(consistent, projector, progress)
     base = project_base(start, upsampled, projector, p, progress)
-
     view_degradation = make_view_degradation(upsampled, projector)
     if prior:
         restorer = Restorer(prior, upsampled, projector, view_degradation, p, method.seed)
@@ -95,8 +92,7 @@ def super_resolve(
         restored = restorer.restore(start, progress)
     else:
         restored = interpolate_views(start, view_degradation, p)
-    if p.base == "restored":
-        base = restored.start
+    base = restored.start if p.base == "restored" else base
     del consistent, start  # volumes: memory is what limits the size of a job
 
     bands = bands or result_bands(upsampled.target)
@@ -105,17 +101,11 @@ def super_resolve(
     residual, fitted = banded_residual(restored, base, projector, p, bands, **shared, progress=progress)
 
     progress.stage("assemble", p.consistency_rounds)
-    uncertainty, unit = restored.uncertainty, residual.add_(base.volume)
+    uncertainty, unit = _in_hu(restored.uncertainty, upsampled), residual.add_(base.volume)
     del base, residual, restored
     fine = upsampled.enforce(unit, progress).round_()
-
-    return Result(
-        sr=upsampled.result(fine),
-        cubic=upsampled.cubic_of_scan(),
-        uncertainty=_in_hu(uncertainty, upsampled),
-        acquisition=upsampled.acquisition,
-        report=_reported(method, prior, device) | fitted | upsampled.report(),
-    )
+    report = _reported(method, prior, device) | fitted | upsampled.report()
+    return Result(upsampled.result(fine), upsampled.cubic_of_scan(), uncertainty, upsampled.acquisition, report)
 
 
 def _reported(method: Method, prior: Prior | None, device: torch.device) -> dict[str, object]:

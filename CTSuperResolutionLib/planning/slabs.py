@@ -107,9 +107,15 @@ def least_slabs(p: Parameters, target: TargetGrid, most_slabs: int | None = None
     return count, _memory(p, target, axis, _slabs(target.axes[axis], _shared(bands, count)))
 
 
-def depends_on_slabs(p: Parameters) -> bool:
-    """Whether a result depends on its slabs by more than 1 HU: what is drawn, and rays that cross slices, do."""
-    return p.geometry == "cone" or (p.uses_prior and p.start_step > 0)
+def dependence_on_slabs(p: Parameters) -> str | None:
+    """What makes a result depend on its slabs, by more than 1 HU in some voxels; None where nothing does."""
+    if p.geometry == "cone":
+        return "a cone beam's rays cross slices"
+    if p.uses_prior and p.start_step:
+        return "the noise that is drawn is not that of the whole scan"
+    if p.residual == "gaussians":
+        return "a fit of Gaussians follows the least of differences, as with another seed"
+    return None
 
 
 def _plan(p: Parameters, target: TargetGrid, axis: int, cores: Sequence[slice]) -> SlabPlan | None:
