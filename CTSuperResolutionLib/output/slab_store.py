@@ -42,10 +42,8 @@ class StoredArray:
         """As numpy's, for whole numbers and slices without a step."""
         index = list(key) if isinstance(key, tuple) else [key]
         index += [slice(None)] * (self.ndim - len(index))
-        wanted = index[self._axis]
-        start, stop, _ = (slice(wanted, wanted + 1) if isinstance(wanted, int) else wanted).indices(
-            self.shape[self._axis]
-        )
+        wanted, size = index[self._axis], self.shape[self._axis]
+        start, stop, _ = wanted.indices(size) if isinstance(wanted, slice) else (wanted % size, wanted % size + 1, 1)
         parts, first = [], 0
         for file, end in zip(self._files, self._ends, strict=True):
             low, high = max(start, first), min(stop, end)

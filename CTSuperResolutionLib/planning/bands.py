@@ -22,14 +22,14 @@ FEWEST_SLICES = 80
 def scan_bands(axis: TargetAxis) -> list[slice]:
     """The bands of a scan, in its own slices along an axis: all but the last of one height.
 
-    >>> scan_bands(TargetAxis.over(50, 1.0, 2.0, 0.5))
-    [slice(0, 16, None), slice(16, 32, None), slice(32, 50, None)]
+    >>> scan_bands(TargetAxis.over(51, 1.0, 2.0, 0.5))
+    [slice(0, 16, None), slice(16, 32, None), slice(32, 51, None)]
     """
     if axis.count <= FEWEST_SLICES:
         return [slice(0, axis.size)]
     height = max(2, round(HEIGHT / axis.factor / 2) * 2)  # even, as a prior's patches of two are
     starts = list(range(0, axis.size, height))
-    if len(starts) > 1 and axis.size - starts[-1] < height / 2:
+    if len(starts) > 1 and axis.size - starts[-1] < height / 4:
         del starts[-1]
     return [slice(start, stop) for start, stop in zip(starts, [*starts[1:], axis.size], strict=True)]
 

@@ -24,7 +24,7 @@ VOXELS_A_GAUSSIAN = 64  # a small region starts with fewer Gaussians than its pr
 # float64 arrays of that size are alive at once. For flat slabs that is more than their volumes.
 BYTES_A_CROSSING = 8 * 4 * 12
 MOST_CROSSINGS = 1 << 18  # at a time, of a parallel beam
-FITTED_SLICES = HEIGHT + HEIGHT / 2 + 2 * OVERLAP  # of the highest band, with what it overlaps
+FITTED_SLICES = HEIGHT + HEIGHT / 4 + 2 * OVERLAP  # of the highest band, with what it overlaps
 BYTES_A_GAUSSIAN = 4_000  # windows, gradients and optimizer state of one Gaussian in the torch reference
 
 

@@ -18,9 +18,12 @@ from CTSuperResolutionLib.planning.bands import scan_bands
 from CTSuperResolutionLib.planning.cost_model import estimate_memory
 from CTSuperResolutionLib.volume.axis_order import AxisOrder
 
-MARGIN = 12
+MARGIN = 14
 """Voxels of the scan on either side of a slab. The nearest consistent volume is what reaches farthest: of Lanczos
 sampling, the widest kernel, the difference to the whole scan falls below 1 HU there."""
+
+BESIDE = 16
+"""Slices of the result on either side of a core that have a residual with it."""
 
 PATCH = 2
 """A slab begins at a multiple of so many slices of the result: the shipped prior sees patches of that size."""
@@ -46,10 +49,17 @@ class Slab:
         return z, y, x
 
     def bands(self, axis: TargetAxis) -> list[slice]:
-        """The bands in its core, in slices of the result of what is worked on. ``axis`` is that of the whole scan."""
-        first = axis.within(self.worked).start
+        """The bands in its core, and parts of its margin beside them, in slices of the result of what is worked on.
+
+        What lies in the margin has a residual as well, for there would be a step to the core otherwise, which data
+        consistency carries into it. ``axis`` is that of the whole scan.
+        """
+        worked = axis.within(self.worked)
         fine = [axis.within(band) for band in scan_bands(axis) if _holds(self.core, band)]
-        return [slice(band.start - first, band.stop - first) for band in fine]
+        first, last = fine[0].start, fine[-1].stop
+        beside = [slice(max(first - BESIDE, worked.start), first), slice(last, min(last + BESIDE, worked.stop))]
+        found = [beside[0], *fine, beside[1]]
+        return [slice(b.start - worked.start, b.stop - worked.start) for b in found if b.start < b.stop]
 
 
 @dataclass(frozen=True)
