@@ -27,6 +27,7 @@ from CTSuperResolutionLib.stages.project_volume import (
 from CTSuperResolutionLib.stages.restore_views import Restorer, interpolate_views
 from CTSuperResolutionLib.stages.scan_findings import ScanFindings
 from CTSuperResolutionLib.stages.upsample_scan import UpsampledScan, upsample_scan
+from CTSuperResolutionLib.volume.intensity import to_unit
 from CTSuperResolutionLib.volume.volume import Volume
 
 
@@ -36,6 +37,9 @@ class Result:
 
     Attributes:
         sr: the super-resolved volume. cubic: the cubic upsampling, on the same grid.
+        measured: what the scan supports without a prior, on the same grid: cubic made consistent with the scan. No
+            prior, no fit and no random numbers are in it, and A gives the same of it as of ``sr``: sr − measured is
+            what was added where the scanner does not see.
         uncertainty: spread of the prior's samples, HU, on the same grid; None for a single sample.
         acquisition: of the scan, as it was found out or given.
         report: what was done and found, as plain values for result.json, which has more on the volumes as written.
@@ -43,6 +47,7 @@ class Result:
 
     sr: Volume
     cubic: Volume
+    measured: Volume
     uncertainty: Volume | None
     acquisition: Acquisition
     report: dict[str, object]
@@ -79,11 +84,12 @@ def super_resolve(
     prior = Prior.load(find_prior(method.prior), device=device) if p.uses_prior else None
     progress.advance()
     upsampled = upsample_scan(scan, target, p, device, findings, progress)
-    consistent = upsampled.consistent(progress)
+    measured = upsampled.measured(progress)
 
     progress.stage("project", projection_steps(p))
     projector = make_projector(upsampled, p)
-    start = ProjectedVolume.of(consistent, projector, progress)
+    start = ProjectedVolume.of(to_unit(measured, upsampled.hu_range), projector, progress)
+    measured = measured.round_().short()  # half as large: volumes are what limits the size of a job
     base = project_base(start, upsampled, projector, p, progress)
     view_degradation = make_view_degradation(upsampled, projector)
     if prior:
@@ -93,7 +99,7 @@ def super_resolve(
     else:
         restored = interpolate_views(start, view_degradation, p)
     base = restored.start if p.base == "restored" else base
-    del consistent, start  # volumes: memory is what limits the size of a job
+    del start
 
     bands = bands or result_bands(upsampled.target)
     progress.stage("fit", banded_steps(p, len(bands)))
@@ -104,8 +110,9 @@ def super_resolve(
     uncertainty, unit = _in_hu(restored.uncertainty, upsampled), residual.add_(base.volume)
     del base, residual, restored
     fine = upsampled.enforce(unit, progress).round_()
+    volumes = upsampled.result(fine), upsampled.cubic_of_scan(), upsampled.result(measured.float())
     report = _reported(method, prior, device) | fitted | upsampled.report()
-    return Result(upsampled.result(fine), upsampled.cubic_of_scan(), uncertainty, upsampled.acquisition, report)
+    return Result(*volumes, uncertainty, upsampled.acquisition, report)
 
 
 def _reported(method: Method, prior: Prior | None, device: torch.device) -> dict[str, object]:

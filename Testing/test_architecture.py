@@ -36,6 +36,7 @@ ROOMS = {
         "output",
         "phantom",
         "evaluation",
+        "audit",
         "study",
         "bench",
         "cli",

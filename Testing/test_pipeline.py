@@ -139,6 +139,20 @@ def test_the_consistent_baseline_is_the_pipelines_first_step(truth):
     assert np.sqrt(np.mean(difference**2)) < 1
 
 
+@pytest.mark.parametrize("noise_hu", [0, 10])
+def test_the_scanner_does_not_see_what_was_added_to_what_was_measured(truth, noise_hu):
+    """Degraded again, result and measured volume are the same scan, to the rounding of whole HU."""
+    scan = degrade(truth, (2, 2, 2), kernel="lanczos", blur=0.5, noise_hu=noise_hu, seed=1)
+    result = super_resolve(scan, method("2"))
+    added = result.sr.array - result.measured.array
+    seen = make_degradation(truth.shape, (2, 2, 2), blur=0.5).A(torch.from_numpy(added)).numpy()
+    assert np.sqrt(np.mean(added**2)) > 5  # of which the scan would show the better part if it were anything
+    assert np.sqrt(np.mean(seen**2)) < 0.1 * np.sqrt(np.mean(added**2))
+    consistent = baseline("consistent", scan, method("2"))
+    assert np.array_equal(result.measured.array, np.round(consistent.array))
+    assert (result.measured.origin, result.measured.spacing) == (result.sr.origin, result.sr.spacing)
+
+
 def test_whole_hounsfield_units_within_what_matter_can_have(truth):
     sr = super_resolve(degrade(truth, (4, 4, 4), kernel="lanczos", blur=1.0), method("4")).sr.array
     assert sr.min() >= -1024 and sr.max() <= 3071 and np.array_equal(sr, np.round(sr))

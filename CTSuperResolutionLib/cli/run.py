@@ -1,8 +1,9 @@
 """ctsr run: super-resolve a CT.
 
 INPUT is a NRRD, MHA or NIfTI file or a DICOM folder. OUT_DIR gets sr.nrrd, cubic.nrrd (the cubic upsampling on the
-same grid), result.json and compare.png, all of them or none; with --set samples=2 or more also uncertainty.nrrd, the
-standard deviation over the prior's samples in HU.
+same grid), measured.nrrd (what the scan supports without a prior; not with --set measured=no), result.json and
+compare.png, all of them or none; with --set samples=2 or more also uncertainty.nrrd, the standard deviation over the
+prior's samples in HU.
 
 A scan that is too large for the memory is worked on in slabs, whose results are kept in OUT_DIR until they are put
 together. Where the process was killed, the same command goes on with the slabs that are missing.

@@ -86,7 +86,7 @@ def run_job(
             plan, store = open_store(run, plan, needed.budget, folder.path, fresh=job.fresh)
             folder.also_discard(store.discard)
             result = run.stored(plan, store, progress)
-        progress.stage("write", 1 + writing_steps(result))
+        progress.stage("write", writing_steps(result, job))
         extra = {"margin": margins(region, worked), "notes": notes, "slices": slices.sentence, "slabs": len(plan.slabs)}
         extra |= score(result)
         with folder.writing():

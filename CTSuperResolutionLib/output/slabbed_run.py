@@ -89,7 +89,7 @@ class SlabbedRun:
         digest = hashlib.sha256(json.dumps(described, default=str).encode())
         for array in (self.scan.array, self.scan.valid):
             if array is not None:
-                digest.update(memoryview(np.ascontiguousarray(array)).cast("B"))
+                digest.update(np.ascontiguousarray(array).view(np.uint8).data)
         if self.method.parameters.uses_prior:
             _hash_files(digest, find_prior(self.method.prior))
         return digest.hexdigest()

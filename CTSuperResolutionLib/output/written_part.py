@@ -14,7 +14,8 @@ from CTSuperResolutionLib.pipeline import Result
 from CTSuperResolutionLib.volume.volume import Volume
 from CTSuperResolutionLib.volume.writing import to_int16
 
-VOLUMES = ("sr", "cubic")
+VOLUMES = ("sr", "cubic", "measured")
+JUDGED = VOLUMES[:2]
 
 
 @dataclass(frozen=True, eq=False)
@@ -22,8 +23,8 @@ class WrittenPart:
     """A part of a result as its files hold it.
 
     Attributes:
-        arrays: "sr" and "cubic", HU as int16, or float32 where they are no HU; "sr_error" and "cubic_error", A x − y
-            of these, HU, float32, in voxels of the scan; "uncertainty", HU, float32, if there is one.
+        arrays: "sr", "cubic" and "measured", HU as int16, or float32 where they are no HU; "sr_error" and
+            "cubic_error", A x − y of those, HU, float32, in voxels of the scan; "uncertainty", HU, float32, if any.
         clipped: how many voxels of the result int16 clips.
         report: of the pipeline.
     """
@@ -41,14 +42,15 @@ class WrittenPart:
             region: slices along (z, y, x), in voxels of ``scan``.
         """
         degradation, fine = result.acquisition.degradation_from(target.axes), target.within(region)
-        measured = torch.from_numpy(scan.array[region])
+        scanned = torch.from_numpy(scan.array[region])
         arrays, limits = {}, np.iinfo(np.int16)
-        for name, volume in (("sr", result.sr), ("cubic", result.cubic)):
+        for name in VOLUMES:
+            volume = getattr(result, name)
             # What is no HU is written as it is: see Volume.value_scale.
             stored = volume.array if volume.value_scale is not None else to_int16(volume.array)
-            whole = torch.from_numpy(stored).float()
             arrays[name] = np.ascontiguousarray(stored[fine])
-            arrays[f"{name}_error"] = (degradation.A(whole)[region] - measured).numpy()
+            if name in JUDGED:
+                arrays[f"{name}_error"] = (degradation.A(torch.from_numpy(stored).float())[region] - scanned).numpy()
         if result.uncertainty is not None:
             arrays["uncertainty"] = np.ascontiguousarray(result.uncertainty.array[fine])
         sr = result.sr.array[fine]

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from typing import Any, cast
 
 import numpy as np
@@ -15,8 +15,9 @@ from CTSuperResolutionLib.job.region import Slices
 from CTSuperResolutionLib.job.target_grid import TargetGrid
 from CTSuperResolutionLib.output.ct_numbers import ct_numbers
 from CTSuperResolutionLib.output.slab_store import StoredArray
-from CTSuperResolutionLib.output.written_part import VOLUMES
+from CTSuperResolutionLib.output.written_part import JUDGED, VOLUMES
 from CTSuperResolutionLib.pipeline import Result
+from CTSuperResolutionLib.quantification.added_structure import added_by_tissue, region_labels
 from CTSuperResolutionLib.volume.checks import AIR_HU
 from CTSuperResolutionLib.volume.filling import far_from_filled
 from CTSuperResolutionLib.volume.volume import Volume
@@ -35,8 +36,8 @@ def written_result(
 
     In the report, ``consistency`` is that of the whole HU over the region's voxels, where A sees the margin as well,
     and sees next to nothing that was not measured; ``voxels`` counts those of the scan's region that are padding (−1024
-    HU, as which padding is read) or metal (3071 HU or more), and those of the result that int16 clips. See
-    :func:`ct_numbers` for the rest.
+    HU, as which padding is read) or metal (3071 HU or more), and those of the result that int16 clips; ``added`` is how
+    large ``sr`` less ``measured`` is by tissue, None where values are no HU. See :func:`ct_numbers` for the rest.
 
     Args:
         scan: what was worked on, the region with its margin. region: slices along (z, y, x), in voxels of ``scan``.
@@ -47,7 +48,7 @@ def written_result(
     """
     measured, grid = scan.crop(region), target.part(region)
     counts = np.ones(measured.shape, dtype=bool) if scan.valid is None else far_from_filled(scan.valid)[region]
-    errors = {name: np.asarray(arrays(f"{name}_error")) for name in VOLUMES}
+    errors = {name: np.asarray(arrays(f"{name}_error")) for name in JUDGED}
     consistency = {name: residual_norms(torch.from_numpy(error[counts])) for name, error in errors.items()}
     padding = measured.array == AIR_HU
     if measured.valid is not None:
@@ -64,15 +65,23 @@ def written_result(
         for array in [arrays(name)]
         if array is not None
     }
-    compared = {name: volumes[name] for name in VOLUMES}
+    compared = {name: volumes[name] for name in JUDGED}
     numbers = ct_numbers(scan, region, errors, compared, grid, progress)
+    added = None if scan.value_scale is not None else _added(volumes, region_labels(scan)[region], grid)
     return Result(
         volumes["sr"],
         volumes["cubic"],
+        volumes["measured"],
         volumes.get("uncertainty"),
         acquisition,
-        report | {"consistency": consistency, "voxels": voxels, **numbers},
+        report | {"consistency": consistency, "voxels": voxels, "added": added, **numbers},
     )
+
+
+def _added(volumes: Mapping[str, Volume], labels: np.ndarray, grid: TargetGrid) -> dict[str, dict[str, float] | None]:
+    """What was added by tissue, rounded."""
+    found = added_by_tissue(volumes["sr"].array, volumes["measured"].array, labels, grid)
+    return {where: size and {name: round(value, 2) for name, value in size.items()} for where, size in found.items()}
 
 
 def _on_grid(array: np.ndarray | StoredArray, scan: Volume, grid: TargetGrid) -> Volume:

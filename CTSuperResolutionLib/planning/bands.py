@@ -9,7 +9,7 @@ from __future__ import annotations
 from CTSuperResolutionLib.job.target_grid import TargetAxis, TargetGrid
 from CTSuperResolutionLib.volume.axis_order import AxisOrder
 
-HEIGHT = 32
+HEIGHT = 24
 """Slices of the result in a band, about."""
 
 OVERLAP = 8
@@ -22,8 +22,8 @@ FEWEST_SLICES = 80
 def scan_bands(axis: TargetAxis) -> list[slice]:
     """The bands of a scan, in its own slices along an axis: all but the last of one height.
 
-    >>> scan_bands(TargetAxis.over(51, 1.0, 2.0, 0.5))
-    [slice(0, 16, None), slice(16, 32, None), slice(32, 51, None)]
+    >>> scan_bands(TargetAxis.over(50, 1.0, 2.0, 0.5))
+    [slice(0, 12, None), slice(12, 24, None), slice(24, 36, None), slice(36, 50, None)]
     """
     if axis.count <= FEWEST_SLICES:
         return [slice(0, axis.size)]

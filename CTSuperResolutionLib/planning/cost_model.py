@@ -10,11 +10,11 @@ from CTSuperResolutionLib.job.parameters import Parameters
 from CTSuperResolutionLib.planning.bands import HEIGHT, OVERLAP
 from CTSuperResolutionLib.volume.axis_order import AxisOrder
 
-BASE_BYTES = 750_000_000  # Python with torch, diffusers and SimpleITK loaded, a compact prior and its activations
+BASE_BYTES = 620_000_000  # Python with torch, diffusers and SimpleITK loaded, a compact prior and its activations
 # float32 volumes of the output's size, and stacks of views, that are alive at once at the three peaks:
 CONSISTENCY_PEAK = (5.5, 3)  # data consistency
 PROJECTION_PEAK = (4, 3)  # projection, beside the footprint weights of a view
-RESIDUAL_PEAK = (3, 8)  # residual reconstruction, beside the volumes of a band
+RESIDUAL_PEAK = (3.5, 8)  # residual reconstruction, beside the volumes of a band
 BAND_VOLUMES = 8
 SAMPLE_VOLUMES = 5  # more, where several samples are added up
 BYTES_A_PIXEL = 400  # of a slice that the prior looks at: activations of a compact network
@@ -44,7 +44,9 @@ def estimate_memory(p: Parameters, shape: Sequence[int], factors: Sequence[float
     if p.residual == "gaussians":
         residual += BYTES_A_GAUSSIAN * gaussian_counts(p, voxels)[1]
     if p.uses_prior:
-        consistency = max(consistency, 4 * 3 * voxels + BYTES_A_PIXEL * _largest_slice(shape, factors))
+        largest = _largest_slice(shape, factors)
+        ready = BYTES_A_READY_PIXEL * max(largest, min(PIXELS_TOGETHER, voxels))
+        consistency = max(consistency, 4 * 3 * voxels + BYTES_A_PIXEL * largest + ready)
     return int(BASE_BYTES + max(consistency, projection, residual))
 
 
@@ -103,9 +105,9 @@ def _depth(shape: Sequence[int], factors: Sequence[float]) -> float:
 
 
 def _largest_slice(shape: Sequence[int], factors: Sequence[float]) -> float:
-    """Pixels of the largest slice along any axis, at least LEAST_PIXELS where the whole result has as many."""
-    sides = sorted(n * s for n, s in zip(shape, factors, strict=True))
-    return max(sides[1] * sides[2], min(LEAST_PIXELS, math.prod(sides)))
+    """Pixels of the largest slice along any axis."""
+    _, second, first = sorted(n * s for n, s in zip(shape, factors, strict=True))
+    return second * first
 
 
 def _detector_pixels(shape: Sequence[int], factors: Sequence[float], spacing: Sequence[float]) -> float:

@@ -38,9 +38,11 @@ class Unmeasured:
     def given_back(self, fine: torch.Tensor) -> torch.Tensor:
         """A result (HU, fine) with the cubic upsampling where nothing was measured.
 
-        The result's share is 1 where the scan was measured and falls to 0 at the centres of voxels that were not.
+        The result's share is 1 in voxels of the scan that were measured, and falls to 0 at the centres of others.
         """
         # As if both had one box: of factors that are not whole the rim may lie off by a part of a fine voxel.
-        measured = self.measured.to(fine)[None, None]
-        between = torch.nn.functional.interpolate(measured, fine.shape, mode="trilinear")[0, 0]
-        return torch.lerp(self.cubic(), fine, between.mul_(2).clamp_(max=1))
+        mask = self.measured.to(fine)[None, None]
+        share = torch.nn.functional.interpolate(mask, fine.shape, mode="trilinear").mul_(2).clamp_(max=1)
+        # At its corners a measured voxel lies nearer to several others than to its own centre.
+        inside = torch.nn.functional.interpolate(mask, fine.shape, mode="nearest-exact")
+        return torch.lerp(self.cubic(), fine, torch.maximum(share, inside)[0, 0])

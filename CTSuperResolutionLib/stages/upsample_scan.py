@@ -79,9 +79,13 @@ class UpsampledScan:
         """Largest line integral through the scan on the [0, 1] scale, mm."""
         return self.findings.brightest
 
+    def measured(self, progress: Progress | None = None) -> torch.Tensor:
+        """What the scan supports by itself: the cubic upsampling made consistent with it, HU. Advances one a round."""
+        return self.consistency.enforce(self.cubic, progress)
+
     def consistent(self, progress: Progress | None = None) -> torch.Tensor:
-        """The cubic upsampling made consistent with the scan, in [0, 1]. Advances by one a round."""
-        return to_unit(self.consistency.enforce(self.cubic, progress), self.hu_range)
+        """As :meth:`measured`, in [0, 1]."""
+        return to_unit(self.measured(progress), self.hu_range)
 
     def enforce(self, unit: torch.Tensor, progress: Progress | None = None) -> torch.Tensor:
         """A volume of the [0, 1] scale in HU, what the scale clips taken from cubic, and consistent with the scan.

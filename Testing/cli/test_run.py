@@ -22,7 +22,7 @@ from CTSuperResolutionLib.job.method import Method
 from CTSuperResolutionLib.job.target_grid import MAX_OUTPUT_VOXELS
 
 ROOT = Path(__file__).resolve().parents[2]
-RESULTS = {"sr.nrrd", "cubic.nrrd", "compare.png", "result.json"}
+RESULTS = {"sr.nrrd", "cubic.nrrd", "measured.nrrd", "compare.png", "result.json"}
 UNCERTAINTY = "uncertainty.nrrd"
 LIMIT = 2.0
 Ctsr = Callable[..., object]
@@ -41,8 +41,8 @@ def test_writes_all_results(done: tuple, scan: Path) -> None:
     assert ended.code == 0, ended.err
     assert {path.name for path in out.iterdir()} == RESULTS
     before = sitk.ReadImage(str(scan))
-    sr, cubic = (sitk.ReadImage(str(out / f"{name}.nrrd")) for name in ("sr", "cubic"))
-    for image in (sr, cubic):
+    sr, cubic, measured = (sitk.ReadImage(str(out / f"{name}.nrrd")) for name in ("sr", "cubic", "measured"))
+    for image in (sr, cubic, measured):
         assert image.GetPixelID() == sitk.sitkInt16
         assert image.GetSize() == tuple(2 * n for n in before.GetSize())
         assert np.allclose(image.GetSpacing(), np.array(before.GetSpacing()) / 2)
@@ -173,7 +173,7 @@ def test_options_take_the_place_of_the_job_file_s_entries(
     assert report["input"]["shape"] == [8, 12, 16]
 
 
-def test_several_samples_come_with_their_spread_and_a_later_run_takes_it_away(
+def test_several_samples_come_with_their_spread_and_a_later_run_takes_away_what_it_does_not_make(
     ctsr: Ctsr, ctsr_here: Ctsr, scan: Path, quick: Sequence[str], tmp_path: Path
 ) -> None:
     several = ["--set", "samples=2", "--set", "start_step=10"]
@@ -186,8 +186,8 @@ def test_several_samples_come_with_their_spread_and_a_later_run_takes_it_away(
     for of in ("GetSize", "GetSpacing", "GetOrigin", "GetDirection"):
         assert getattr(spread, of)() == getattr(sr, of)()
     assert sitk.GetArrayFromImage(spread).min() >= 0 and sitk.GetArrayFromImage(spread).max() > 0
-    assert ctsr_here("run", scan, tmp_path, *quick).code == 0
-    assert {path.name for path in tmp_path.iterdir()} == RESULTS
+    assert ctsr_here("run", scan, tmp_path, *quick, "--set", "measured=no").code == 0
+    assert {path.name for path in tmp_path.iterdir()} == RESULTS - {"measured.nrrd"}
 
 
 def test_an_uncertainty_of_another_origin_stays(
