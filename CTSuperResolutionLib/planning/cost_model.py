@@ -18,7 +18,8 @@ RESIDUAL_PEAK = (3.5, 8)  # residual reconstruction, beside the volumes of a ban
 BAND_VOLUMES = 8
 SAMPLE_VOLUMES = 5  # more, where several samples are added up
 BYTES_A_PIXEL = 400  # of a slice that the prior looks at: activations of a compact network
-LEAST_PIXELS = 1 << 21  # as many as are looked at together anyhow
+PIXELS_TOGETHER = 1 << 21  # of slices that are made ready for it together, at so many bytes each:
+BYTES_A_READY_PIXEL = 80
 VOXELS_A_GAUSSIAN = 64  # a small region starts with fewer Gaussians than its preset says: these have enough to do
 # Footprint weights of one view: every ray meets at most 4 voxels in every line of the plane of rotation, and some 12
 # float64 arrays of that size are alive at once. For flat slabs that is more than their volumes.
