@@ -16,7 +16,7 @@ OVERLAP = 8
 """Slices on either side that the residual of a band is fitted to with it: a Gaussian reaches about as far."""
 
 FEWEST_SLICES = 80
-"""A result of no more is a single band: cutting it would save no memory."""
+"""A result of fewer is a single band: cutting it would save no memory."""
 
 
 def scan_bands(axis: TargetAxis) -> list[slice]:
@@ -25,7 +25,7 @@ def scan_bands(axis: TargetAxis) -> list[slice]:
     >>> scan_bands(TargetAxis.over(50, 1.0, 2.0, 0.5))
     [slice(0, 12, None), slice(12, 24, None), slice(24, 36, None), slice(36, 50, None)]
     """
-    if axis.count <= FEWEST_SLICES:
+    if axis.count < FEWEST_SLICES:
         return [slice(0, axis.size)]
     height = max(2, round(HEIGHT / axis.factor / 2) * 2)  # even, as a prior's patches of two are
     starts = list(range(0, axis.size, height))

@@ -7,15 +7,15 @@ from collections.abc import Sequence
 
 from CTSuperResolutionLib.diffusion.sampling_times import function_evaluations
 from CTSuperResolutionLib.job.parameters import Parameters
-from CTSuperResolutionLib.planning.bands import HEIGHT, OVERLAP
+from CTSuperResolutionLib.planning.bands import FEWEST_SLICES, HEIGHT, OVERLAP
 from CTSuperResolutionLib.volume.axis_order import AxisOrder
 
-BASE_BYTES = 620_000_000  # Python with torch, diffusers and SimpleITK loaded, a compact prior and its activations
+BASE_BYTES = 560_000_000  # Python with torch, diffusers and SimpleITK loaded, a compact prior and its activations
 # float32 volumes of the output's size, and stacks of views, that are alive at once at the three peaks:
-CONSISTENCY_PEAK = (5.5, 3)  # data consistency
+CONSISTENCY_PEAK = (4.75, 3)  # data consistency
 PROJECTION_PEAK = (4, 3)  # projection, beside the footprint weights of a view
-RESIDUAL_PEAK = (3.5, 8)  # residual reconstruction, beside the volumes of a band
-BAND_VOLUMES = 8
+RESIDUAL_PEAK = (2.5, 4)  # residual reconstruction, beside the volumes of a band
+BAND_VOLUMES = 5.5
 SAMPLE_VOLUMES = 5  # more, where several samples are added up
 BYTES_A_PIXEL = 400  # of a slice that the prior looks at: activations of a compact network
 PIXELS_TOGETHER = 1 << 21  # of slices that are made ready for it together, at so many bytes each:
@@ -29,8 +29,18 @@ FITTED_SLICES = HEIGHT + HEIGHT / 4 + 2 * OVERLAP  # of the highest band, with w
 BYTES_A_GAUSSIAN = 4_000  # windows, gradients and optimizer state of one Gaussian in the torch reference
 
 
-def estimate_memory(p: Parameters, shape: Sequence[int], factors: Sequence[float], spacing: Sequence[float]) -> int:
-    """Bytes of main memory at the peak of a job on a scan of that shape and spacing in mm, (z, y, x)."""
+def estimate_memory(
+    p: Parameters,
+    shape: Sequence[int],
+    factors: Sequence[float],
+    spacing: Sequence[float],
+    *,
+    share: float = 1.0,
+) -> int:
+    """Bytes of main memory at the peak of work on a scan of that shape and spacing in mm, (z, y, x).
+
+    ``share`` is that of the whole scan where it is a slab: of its Gaussians, that is.
+    """
     voxels = round(math.prod(shape) * math.prod(factors))
     pixels = p.views * _detector_pixels(shape, factors, spacing)
     consistency, projection, residual = (
@@ -41,9 +51,10 @@ def estimate_memory(p: Parameters, shape: Sequence[int], factors: Sequence[float
     projection += BYTES_A_CROSSING * (crossings if p.geometry == "cone" else min(crossings, MOST_CROSSINGS))
     if p.has_uncertainty:
         consistency += 4 * SAMPLE_VOLUMES * voxels
-    residual += 4 * BAND_VOLUMES * voxels * (1 if p.geometry == "cone" else min(1, FITTED_SLICES / depth))
+    of_band = 1 if p.geometry == "cone" or depth < FEWEST_SLICES else FITTED_SLICES / depth
+    residual += of_band * 4 * BAND_VOLUMES * voxels
     if p.residual == "gaussians":
-        residual += BYTES_A_GAUSSIAN * gaussian_counts(p, voxels)[1]
+        residual += of_band * share * BYTES_A_GAUSSIAN * gaussian_counts(p, round(voxels / share))[1]
     if p.uses_prior:
         largest = _largest_slice(shape, factors)
         ready = BYTES_A_READY_PIXEL * max(largest, min(PIXELS_TOGETHER, voxels))

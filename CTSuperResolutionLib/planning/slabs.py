@@ -140,7 +140,7 @@ def _memory(p: Parameters, target: TargetGrid, axis: int, slabs: Sequence[Slab])
     depth = max(slab.worked.stop - slab.worked.start for slab in slabs)
     shape = [depth if k == axis else n for k, n in enumerate(scan_shape)]
     kept = BYTES_A_SCAN_VOXEL * scan_shape[0] * scan_shape[1] * scan_shape[2]
-    return kept + estimate_memory(p, shape, target.factors, spacing)
+    return kept + estimate_memory(p, shape, target.factors, spacing, share=depth / scan_shape[axis])
 
 
 def _scan_shape(target: TargetGrid) -> tuple[int, int, int]:

@@ -92,16 +92,23 @@ class UpsampledScan:
 
         Advances by one a round.
         """
-        low, high = self.hu_range
-        hu = unit.clamp(min=0).mul_(high - low).add_(low)
-        del unit  # where the caller lets go of it, too: volumes limit the size of a job
-        for some, cubic in zip(hu.split(SLICES_AT_ONCE), self.cubic.split(SLICES_AT_ONCE), strict=True):
-            some.copy_(restore_clipped(some, cubic, self.hu_range))
-        return self.consistency.enforce(hu, progress)
+        # Held so that no frame below keeps what is not needed any more: volumes limit the size of a job.
+        held = [self._in_hu(unit)]
+        del unit
+        return self.consistency.enforce(held.pop(), progress)
 
     def enforce_unit(self, unit: torch.Tensor, progress: Progress | None = None) -> torch.Tensor:
         """As :meth:`enforce`, back on the [0, 1] scale."""
-        return to_unit(self.enforce(unit, progress), self.hu_range)
+        held = [unit]
+        del unit
+        return to_unit(self.enforce(held.pop(), progress), self.hu_range)
+
+    def _in_hu(self, unit: torch.Tensor) -> torch.Tensor:
+        low, high = self.hu_range
+        hu = unit.clamp(min=0).mul_(high - low).add_(low)
+        for some, cubic in zip(hu.split(SLICES_AT_ONCE), self.cubic.split(SLICES_AT_ONCE), strict=True):
+            some.copy_(restore_clipped(some, cubic, self.hu_range))
+        return hu
 
     def report(self) -> dict[str, object]:
         """What was found of the scan, as plain values."""

@@ -49,7 +49,7 @@ def test_memory_is_that_of_the_region_with_its_margin_and_disk_that_of_the_regio
 @pytest.mark.parametrize("available", [3 << 30, 1 << 50])
 def test_the_region_that_is_advised_fits_with_its_margin(available: int) -> None:
     """By memory, and by the most voxels that a result may have."""
-    scan_shape = (60, 400, 400) if available < 1 << 50 else (20, 1400, 1400)
+    scan_shape = (60, 400, 400) if available < 1 << 50 else (19, 1400, 1400)
     needed = required(None, available, scan_shape)
     assert not needed.fits
     with pytest.raises(JobError) as error:

@@ -22,15 +22,16 @@ def plan(budget: float, scale: str = "2", shape=SCAN) -> tuple[SlabPlan | None, 
 
 
 @pytest.mark.parametrize(
-    ("scale", "shape"), [("2", SCAN), ("3", SCAN), ("5,1,1", SCAN), ("1,1,4", (64, 300, 90)), ("2.7,1,1", SCAN)]
+    ("scale", "shape"),
+    [("2", SCAN), ("3", (300, 300, 300)), ("5,1,1", (100, 512, 512)), ("1,1,4", (512, 512, 300)), ("2.7,1,1", SCAN)],
 )
 def test_cores_are_all_of_the_scan_and_every_slab_begins_where_patches_do(scale: str, shape) -> None:
     if scale == "2.7,1,1":
         method = Method(scale=None, spacing=(1 / 2.7, 0.7, 0.7), device="cpu")
         target = method.target_grid(shape, SPACING)
-        found = plan_slabs(method.parameters, target, 3 * 10**9)
+        found = plan_slabs(method.parameters, target, 33 * 10**8)
     else:
-        found, target, _ = plan(3e9, scale, shape)
+        found, target, _ = plan(2.8e9 if scale == "5,1,1" else 3.3e9, scale, shape)
     assert found is not None and len(found.slabs) > 1
     axis = target.axes[found.axis]
     assert found.slabs[0].core.start == 0 and found.slabs[-1].core.stop == axis.size
@@ -51,7 +52,7 @@ def test_cores_are_all_of_the_scan_and_every_slab_begins_where_patches_do(scale:
 
 def test_less_memory_asks_for_more_slabs_and_is_kept_within() -> None:
     counts = []
-    for budget in (64e9, 12e9, 6e9, 4e9, 3e9):
+    for budget in (64e9, 12e9, 6e9, 4e9, 3.3e9):
         found, *_ = plan(budget)
         assert found is not None and found.memory <= budget
         counts.append(len(found.slabs))
@@ -60,12 +61,12 @@ def test_less_memory_asks_for_more_slabs_and_is_kept_within() -> None:
 
 
 def test_a_result_of_few_slices_is_not_cut() -> None:
-    found, target, _ = plan(FREE, "4", (FEWEST_SLICES // 4, 64, 64))
+    found, target, _ = plan(FREE, "4", (FEWEST_SLICES // 4 - 1, 64, 64))
     assert found is not None and len(found.slabs) == 1 and len(result_bands(target)) == 1
 
 
 def test_a_plan_is_read_back_from_what_is_kept_of_it() -> None:
-    found, *_ = plan(3e9)
+    found, *_ = plan(3.3e9)
     assert found is not None and SlabPlan.from_dict(found.to_dict()) == found
 
 
