@@ -1,9 +1,9 @@
 """ctsr run: super-resolve a CT.
 
 INPUT is a NRRD, MHA or NIfTI file or a DICOM folder. OUT_DIR gets sr.nrrd, cubic.nrrd (the cubic upsampling on the
-same grid), measured.nrrd (what the scan supports without a prior; not with --set measured=no), result.json and
-compare.png, all of them or none; with --set samples=2 or more also uncertainty.nrrd, the standard deviation over the
-prior's samples in HU.
+same grid), measured.nrrd (what the scan supports without a prior; not with --set measured=no), result.json,
+compare.png and report.html (a page to print), all of them or none; with --set samples=2 or more also uncertainty.nrrd,
+the standard deviation over the prior's samples in HU.
 
 A scan that is too large for the memory is worked on in slabs, whose results are kept in OUT_DIR until they are put
 together. Where the process was killed, the same command goes on with the slabs that are missing.
@@ -30,7 +30,7 @@ from CTSuperResolutionLib.cli.arguments import (
 from CTSuperResolutionLib.errors import JobError
 from CTSuperResolutionLib.job.events import Reporter
 from CTSuperResolutionLib.job.job import Job, parse_job_file
-from CTSuperResolutionLib.output.run_job import run_job
+from CTSuperResolutionLib.output.run_job import find_scan, run_job
 
 MAX_JOB_FILE = 1 << 20  # bytes; a job is a thousandth of that
 
@@ -56,12 +56,7 @@ def execute(options: argparse.Namespace, progress: Reporter) -> dict[str, Any]:
         names = ", ".join(more["job_file"]["replaced"])
         progress.note(f"Options take the place of what {more['job_file']['name']} has for: {names}.")
 
-    def find(_: object) -> Any:
-        from CTSuperResolutionLib.volume.reading import open_scan
-
-        return open_scan(Path(job.input), series=job.series, allow_unusual=job.allow_unusual, untilt=job.untilt)
-
-    return run_job(job, progress, find, lambda result: more)
+    return run_job(job, progress, find_scan(job), lambda result: more)
 
 
 def describe(found: dict[str, Any]) -> str:

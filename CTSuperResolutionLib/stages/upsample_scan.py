@@ -9,17 +9,18 @@ import torch
 from CTSuperResolutionLib.degradation.acquisition import Acquisition
 from CTSuperResolutionLib.degradation.data_consistency import DataConsistency
 from CTSuperResolutionLib.degradation.operator import Degradation
+from CTSuperResolutionLib.degradation.ringing import overshoot, spare_ringing
 from CTSuperResolutionLib.degradation.upsampling import upsample_onto
 from CTSuperResolutionLib.job.events import Progress
 from CTSuperResolutionLib.job.parameters import Parameters
 from CTSuperResolutionLib.job.refinement import Factors
-from CTSuperResolutionLib.job.target_grid import TargetGrid
+from CTSuperResolutionLib.job.target_grid import TargetAxis, TargetGrid
 from CTSuperResolutionLib.projection.grid import VolumeGrid
 from CTSuperResolutionLib.stages.scan_findings import ScanFindings
 from CTSuperResolutionLib.stages.unmeasured import Unmeasured
 from CTSuperResolutionLib.volume.axis_order import AxisOrder
 from CTSuperResolutionLib.volume.filling import filled
-from CTSuperResolutionLib.volume.intensity import restore_clipped, to_unit
+from CTSuperResolutionLib.volume.intensity import restore_clipped, to_hu, to_unit
 from CTSuperResolutionLib.volume.volume import Volume
 
 SLICES_AT_ONCE = 16
@@ -49,6 +50,11 @@ class UpsampledScan:
     findings: ScanFindings
     consistency: DataConsistency
     hu_range: tuple[float, float]
+
+    @property
+    def axes(self) -> tuple[TargetAxis, TargetAxis, TargetAxis]:
+        """Voxels of the result over those of the scan, along the axes below."""
+        return self.axis_order.permute(self.target.axes)
 
     @property
     def degradation(self) -> Degradation:
@@ -109,6 +115,18 @@ class UpsampledScan:
         for some, cubic in zip(hu.split(SLICES_AT_ONCE), self.cubic.split(SLICES_AT_ONCE), strict=True):
             some.copy_(restore_clipped(some, cubic, self.hu_range))
         return hu
+
+    def spare_ringing(self, change: torch.Tensor, unit: torch.Tensor) -> torch.Tensor:
+        """A change of a volume, both on the [0, 1] scale, without what would add to its ringing."""
+        low, high = self.hu_range
+        spared, beyond = torch.empty_like(change), 2 * round(self.scale[0])
+        for first in range(0, len(change), SLICES_AT_ONCE):  # for several volumes of all of it would limit a job's size
+            start = max(first - beyond, 0)
+            some, last = slice(start, first + SLICES_AT_ONCE + beyond), first + SLICES_AT_ONCE
+            over = overshoot(to_hu(unit[some], self.hu_range), self.consistency.measurement, self.axes, some)
+            kept = spare_ringing(change[some] * (high - low), over, self.scale).div_(high - low)
+            spared[first:last] = kept[first - start : last - start]
+        return spared
 
     def report(self) -> dict[str, object]:
         """What was found of the scan, as plain values."""
