@@ -116,7 +116,7 @@ class SlabbedRun:
     ) -> Result:
         report = merged_reports([summary["report"] for summary in summaries])
         report["clipped"] = sum(summary["clipped"] for summary in summaries)
-        progress.stage("judge")
+        progress.stage("write")
         return written_result(self.scan, self.region, self.target, self.findings.acquisition, arrays, report, progress)
 
 

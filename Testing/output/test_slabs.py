@@ -27,7 +27,7 @@ from CTSuperResolutionLib.volume.writing import write_volume
 
 SHAPE = (80, 20, 20)  # of voxels of 6 mm
 QUICK = {"views": 8, "residual": "grid", "grid_steps": 1, "psf": "lanczos"}
-FILES = ["compare.png", "cubic.nrrd", "measured.nrrd", "result.json", "sr.nrrd"]
+FILES = ["compare.png", "cubic.nrrd", "measured.nrrd", "report.html", "result.json", "sr.nrrd"]
 METHOD = Method("2", "preview", QUICK, device="cpu")
 
 
