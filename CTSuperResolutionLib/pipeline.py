@@ -17,6 +17,7 @@ from CTSuperResolutionLib.job.priors import find_prior, prior_name
 from CTSuperResolutionLib.job.target_grid import TargetGrid
 from CTSuperResolutionLib.planning.bands import result_bands
 from CTSuperResolutionLib.planning.cost_model import stage_seconds
+from CTSuperResolutionLib.stages.adapt_prior import adapt_prior
 from CTSuperResolutionLib.stages.banded_residual import banded_residual, banded_steps
 from CTSuperResolutionLib.stages.project_volume import (
     ProjectedVolume,
@@ -75,8 +76,8 @@ def super_resolve(
     Raises:
         JobError: a scale, device or prior that cannot be used.
     """
-    progress = progress or Progress()
-    p, target = method.parameters, (target or method.target_grid(scan.shape, scan.spacing)).countable()
+    progress, p = progress or Progress(), method.parameters
+    target = (target or method.target_grid(scan.shape, scan.spacing)).countable()
     progress.plan(stage_seconds(p, scan.shape, target.factors, scan.spacing))
 
     progress.stage("upsample", 2 + p.consistency_rounds)
@@ -94,13 +95,14 @@ def super_resolve(
     base = project_base(start, upsampled, projector, p, progress)
     view_degradation = make_view_degradation(upsampled, projector)
     if prior:
+        prior = adapt_prior(prior, start.volume, upsampled, p, method.seed, progress) if p.adapt else prior
         restorer = Restorer(prior, upsampled, projector, view_degradation, p, method.seed)
         progress.stage("restore", restorer.steps)
         restored = restorer.restore(start, progress)
     else:
         restored = interpolate_views(start, view_degradation, p)
     base = restored.start if p.base == "restored" else base
-    del start
+    del start  # volumes: memory is what limits the size of a job
 
     bands = bands or result_bands(upsampled.target)
     progress.stage("fit", banded_steps(p, len(bands)))
@@ -117,10 +119,11 @@ def super_resolve(
 
 
 def _reported(method: Method, prior: Prior | None, device: torch.device) -> dict[str, object]:
-    return {
-        "device": str(device),
-        "prior": {"name": prior_name(method.prior), "sha256": prior.sha256} if prior else None,
-    }
+    if prior is None:
+        return {"device": str(device), "prior": None}
+    used: dict[str, object] = {"name": prior_name(method.prior), "sha256": prior.sha256}
+    adaptation = {} if prior.adaptation is None else {"adaptation": dict(prior.adaptation)}
+    return {"device": str(device), "prior": used | adaptation}
 
 
 def _in_hu(uncertainty: torch.Tensor | None, upsampled: UpsampledScan) -> Volume | None:

@@ -86,6 +86,7 @@ def stage_seconds(
     return {
         "upsample": 0.5 + 4e-7 * voxels,
         "project": _projection_seconds(p, voxels),
+        **({"adapt": 2 + 0.04 * p.adapt} if p.uses_prior and p.adapt else {}),
         **({"restore": _restoration_seconds(p, voxels, pixels)} if p.uses_prior else {}),
         "fit": 2 * _projection_seconds(p, voxels) * least_squares_steps(p)
         + (p.iterations * an_iteration if gaussians else 0),
