@@ -35,6 +35,8 @@ ROOMS = {
         "pipeline",
         "output",
         "phantom",
+        "engines",
+        "cohort",
         "evaluation",
         "audit",
         "study",

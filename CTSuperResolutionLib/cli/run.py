@@ -1,9 +1,9 @@
 """ctsr run: super-resolve a CT.
 
 INPUT is a NRRD, MHA or NIfTI file or a DICOM folder. OUT_DIR gets sr.nrrd, cubic.nrrd (the cubic upsampling on the
-same grid), measured.nrrd (what the scan supports without a prior; not with --set measured=no), result.json and
-compare.png, all of them or none; with --set samples=2 or more also uncertainty.nrrd, the standard deviation over the
-prior's samples in HU.
+same grid), measured.nrrd (what the scan supports without a prior; not with --set measured=no), result.json,
+compare.png and report.html (a page to print), all of them or none; with --set samples=2 or more also uncertainty.nrrd,
+the standard deviation over the prior's samples in HU.
 
 With --job, options take the place of the job file's entries: INPUT and OUT_DIR too, where both are given, and --set of
 the settings that it names. result.json says which.
@@ -26,7 +26,7 @@ from CTSuperResolutionLib.cli.arguments import (
 from CTSuperResolutionLib.errors import JobError
 from CTSuperResolutionLib.job.events import Reporter
 from CTSuperResolutionLib.job.job import Job, parse_job_file
-from CTSuperResolutionLib.output.run_job import run_job
+from CTSuperResolutionLib.output.run_job import find_scan, run_job
 
 MAX_JOB_FILE = 1 << 20  # bytes; a job is a thousandth of that
 
@@ -48,12 +48,7 @@ def execute(options: argparse.Namespace, progress: Reporter) -> dict[str, Any]:
         names = ", ".join(more["job_file"]["replaced"])
         progress.note(f"Options take the place of what {more['job_file']['name']} has for: {names}.")
 
-    def find(_: object) -> Any:
-        from CTSuperResolutionLib.volume.reading import open_scan
-
-        return open_scan(Path(job.input), series=job.series, allow_unusual=job.allow_unusual, untilt=job.untilt)
-
-    return run_job(job, progress, find, lambda result: more)
+    return run_job(job, progress, find_scan(job), lambda result: more)
 
 
 def describe(found: dict[str, Any]) -> str:
