@@ -159,6 +159,16 @@ def test_no_room_imports_from_a_higher_one(package: str) -> None:
     assert upward == []
 
 
+def test_neither_the_library_nor_the_first_panel_knows_the_panel_of_reader_studies() -> None:
+    knowing = [
+        module
+        for package in (LIBRARY, PANEL)
+        for module, tree in modules(package).items()
+        if STUDY_PANEL in ast.dump(tree)
+    ]
+    assert knowing == []
+
+
 def test_no_room_takes_the_names_that_the_package_itself_offers() -> None:
     taken = [
         f"{module}:{line} imports {name}"
