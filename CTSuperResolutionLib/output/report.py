@@ -16,6 +16,7 @@ from CTSuperResolutionLib.job.job import Job
 from CTSuperResolutionLib.job.priors import prior_name
 from CTSuperResolutionLib.output.folder import SUMMARY, OutputFolder
 from CTSuperResolutionLib.output.matplotlib_folder import matplotlib_folder
+from CTSuperResolutionLib.output.page import result_page
 
 if TYPE_CHECKING:
     from CTSuperResolutionLib.pipeline import Result
@@ -24,7 +25,8 @@ if TYPE_CHECKING:
 NOT_FOR_DIAGNOSIS = "Made by CTSuperResolution for research; not for diagnosis."
 MEASURED = "measured.nrrd"  # where the job asks for it
 UNCERTAINTY = "uncertainty.nrrd"  # where there were several samples
-RESULTS = ("sr.nrrd", "cubic.nrrd", MEASURED, UNCERTAINTY, "compare.png", SUMMARY)
+PICTURE, PAGE = "compare.png", "report.html"
+RESULTS = ("sr.nrrd", "cubic.nrrd", MEASURED, UNCERTAINTY, PICTURE, PAGE, SUMMARY)
 
 
 def write_results(
@@ -39,7 +41,7 @@ def write_results(
 ) -> dict[str, Any]:
     """Write sr.nrrd, cubic.nrrd and result.json into the staging folder.
 
-    And measured.nrrd if the job asks for it, uncertainty.nrrd if known, and compare.png if wanted.
+    And measured.nrrd if the job asks for it, uncertainty.nrrd if known, compare.png and report.html if wanted.
 
     What an earlier run left and this one does not make is dropped from the folder.
 
@@ -50,7 +52,7 @@ def write_results(
         job: what was asked for.
         progress: advanced by :func:`writing_steps`; its record of the stages goes into the report.
         extra: entries to add to the report.
-        picture: whether compare.png is wanted.
+        picture: whether compare.png and report.html, which shows it, are wanted.
 
     Returns:
         The report, as it stands in result.json.
@@ -69,6 +71,8 @@ def write_results(
         write_volume(volume, folder.file(f"{name}.nrrd"), integer=integer, metadata=metadata, progress=slices)
     if picture:
         _draw(folder, scan, result, job, report)
+        page = result_page(report, folder.file(PICTURE).read_bytes())
+        folder.file(PAGE).write_text(page, encoding="utf-8", errors="backslashreplace")
         progress.advance()
     files = [*sorted(entry.name for entry in folder.staging.iterdir()), SUMMARY]
     for name in _earlier_files(folder.path):
@@ -95,7 +99,7 @@ def _draw(folder: OutputFolder, scan: Volume, result: Result, job: Job, report: 
     title = f"CT super-resolution, {' x '.join(f'{s:.4g}' for s in report['scale'])} (z, y, x), preset {method.preset}"
     caption = f"Prior {report['job']['prior']}, seed {method.seed}, CTSuperResolution {__version__}."
     shown = scan, result.cubic, result.measured, result.sr
-    compare_figure(*shown, folder.file("compare.png"), title=title, caption=caption)
+    compare_figure(*shown, folder.file(PICTURE), title=title, caption=caption)
 
 
 def header_entries(volume: str, job: Mapping[str, Any]) -> dict[str, str]:

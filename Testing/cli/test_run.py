@@ -22,7 +22,7 @@ from CTSuperResolutionLib.job.method import Method
 from CTSuperResolutionLib.job.target_grid import MAX_OUTPUT_VOXELS
 
 ROOT = Path(__file__).resolve().parents[2]
-RESULTS = {"sr.nrrd", "cubic.nrrd", "measured.nrrd", "compare.png", "result.json"}
+RESULTS = {"sr.nrrd", "cubic.nrrd", "measured.nrrd", "compare.png", "report.html", "result.json"}
 UNCERTAINTY = "uncertainty.nrrd"
 LIMIT = 2.0
 Ctsr = Callable[..., object]
@@ -218,7 +218,10 @@ BAD = {
     "unknown prior": (["run", "{scan}", "{tmp}/out", "--prior", "shippd"], "the nearest is 'shipped'"),
     "scale": (["run", "{scan}", "{tmp}/out", "--scale", "2.5"], "'2.5' is not a whole factor from 2 to 10"),
     "far scale": (["run", "{scan}", "{tmp}/out", "--scale", "11"], "11 is not from 2 to 10"),
-    "far preset": (["run", "{scan}", "{tmp}/out", "--preset", "fast"], "choose preview, balanced or paper, of which"),
+    "far preset": (
+        ["run", "{scan}", "{tmp}/out", "--preset", "fast"],
+        "choose preview, balanced, best or paper, of which",
+    ),
     "seed": (["run", "{scan}", "{tmp}/out", "--seed", "x"], "'x'"),
     "option": (["run", "{scan}", "{tmp}/out", "--sede", "1"], "--sede"),
     "command": (["rnu"], "'rnu'"),

@@ -217,6 +217,7 @@ def _preset_title(name: str) -> str:
     return {
         "preview": _("Preview – quickest"),
         "balanced": _("Balanced"),
+        "best": _("Best – several times slower"),
         "paper": _("Paper – to compare with, slow"),
     }.get(name, name)
 
