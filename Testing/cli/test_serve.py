@@ -148,7 +148,8 @@ def test_a_cancelled_job_leaves_nothing_and_the_next_one_is_done_by_the_same_pro
     talk.begun("long", "fit")
     talk.ask({"cancel": "waits"})
     talk.ask({"cancel": "long"})
-    assert talk.last("long")["kind"] == talk.last("waits")["kind"] == "cancelled" and talk.last("next")["event"] == "result"
+    assert talk.last("long")["kind"] == talk.last("waits")["kind"] == "cancelled"
+    assert talk.last("next")["event"] == "result"
     assert sorted(path.name for path in (tmp_path / "out").iterdir()) == ["next"]
     assert not list((tmp_path / "out").rglob(".ctsr-*"))
     # A signal stops the worker, and with it the job under way.
