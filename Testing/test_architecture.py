@@ -23,6 +23,7 @@ ROOMS = {
         "job",
         "volume",
         "quantification",
+        "trust",
         "degradation",
         "projection",
         "gaussians",

@@ -13,6 +13,7 @@ import slicer
 from slicer.i18n import tr as _
 
 from CTSuperResolutionLib.job.terminal import clock_text
+from CTSuperResolutionLib.output.page import result_page
 from CTSuperResolutionPanel.panel_state import PanelState
 from CTSuperResolutionPanel.process.stepper import Stepper
 from CTSuperResolutionPanel.scene import export, voxel_geometry
@@ -33,6 +34,7 @@ class ResultSection:
         self._stepper: Stepper | None = None
         ui.saveNrrdButton.connect("clicked(bool)", lambda checked: self._ask_for_file())
         ui.saveDicomButton.connect("clicked(bool)", lambda checked: self._ask_for_folder())
+        ui.savePageButton.connect("clicked(bool)", lambda checked: self._ask_for_page())
         ui.resultCollapsibleButton.visible = ui.saveLabel.visible = False
 
     def set_state(self, state: PanelState | None) -> None:
@@ -55,6 +57,17 @@ class ResultSection:
         """Write it to a folder as a DICOM series, without holding up the window."""
         if self._state is not None:
             self._save(export.to_dicom(self._state.srVolume, folder), folder)
+
+    def save_page(self, path: Path) -> None:
+        """Write the page of the result to a file."""
+        if self._state is None:
+            return
+        try:
+            path.write_text(result_page(report_of(self._state.srVolume)), encoding="utf-8", errors="backslashreplace")
+        except OSError as error:
+            self._say(_("It could not be saved: {reason}.").format(reason=error))
+        else:
+            self._say(_("Saved to {place}.").format(place=path))
 
     def stop(self) -> None:
         """Write no more; what is incomplete is deleted."""
@@ -83,7 +96,8 @@ class ResultSection:
         self._ui.saveLabel.visible = True
 
     def _enable(self, enabled: bool) -> None:
-        self._ui.saveNrrdButton.enabled = self._ui.saveDicomButton.enabled = enabled
+        for button in (self._ui.saveNrrdButton, self._ui.saveDicomButton, self._ui.savePageButton):
+            button.enabled = enabled
 
     def _ask_for_file(self) -> None:
         if self._state is None:
@@ -98,6 +112,14 @@ class ResultSection:
         replace = _("{name} is there already. Replace it?").format(name=path.name)
         if path == chosen or not path.exists() or slicer.util.confirmYesNoDisplay(replace):  # it asked for the chosen
             self.save_nrrd(path)
+
+    def _ask_for_page(self) -> None:
+        if self._state is None:
+            return
+        name = Path(file_name(self._state.srVolume.GetName())).with_suffix(".html").name
+        path = qt.QFileDialog.getSaveFileName(slicer.util.mainWindow(), _("Save the page"), name, "HTML (*.html)")
+        if path:
+            self.save_page(Path(path))
 
     def _ask_for_folder(self) -> None:
         folder = qt.QFileDialog.getExistingDirectory(
