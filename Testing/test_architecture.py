@@ -23,7 +23,6 @@ ROOMS = {
         "job",
         "volume",
         "quantification",
-        "trust",
         "degradation",
         "projection",
         "gaussians",
