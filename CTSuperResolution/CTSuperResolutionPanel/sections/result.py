@@ -20,6 +20,9 @@ from CTSuperResolutionPanel.scene import export, voxel_geometry
 from CTSuperResolutionPanel.scene.result_volumes import CUBIC, SR, report_of
 from CTSuperResolutionPanel.sections.estimate import gigabytes
 
+LEAST_LABEL_WIDTH = 200
+"""Of the summary, pixels, once the panel has been laid out."""
+
 
 class ResultSection:
     """The part of the panel for the result.
@@ -46,7 +49,10 @@ class ResultSection:
         volume = None if self._state is None else self._state.srVolume
         self._ui.resultCollapsibleButton.visible = volume is not None
         if volume is not None:
-            self._ui.reportLabel.text = summary(volume)
+            label = self._ui.reportLabel
+            label.text = summary(volume)
+            # Layouts count a text that wraps as if it did not, and then press what is below it together.
+            label.minimumHeight = label.heightForWidth(label.width) if label.width > LEAST_LABEL_WIDTH else 0
 
     def save_nrrd(self, path: Path) -> None:
         """Write the super-resolved volume to a file, without holding up the window."""
@@ -160,7 +166,7 @@ def summary(volume: slicer.vtkMRMLScalarVolumeNode) -> str:
     added = (report.get("added") or {}).get("everywhere")
     if added:
         lines.append(
-            _("Added to what was measured: {rms:.0f} HU rms, {share:.1f} % of the voxels by more than 50 HU").format(
+            _("Added {rms:.0f} HU rms, above 50 HU in {share:.0f} % of the voxels").format(
                 rms=added["rms_hu"], share=added["above_50_percent"]
             )
         )
