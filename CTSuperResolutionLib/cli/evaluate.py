@@ -63,8 +63,9 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 def execute(options: argparse.Namespace, progress: Reporter) -> dict[str, Any]:
     """Run the command."""
     values = _checked(options)
+    from CTSuperResolutionLib.engines.ray_cluster import find_ray
     from CTSuperResolutionLib.evaluation.cases import case_name
-    from CTSuperResolutionLib.evaluation.engines import ENGINES, find_ray
+    from CTSuperResolutionLib.evaluation.engines import ENGINES
     from CTSuperResolutionLib.evaluation.evaluate import EvaluationRequest, evaluate
     from CTSuperResolutionLib.evaluation.priors import read_priors_map
     from CTSuperResolutionLib.evaluation.protocol import EvaluationProtocol

@@ -21,7 +21,7 @@ host = start()
 import time
 before = set(sys.modules)
 begun = time.perf_counter()
-host.modules.load({str(ROOT / "CTSuperResolution" / "CTSuperResolution.py")!r})
+host.modules.load({str(ROOT / "CTSuperResolution")!r} + "/MODULE.py")
 """
 IMPORT = (
     START
@@ -29,7 +29,7 @@ IMPORT = (
 seconds = time.perf_counter() - begun
 loaded = {name.partition(".")[0] for name in set(sys.modules) - before}
 print(sorted(loaded - set(sys.stdlib_module_names)))
-host.modules.module("CTSuperResolution").widgetRepresentation()
+host.modules.module("MODULE").widgetRepresentation()
 print(sorted({"torch", "diffusers", "gsplat", "scipy", "SimpleITK", "matplotlib", "pydicom"} & set(sys.modules)))
 print(seconds)
 """
@@ -47,8 +47,10 @@ import numpy as np
 python = Path(sys.executable)
 install.ensure = lambda parent=None: python
 child = {str(Path(__file__).parent / "process" / "child.py")!r}
+manners = Path(sys.argv[1])
+manners.write_text("works until cancelled")
 runner.library_command = lambda python, *a: Command(
-    str(python), ("-u", child, "works until cancelled", a[a.index("--job") + 1]), environment_for(python))
+    str(python), ("-u", child, str(manners)), environment_for(python))
 panel = slicer.util.getModuleWidget("CTSuperResolution")
 state = panel.logic.getParameterNode()
 voxels = np.random.default_rng(0).integers(-900, 900, (10, 12, 14)).astype("i2")
@@ -58,7 +60,8 @@ panel.ui.applyButton.click()
 while panel.logic.runner.progress.stage != "fit":
     slicer.app.processEvents()
     time.sleep(0.01)
-print(panel.logic.runner._folder.path, panel.logic.runner._process._process.processId(), flush=True)
+job, process = panel.logic.runner._job, panel.logic.runner._worker._process
+print(job.work.folder.path, process._process.processId(), flush=True)
 time.sleep(60)
 """
 )
@@ -70,18 +73,22 @@ def only_in_the_host(application):
         pytest.skip("a real Slicer is not started from within another one")
 
 
-def test_the_module_is_loaded_without_anything_heavy():
-    done = subprocess.run([sys.executable, "-c", IMPORT], capture_output=True, text=True, timeout=60)
+@pytest.mark.parametrize("module", ["CTSuperResolution", "CTReaderStudy"])
+def test_the_module_is_loaded_without_anything_heavy(module):
+    code = IMPORT.replace("MODULE", module)
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, timeout=60)
     loaded, heavy, seconds = done.stdout.splitlines()[-3:]
-    assert loaded == "['CTSuperResolution']", done.stderr
+    assert loaded == f"['{module}']", done.stderr
     assert heavy == "[]"
     print(f"The module was imported in {float(seconds):.3f} s.")
 
 
 @pytest.mark.skipif(os.name == "nt", reason="the crash is a signal")
-def test_after_a_crash_of_slicer_nothing_is_left():
+def test_after_a_crash_of_slicer_nothing_is_left(tmp_path):
     """The background process ends, and the patient's image goes."""
-    slicer = subprocess.Popen([sys.executable, "-c", CRASH], stdout=subprocess.PIPE, text=True)
+    code = CRASH.replace("MODULE", "CTSuperResolution")
+    manners = str(tmp_path / "manner.txt")
+    slicer = subprocess.Popen([sys.executable, "-c", code, manners], stdout=subprocess.PIPE, text=True)
     with slicer:
         folder, pid = slicer.stdout.readline().split()
         assert (Path(folder) / "input.nrrd").exists() and is_running(int(pid))
