@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 STRUCTURE_NOTE = (
-    "For research; not for diagnosis. Of cubic 5 % are flagged by definition; a patch that agrees with the truth is not "
+    "For research; not for diagnosis. Of cubic 5 % are flagged by definition; a patch that agrees with the truth is no "
     "proof of every detail in it."
 )
 LESION_NOTE = (
