@@ -14,7 +14,18 @@ from collections.abc import Callable, Sequence
 from typing import Any, NoReturn
 
 from CTSuperResolutionLib import __version__
-from CTSuperResolutionLib.cli import bench, degrade, demo, evaluate, fetch_prior, info, run, study, train_prior
+from CTSuperResolutionLib.cli import (
+    bench,
+    degrade,
+    demo,
+    evaluate,
+    fetch_prior,
+    info,
+    run,
+    simulate,
+    study,
+    train_prior,
+)
 from CTSuperResolutionLib.cli.streams import STDIN, stdout_for_events, wants_json
 from CTSuperResolutionLib.cli.wording import error_sentence
 from CTSuperResolutionLib.errors import Cancelled, JobError
@@ -27,6 +38,7 @@ COMMANDS = {
     "run": run,
     "demo": demo,
     "degrade": degrade,
+    "simulate": simulate,
     "fetch-prior": fetch_prior,
     "train-prior": train_prior,
     "evaluate": evaluate,
