@@ -21,10 +21,12 @@ from CTSuperResolutionLib.cli import (
     evaluate,
     fetch_prior,
     info,
+    reconstruct,
     run,
     simulate,
     study,
     train_prior,
+    train_slice_fixer,
 )
 from CTSuperResolutionLib.cli.streams import STDIN, stdout_for_events, wants_json
 from CTSuperResolutionLib.cli.wording import error_sentence
@@ -39,8 +41,10 @@ COMMANDS = {
     "demo": demo,
     "degrade": degrade,
     "simulate": simulate,
+    "reconstruct": reconstruct,
     "fetch-prior": fetch_prior,
     "train-prior": train_prior,
+    "train-slice-fixer": train_slice_fixer,
     "evaluate": evaluate,
     "study": study,
     "info": info,
