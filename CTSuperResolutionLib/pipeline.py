@@ -24,6 +24,7 @@ from CTSuperResolutionLib.stages.project_volume import (
 from CTSuperResolutionLib.stages.reconstruct_residual import reconstruct_residual, residual_steps
 from CTSuperResolutionLib.stages.restore_views import Restorer, interpolate_views
 from CTSuperResolutionLib.stages.upsample_scan import UpsampledScan, upsample_scan
+from CTSuperResolutionLib.volume.intensity import to_unit
 from CTSuperResolutionLib.volume.volume import Volume
 
 
@@ -33,13 +34,17 @@ class Result:
 
     Attributes:
         sr: the super-resolved volume. cubic: the cubic upsampling, on the same grid.
+        measured: what the scan supports without a prior, on the same grid: cubic made consistent with the scan. No
+            prior, no fit and no random numbers are in it, and A gives the same of it as of ``sr``: sr − measured is
+            what was added where the scanner does not see.
         uncertainty: spread of the prior's samples, HU, on the same grid; None for a single sample.
         acquisition: of the scan, as it was found out or given.
-        report: what was done and found, as plain values for result.json.
+        report: what was done and found, as plain values for result.json, which has more on the volumes as written.
     """
 
     sr: Volume
     cubic: Volume
+    measured: Volume
     uncertainty: Volume | None
     acquisition: Acquisition
     report: dict[str, object]
@@ -74,13 +79,12 @@ def super_resolve(
     prior = Prior.load(find_prior(method.prior), device=device) if p.uses_prior else None
     progress.advance()
     upsampled = upsample_scan(scan, target, p, device, acquisition, progress)
-    consistent = upsampled.consistent(progress)
+    measured = upsampled.measured(progress)
 
     progress.stage("project", projection_steps(p))
     projector = make_projector(upsampled, p)
-    start = ProjectedVolume.of(consistent, projector, progress)
+    start = ProjectedVolume.of(to_unit(measured, upsampled.hu_range), projector, progress)
     base = project_base(start, upsampled, projector, p, progress)
-
     view_degradation = make_view_degradation(upsampled, projector)
     if prior:
         restorer = Restorer(prior, upsampled, projector, view_degradation, p, method.seed)
@@ -90,21 +94,22 @@ def super_resolve(
         restored = interpolate_views(start, view_degradation, p)
     if p.base == "restored":
         base = restored.start
-    del consistent, start  # volumes: memory is what limits the size of a job
+    del start  # volumes: memory is what limits the size of a job
 
     progress.stage("fit", residual_steps(p))
     residual = reconstruct_residual(restored, base, projector, p, seed=method.seed, progress=progress)
 
-    progress.stage("assemble", p.consistency_rounds + 3)
+    progress.stage("assemble", p.consistency_rounds + 1)
     slices = progress.in_parts(upsampled.grid.shape[0])
     fine = upsampled.enforce(base.volume + residual.voxels(slices), progress).round_()
 
     return Result(
         sr=upsampled.result(fine),
         cubic=upsampled.cubic_of_scan(),
+        measured=upsampled.result(measured.round_()),
         uncertainty=_in_hu(restored.uncertainty, upsampled),
         acquisition=upsampled.acquisition,
-        report=_reported(method, prior, device) | residual.report | upsampled.report(fine, progress),
+        report=_reported(method, prior, device) | residual.report | upsampled.report(),
     )
 
 

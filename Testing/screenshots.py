@@ -139,6 +139,7 @@ def main() -> int:
         "panel-compare": look_at_result,
         "panel-swipe": show_swipe_view,
         "panel-planes": show_all_planes,
+        "panel-added": show_added,
     }.items():
         step(studio)
         studio.take(name)
@@ -218,6 +219,14 @@ def show_all_planes(studio: Studio) -> None:
     studio.compare.allPlanesButton.click()
     studio.rest(0.5)
     studio.go_to(PLACE, 100.0)
+
+
+def show_added(studio: Studio) -> None:
+    """What was added, in colours over the result."""
+    studio.compare.axialButton.click()
+    studio.compare.addedCheckBox.click()
+    studio.wait(lambda: studio.slicer.mrmlScene.GetFirstNodeByName("Thorax phantom SR 4×, added"), "What was added")
+    studio.go_to(PLACE, 110.0)
 
 
 if __name__ == "__main__":

@@ -37,6 +37,7 @@ ROOMS = {
         "output",
         "phantom",
         "evaluation",
+        "audit",
         "study",
         "bench",
         "cli",

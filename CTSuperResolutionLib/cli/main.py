@@ -15,6 +15,7 @@ from typing import Any, NoReturn
 
 from CTSuperResolutionLib import __version__
 from CTSuperResolutionLib.cli import (
+    audit,
     bench,
     degrade,
     demo,
@@ -46,6 +47,7 @@ COMMANDS = {
     "train-prior": train_prior,
     "train-slice-fixer": train_slice_fixer,
     "evaluate": evaluate,
+    "audit": audit,
     "study": study,
     "info": info,
     "bench": bench,

@@ -75,21 +75,9 @@ class DataConsistency:
             parts.advance()
         return previous
 
-    def residual(self, fine: torch.Tensor) -> dict[str, float | None]:
-        """How far A x is from the scan itself: see :func:`measurement_residual`."""
-        return measurement_residual(fine, self.measurement, self.degradation, self.measured)
-
-
-def measurement_residual(
-    fine: torch.Tensor, measurement: torch.Tensor, degradation: Degradation, measured: torch.Tensor | None = None
-) -> dict[str, float | None]:
-    """Root mean square and largest |A x − y| where y was measured, in HU, as ``rms_hu`` and ``max_hu``."""
-    error = degradation.A(fine) - measurement
-    return residual_norms(error if measured is None else error[measured])
-
 
 def residual_norms(error: torch.Tensor) -> dict[str, float | None]:
-    """Root mean square and largest of a measurement residual A x − y, as :func:`measurement_residual` gives them.
+    """Root mean square and largest of a measurement residual |A x − y|, in HU, as ``rms_hu`` and ``max_hu``.
 
     None for both where no voxel is judged.
     """

@@ -10,6 +10,8 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from CTSuperResolutionLib.volume.acquisition_tags import stack_axis
+
 CONTRADICTION = 0.25
 """Share of the header's thickness by which a measured one may differ."""
 
@@ -93,6 +95,6 @@ class SliceThickness:
 def slice_axis(spacing: Sequence[float], thickness: float | None) -> int:
     """The axis along which slices follow each other, of a spacing (z, y, x).
 
-    z where a header states a thickness, for then it is a stack of slices; otherwise that of the largest spacing.
+    Where a header states a thickness that of the stack, see :func:`.stack_axis`; otherwise that of the largest spacing.
     """
-    return 0 if thickness is not None else list(spacing).index(max(spacing))
+    return stack_axis(spacing) if thickness is not None else list(spacing).index(max(spacing))

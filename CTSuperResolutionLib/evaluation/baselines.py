@@ -23,7 +23,7 @@ def baseline(name: str, scan: Volume, method: Method) -> Volume:
     coarse = torch.from_numpy(scan.array)
     if name == "consistent":
         upsampled = upsample_scan(scan, target, p, coarse.device)
-        return upsampled.to_volume(upsampled.consistency.enforce(upsampled.cubic))
+        return upsampled.to_volume(upsampled.measured())
     if name == "trilinear":
         # Samples at voxel centres; beyond the outer ones the edge value goes on.
         fine = torch.nn.functional.interpolate(

@@ -42,8 +42,7 @@ def score(result: Volume, reference: Volume, scan: Volume, blur: float) -> Score
     found |= {"edge_rise_mm": edges.rise_mm, "edge_rise_reference_mm": edges.reference_mm, "edges_lost": edges.lost}
     for tissue in TISSUES:
         bias, noise = tissue_error(result, reference, tissue) or (None, None)
-        name = tissue.replace(" ", "_")
-        found |= {f"bias_{name}_hu": bias, f"noise_{name}_hu": noise}
+        found |= {f"bias_{tissue}_hu": bias, f"noise_{tissue}_hu": noise}
     nz, ny, nx = (fine // coarse for fine, coarse in zip(reference.shape, scan.shape, strict=True))
     factors = (nz, ny, nx)
     degradation = make_degradation(reference.shape, factors, blur=blur)

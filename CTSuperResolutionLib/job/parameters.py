@@ -219,6 +219,9 @@ class Parameters:
     consistency_rounds: int = _number(
         "result", (12, 12, 12), (1, 100), audience="ablation",
         help="Rounds of data consistency: the result is made to agree with the scan and kept within the HU of matter.")
+    measured: str = _choice(
+        "result", ("yes", "yes", "yes"), choices=("yes", "no"), audience="user",
+        help="Whether what the scan supports without a prior is written too: the result less that is what was added.")
     # fmt: on
 
     @property
@@ -230,6 +233,11 @@ class Parameters:
     def has_uncertainty(self) -> bool:
         """Whether several samples are drawn, and their spread is a result."""
         return self.uses_prior and self.samples > 1
+
+    @property
+    def has_measured(self) -> bool:
+        """Whether what the scan supports without a prior is a result."""
+        return self.measured == "yes"
 
     @classmethod
     def of(cls, preset: str, settings: Mapping[str, Value] = MappingProxyType({})) -> Parameters:

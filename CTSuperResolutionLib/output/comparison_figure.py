@@ -1,4 +1,4 @@
-"""Comparison figure of a result: input, cubic, super-resolved and their difference, in three planes."""
+"""Comparison figure of a result: input, cubic, measured, super-resolved and what was added, in three planes."""
 
 from __future__ import annotations
 
@@ -24,9 +24,11 @@ DISCLAIMER = "Research use only, not for diagnosis."
 PLANES = ("axial", "coronal", "sagittal")
 EDGES = (("R", "L", "A", "P"), ("R", "L", "H", "F"), ("A", "P", "H", "F"))  # left, right, top, bottom of each plane
 DPI = 100
-COLUMN, NARROWEST, TALLEST, GAP = 430, 380, 640, 12  # px: column, narrowest one, highest panel, space between
+COLUMN, NARROWEST, TALLEST, GAP = 380, 380, 640, 12  # px: column, narrowest one, highest panel, space between
 LOWEST = 84  # px: lowest row, as long as its name
 THIN = 52  # px: a panel that measures less has its letters beside it, for on it they would overprint each other
+COLUMNS = 5
+ADDED = COLUMNS - 1  # the last one, in colours
 LEFT, TOP, RIGHT, LINE = 48, 112, 118, 19  # px: row names, title and headings, colour bar; a line of the caption
 
 Rect = tuple[int, int, int, int]  # left, top, width, height in px from the picture's top left corner
@@ -36,7 +38,7 @@ Rect = tuple[int, int, int, int]  # left, top, width, height in px from the pict
 class Layout:
     """Layout of the figure, in px from its top left corner.
 
-    size: (width, height); panels: three planes of four Rects; bar: the colour bar.
+    size: (width, height); panels: three planes of COLUMNS Rects; bar: the colour bar.
     """
 
     size: tuple[int, int]
@@ -52,21 +54,29 @@ def layout(extent: tuple[float, float, float], caption_lines: int) -> Layout:
     column = max(NARROWEST, *(width for width, _ in rows))
     panels, top = [], TOP
     for width, height in rows:
-        lefts = (LEFT + k * (column + GAP) + (column - width) // 2 for k in range(4))
+        lefts = (LEFT + k * (column + GAP) + (column - width) // 2 for k in range(COLUMNS))
         row = max(height, LOWEST)
         panels.append(tuple((left, top + (row - height) // 2, width, height) for left in lefts))
         top += row + GAP
-    right = LEFT + 4 * (column + GAP)
+    right = LEFT + COLUMNS * (column + GAP)
     bar = (right + 4, TOP, 16, top - GAP - TOP)
     return Layout((right + RIGHT, top + caption_lines * LINE + 14), tuple(panels), bar)
 
 
 def compare_figure(
-    scan: Volume, cubic: Volume, sr: Volume, path: str | os.PathLike, *, title: str, caption: str
+    scan: Volume,
+    cubic: Volume,
+    measured: Volume,
+    sr: Volume,
+    path: str | os.PathLike,
+    *,
+    title: str,
+    caption: str,
 ) -> None:
-    """Write a PNG with the axial, coronal and sagittal plane through the volume's centre in four columns.
+    """Write a PNG with the axial, coronal and sagittal plane through the volume's centre in five columns.
 
-    The columns are the input with its own voxels visible, cubic upsampling, the result, and result minus cubic. The
+    The columns are the input with its own voxels visible, cubic upsampling, what the scan alone supports, the result,
+    and what was added: the result minus the third. The
     planes are the middle ones whatever is in them, so that nobody picks what flatters the method. Grid axes are
     turned to the nearest LPS axes: patient's right on the left, front up or left, head up. The same volumes and texts
     give the same bytes with the same matplotlib.
@@ -74,21 +84,23 @@ def compare_figure(
     Args:
         scan: the input.
         cubic: its cubic upsampling.
-        sr: the super-resolved volume, on the grid of `cubic`.
+        measured: what it supports without a prior, on the grid of `cubic`.
+        sr: the super-resolved volume, on the same grid.
         path: the PNG to write.
         title: one line above, cut where it is too long.
         caption: below, before the window, the planes and the disclaimer.
 
     Raises:
-        ValueError: `sr` and `cubic` are on different grids, or theirs does not fill the scan's.
+        ValueError: `sr`, `measured` and `cubic` are on different grids, or theirs does not fill the scan's.
         OSError: the file cannot be written.
     """
-    if sr.shape != cubic.shape or not _fills(sr, scan):
-        raise ValueError(f"grids of {scan.shape}, {cubic.shape} and {sr.shape} voxels do not belong together")
-    arrays = [_upright(volume) for volume in (scan, cubic, sr)]
-    centre = [n // 2 for n in arrays[2].shape]
-    columns = [_planes(array, centre, arrays[2].shape) for array in arrays]
-    columns.append([result - plain for result, plain in zip(columns[2], columns[1], strict=True)])
+    if not sr.shape == cubic.shape == measured.shape or not _fills(sr, scan):
+        shapes = ", ".join(map(str, (scan.shape, cubic.shape, measured.shape, sr.shape)))
+        raise ValueError(f"grids of {shapes} voxels do not belong together")
+    arrays = [_upright(volume) for volume in (scan, cubic, measured, sr)]
+    centre = [n // 2 for n in arrays[-1].shape]
+    columns = [_planes(array, centre, arrays[-1].shape) for array in arrays]
+    columns.append([result - plain for result, plain in zip(columns[3], columns[2], strict=True)])
     extent = tuple(n * d for n, d in zip(arrays[0].shape, _upright_spacing(scan), strict=True))
     note = f"Window W {WINDOW:.0f} / L {LEVEL:.0f} HU. Planes through the volume's centre. {DISCLAIMER}"
     width = layout(extent, 0).size[0]
@@ -108,15 +120,15 @@ def _draw(columns: list, place: Layout, headings: list[str], title: str, text: s
     figure = Figure(figsize=(place.size[0] / DPI, place.size[1] / DPI), dpi=DPI, facecolor="white")
     canvas = FigureCanvasAgg(figure)
     window = Normalize(LEVEL - WINDOW / 2, LEVEL + WINDOW / 2)
-    bound = _round_up(max(float(np.percentile(np.abs(plane), 99.5)) for plane in columns[3]))
+    bound = _round_up(max(float(np.percentile(np.abs(plane), 99.5)) for plane in columns[ADDED]))
     shades = Normalize(-bound, bound)
-    for column, row in itertools.product(range(4), range(3)):
+    for column, row in itertools.product(range(COLUMNS), range(3)):
         axes = _axes(figure, place, place.panels[row][column])
         axes.set_axis_off()
         axes.imshow(
             columns[column][row],
-            cmap="RdBu_r" if column == 3 else "gray",
-            norm=shades if column == 3 else window,
+            cmap="RdBu_r" if column == ADDED else "gray",
+            norm=shades if column == ADDED else window,
             interpolation="nearest" if column == 0 else "auto",
             aspect="auto",
         )
@@ -129,7 +141,7 @@ def _draw(columns: list, place: Layout, headings: list[str], title: str, text: s
         _, top, _, high = place.panels[row][0]
         _write(figure, place, LEFT / 2, top + high / 2, name, 11, ha="center", va="center", rotation=90)
     bar = figure.colorbar(ScalarMappable(shades, "RdBu_r"), cax=_axes(figure, place, place.bar))
-    bar.set_label("SR - cubic, HU", fontsize=10)
+    bar.set_label("Added: SR - measured, HU", fontsize=10)
     bar.ax.tick_params(labelsize=9)
     _write(figure, place, LEFT, 16, title, 14, ha="left", va="top", weight="bold")
     _write(figure, place, LEFT, place.bar[1] + place.bar[3] + GAP, text, 10, ha="left", va="top", linespacing=1.3)
@@ -168,7 +180,8 @@ def _headings(scan: Volume, sr: Volume) -> list[str]:
         z, y, x = volume.spacing
         nz, ny, nx = volume.shape
         texts.append(f"{nx} x {ny} x {nz} voxels of {x:.3g} x {y:.3g} x {z:.3g} mm")
-    return [f"Input\n{texts[0]}", f"Cubic\n{texts[1]}", f"Super-resolved\n{texts[1]}", "Super-resolved - cubic\n"]
+    results = [f"{name}\n{texts[1]}" for name in ("Cubic", "Measured (no prior)", "Super-resolved")]
+    return [f"Input\n{texts[0]}", *results, "Added: super-resolved - measured\n"]
 
 
 def _round_up(value: float) -> float:

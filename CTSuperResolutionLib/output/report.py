@@ -22,14 +22,17 @@ if TYPE_CHECKING:
     from CTSuperResolutionLib.volume.volume import Volume
 
 NOT_FOR_DIAGNOSIS = "Made by CTSuperResolution for research; not for diagnosis."
+MEASURED = "measured.nrrd"  # where the job asks for it
 UNCERTAINTY = "uncertainty.nrrd"  # where there were several samples
-RESULTS = ("sr.nrrd", "cubic.nrrd", UNCERTAINTY, "compare.png", SUMMARY)
+RESULTS = ("sr.nrrd", "cubic.nrrd", MEASURED, UNCERTAINTY, "compare.png", SUMMARY)
 
 
 def write_results(
     folder: OutputFolder, scan: Volume, result: Result, job: Job, progress: Progress, *, extra: dict[str, Any]
 ) -> dict[str, Any]:
-    """Write sr.nrrd, cubic.nrrd, compare.png and result.json into the staging folder, and uncertainty.nrrd if known.
+    """Write sr.nrrd, cubic.nrrd, compare.png and result.json into the staging folder.
+
+    And measured.nrrd if the job asks for it, and uncertainty.nrrd if known.
 
     What an earlier run left and this one does not make is dropped from the folder.
 
@@ -51,6 +54,8 @@ def write_results(
 
     # An uncertainty is mostly of a few HU: not rounded to whole ones.
     volumes = [("sr", result.sr, True), ("cubic", result.cubic, True)]
+    if job.method.parameters.has_measured:
+        volumes.append((Path(MEASURED).stem, result.measured, True))
     if result.uncertainty is not None:
         volumes.append((Path(UNCERTAINTY).stem, result.uncertainty, False))
     report = _report(scan, result, job) | extra
@@ -60,7 +65,8 @@ def write_results(
     method = job.method
     title = f"CT super-resolution, {' x '.join(f'{s:.4g}' for s in report['scale'])} (z, y, x), preset {method.preset}"
     caption = f"Prior {report['job']['prior']}, seed {method.seed}, CTSuperResolution {__version__}."
-    compare_figure(scan, result.cubic, result.sr, folder.file("compare.png"), title=title, caption=caption)
+    shown = scan, result.cubic, result.measured, result.sr
+    compare_figure(*shown, folder.file("compare.png"), title=title, caption=caption)
     progress.advance()
     files = [*sorted(entry.name for entry in folder.staging.iterdir()), SUMMARY]
     for name in _earlier_files(folder.path):
@@ -98,9 +104,9 @@ def file_name(path: str) -> str:
     return Path(os.path.abspath(path)).name
 
 
-def writing_steps(result: Result) -> int:
+def writing_steps(result: Result, job: Job) -> int:
     """How often :func:`write_results` advances its progress: once for every volume, and for the figure."""
-    return 3 if result.uncertainty is None else 4
+    return 3 + job.method.parameters.has_measured + (result.uncertainty is not None)
 
 
 def _earlier_files(folder: Path) -> list[str]:
@@ -141,9 +147,10 @@ def _reading(scan: Volume) -> dict[str, Any]:
 
 
 def _grid(volume: Volume) -> dict[str, Any]:
+    """A grid as people read it, to a nanometre; the files have it exactly."""
     return {
         "shape": list(volume.shape),
-        "spacing_mm": list(volume.spacing),
-        "origin_mm": list(volume.origin),
+        "spacing_mm": [round(mm, 6) for mm in volume.spacing],
+        "origin_mm": [round(mm, 6) for mm in volume.origin],
         "direction": list(volume.direction),
     }

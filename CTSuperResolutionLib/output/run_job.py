@@ -44,6 +44,7 @@ def run_job(
         progress.stage("load", 3)
         source = find(folder)
         progress.advance()
+        region = job.region(source.shape)  # before what takes seconds to load
         # Imported here and not above: the command line must watch for cancelling before torch is loaded.
         from CTSuperResolutionLib import pipeline
         from CTSuperResolutionLib.degradation.acquisition import acquisition_of, slice_thickness_of
@@ -52,7 +53,6 @@ def run_job(
         from CTSuperResolutionLib.planning.margin import margins, with_margin, within
         from CTSuperResolutionLib.planning.requirements import requirements_here
 
-        region = job.region(source.shape)
         needed = requirements_here(job.method, region, source.spacing, source.shape)
         needed.require_memory(job.method)
         folder.require_space(needed.disk)
@@ -75,7 +75,7 @@ def run_job(
         progress.advance()
         result = pipeline.super_resolve(scan, job.method, target=target, acquisition=acquisition, progress=progress)
 
-        progress.stage("write", 3 + writing_steps(result))
+        progress.stage("write", 3 + writing_steps(result, job))
         inner = within(region, worked)
         result = written_result(scan, result, target, inner, progress)
         extra = {"margin": margins(region, worked), "notes": notes, "slices": slices.sentence, **score(result)}
@@ -86,6 +86,6 @@ def run_job(
     return {
         "files": {name: str(path.resolve()) for name, path in files.items()},
         "shape": list(result.sr.shape),
-        "spacing_mm": list(result.sr.spacing),
+        "spacing_mm": report["output"]["spacing_mm"],
         "report": report,
     }

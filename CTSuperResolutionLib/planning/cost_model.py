@@ -11,9 +11,9 @@ from CTSuperResolutionLib.volume.axis_order import AxisOrder
 
 BASE_BYTES = 750_000_000  # Python with torch, diffusers and SimpleITK loaded, a compact prior and its activations
 # float32 volumes of the output's size, and stacks of views, that are alive at once at the three peaks:
-CONSISTENCY_PEAK = (11, 3)  # data consistency
-PROJECTION_PEAK = (9, 3)  # projection, beside the footprint weights of a view
-RESIDUAL_PEAK = (4, 8)  # residual reconstruction
+CONSISTENCY_PEAK = (12, 3)  # data consistency
+PROJECTION_PEAK = (10, 3)  # projection, beside the footprint weights of a view
+RESIDUAL_PEAK = (5, 8)  # residual reconstruction
 SAMPLE_VOLUMES = 5  # more, where several samples are added up
 VOXELS_A_GAUSSIAN = 64  # a small region starts with fewer Gaussians than its preset says: these have enough to do
 # Footprint weights of one view: every ray meets at most 4 voxels in every line of the plane of rotation, and some 12

@@ -141,12 +141,18 @@ def requirements_on(
         output_shape=target.shape,
         output_spacing=target.spacing,
         memory=estimate_memory(method.parameters, worked, factors, spacing),
-        disk=(8 if method.parameters.has_uncertainty else 4) * voxels + PICTURE_BYTES,
+        disk=_bytes_a_voxel(method) * voxels + PICTURE_BYTES,
         device=device,
         available=available,
         fits=_fits(method, worked, factors, spacing, available),
-        write_seconds=1 + 4e-7 * voxels,
+        write_seconds=1 + 1e-7 * _bytes_a_voxel(method) * voxels,
     )
+
+
+def _bytes_a_voxel(method: Method) -> int:
+    """Of all volumes that are written, not compressed."""
+    p = method.parameters
+    return 4 + 2 * p.has_measured + 4 * p.has_uncertainty
 
 
 def _shape_of(region: Slices) -> tuple[int, int, int]:

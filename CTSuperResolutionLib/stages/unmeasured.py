@@ -19,8 +19,8 @@ class Unmeasured:
     Attributes:
         measured: bool, where a scanner did, coarse (z, y, x).
         cubic: cubic upsampling of the scan as its file has it, HU, fine (z, y, x).
-        share: of a result in what is given back, fine: 1 where it was measured, falling to 0 at the centres of coarse
-            voxels that were not.
+        share: of a result in what is given back, fine: 1 in coarse voxels that were measured, falling to 0 at the
+            centres of those that were not.
     """
 
     measured: torch.Tensor
@@ -38,8 +38,11 @@ class Unmeasured:
         cubic = upsample_onto(coarse, axes)
         measured = torch.from_numpy(valid).to(coarse.device)
         # As if both had one box: of factors that are not whole the rim may lie off by a part of a fine voxel.
-        between = torch.nn.functional.interpolate(measured.to(coarse)[None, None], cubic.shape, mode="trilinear")[0, 0]
-        return cls(measured, cubic, (2 * between).clamp_(max=1))
+        mask = measured.to(coarse)[None, None]
+        share = torch.nn.functional.interpolate(mask, cubic.shape, mode="trilinear").mul_(2).clamp_(max=1)
+        # At its corners a measured voxel lies nearer to several others than to its own centre.
+        inside = torch.nn.functional.interpolate(mask, cubic.shape, mode="nearest-exact")
+        return cls(measured, cubic, torch.maximum(share, inside)[0, 0])
 
     def given_back(self, fine: torch.Tensor) -> torch.Tensor:
         """A result (HU, fine) with the cubic upsampling where nothing was measured."""

@@ -65,9 +65,13 @@ class UpsampledScan:
         low, high = self.hu_range
         return self.noise.white / (high - low)
 
+    def measured(self, progress: Progress | None = None) -> torch.Tensor:
+        """What the scan supports by itself: the cubic upsampling made consistent with it, HU. Advances one a round."""
+        return self.consistency.enforce(self.cubic, progress)
+
     def consistent(self, progress: Progress | None = None) -> torch.Tensor:
-        """The cubic upsampling made consistent with the scan, in [0, 1]. Advances by one a round."""
-        return to_unit(self.consistency.enforce(self.cubic, progress), self.hu_range)
+        """As :meth:`measured`, in [0, 1]."""
+        return to_unit(self.measured(progress), self.hu_range)
 
     def enforce(self, unit: torch.Tensor, progress: Progress | None = None) -> torch.Tensor:
         """A volume of the [0, 1] scale in HU, what the scale clips taken from cubic, and consistent with the scan.
@@ -81,15 +85,8 @@ class UpsampledScan:
         """As :meth:`enforce`, back on the [0, 1] scale."""
         return to_unit(self.enforce(unit, progress), self.hu_range)
 
-    def report(self, fine: torch.Tensor, progress: Progress) -> dict[str, object]:
-        """What was found of the scan, and how far a result (HU) and cubic are from it, as plain values.
-
-        Advances by two.
-        """
-        consistency = {}
-        for name, volume in (("sr", fine), ("cubic", self.cubic)):
-            consistency[name] = self.consistency.residual(volume)
-            progress.advance()
+    def report(self) -> dict[str, object]:
+        """What was found of the scan, as plain values."""
         return {
             "scale": list(self.target.factors),
             "acquisition": self.acquisition.report(),
@@ -98,7 +95,6 @@ class UpsampledScan:
                 "damping": round(self.damping.detail, 3),
                 "flat_damping": round(max(self.damping.detail, self.damping.flat), 3),
             },
-            "consistency": consistency,
         }
 
     def result(self, fine: torch.Tensor) -> Volume:

@@ -8,6 +8,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 
 SAME_THICKNESS_MM = 0.01
+EQUAL = 1e-3  # how far the sides of a square pixel may differ, of their length
 THICKEST = 3.0
 """Slices thicker than this many spacings are no reconstruction of one scan: the tag is wrong."""
 
@@ -97,6 +98,19 @@ class AcquisitionTags:
         """The tags that say something, by name."""
         names = ("slice_thickness", "spacing_between_slices", "convolution_kernel")
         return {name: value for name in names if (value := getattr(self, name)) is not None}
+
+
+def stack_axis(spacing: Sequence[float]) -> int:
+    """The axis along which slices follow each other in a volume whose header speaks of slices, spacing mm (z, y, x).
+
+    Pixels of CT are square: where two spacings are equal, slices follow along the third, as in a sagittally stored
+    scan. Along z otherwise.
+    """
+    z, y, x = spacing
+    for axis, (along, one, other) in ((1, (y, z, x)), (2, (x, z, y))):
+        if math.isclose(one, other, rel_tol=EQUAL) and not math.isclose(along, one, rel_tol=EQUAL):
+            return axis
+    return 0
 
 
 def measured_widths(text: str) -> Widths | None:

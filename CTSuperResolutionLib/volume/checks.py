@@ -147,7 +147,14 @@ def value_range(array: np.ndarray, outside: np.ndarray) -> tuple[float, float] |
     )
 
 
-def check_values(name: object, array: np.ndarray, outside: np.ndarray) -> None:
+def nothing_measured(name: object, *, region: bool) -> JobError:
+    """The error of a scan, or of a ``region`` of one, without a voxel that a scanner measured."""
+    if region:
+        return JobError(f"The chosen region of {name} holds nothing but padding; choose another region.")
+    return JobError(f"{name} holds nothing but padding; give a volume that shows something.")
+
+
+def check_values(name: object, array: np.ndarray, outside: np.ndarray, *, region: bool = False) -> None:
     """The values that are not ``outside`` (padding), shape (z, y, x), can be Hounsfield units.
 
     A crop of CT need not hold air, nor fat, so only what no CT does is refused: values that int16 HU cannot have,
@@ -159,7 +166,7 @@ def check_values(name: object, array: np.ndarray, outside: np.ndarray) -> None:
     """
     found = value_range(array, outside)
     if found is None:
-        raise JobError(f"{name} holds nothing but padding; give a CT volume.")
+        raise nothing_measured(name, region=region)
     low, high = found
     aside = " (padding aside)" if outside.any() else ""
     low = min(low, float(array.min())) if float(array.min()) < VALUE_RANGE[0] else low  # no padding lies so low

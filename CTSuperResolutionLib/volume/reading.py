@@ -10,6 +10,7 @@ import numpy as np
 from CTSuperResolutionLib.errors import AcceptUnusual, Advice, JobError
 from CTSuperResolutionLib.job.region import Slices
 from CTSuperResolutionLib.volume import checks, dicom
+from CTSuperResolutionLib.volume.acquisition_tags import stack_axis
 from CTSuperResolutionLib.volume.dicom_pixels import read_pixels
 from CTSuperResolutionLib.volume.dicom_slice import Slice
 from CTSuperResolutionLib.volume.geometry import grid_geometry
@@ -190,7 +191,7 @@ def _source_of_file(path: Path, format_name: str, header: ImageHeader, allow_unu
             raise checks.sheared(path, untiltable=geometry is not None)
         slices, rows, columns = data.shape
         untilting = Untilting(shifts_of_shear(axes, geometry, slices), (rows, columns))
-    acquisition = header.acquisition.consistent(geometry.spacing[0])
+    acquisition = header.acquisition.consistent(geometry.spacing[stack_axis(geometry.spacing)])
     return ScanSource(
         str(path),
         data.shape,

@@ -120,7 +120,8 @@ class ScanSource:
         note: Callable[[str], None],
     ) -> Volume:
         checks.check_finite(self.name, array)
-        found, scale = self._judge(array, known, evidence)
+        part = tuple(one.stop - one.start for one in region) != self.shape
+        found, scale = self._judge(array, known, evidence, part)
         for values, outside in zip(array, found.outside, strict=True):
             values[outside] = np.maximum(values[outside], checks.AIR_HU)
         np.minimum(array, checks.CEILING_HU, out=array)
@@ -162,13 +163,16 @@ class ScanSource:
         return array, known, evidence
 
     def _judge(
-        self, array: np.ndarray, known: np.ndarray, evidence: PaddingEvidence
+        self, array: np.ndarray, known: np.ndarray, evidence: PaddingEvidence, region: bool
     ) -> tuple[Padding, ValueScale | None]:
-        """Find the padding and check the values; what does not suit the scale of HU is brought to it in place."""
+        """Find the padding and check the values; what does not suit the scale of HU is brought to it in place.
+
+        ``region`` says whether they are a part of the scan only.
+        """
         stated = known.copy() if self.allow_unusual else known
         found = find_padding(array, known, evidence)
         try:
-            checks.check_values(self.name, array, found.outside)
+            checks.check_values(self.name, array, found.outside, region=region)
         except JobError:
             if not self.allow_unusual:
                 raise
@@ -179,7 +183,7 @@ class ScanSource:
         found = find_grey_padding(array, stated, evidence)
         extent = checks.value_range(array, found.outside)
         if extent is None:
-            raise JobError(f"{self.name} holds nothing but padding; give a volume that shows something.")
+            raise checks.nothing_measured(self.name, region=region)
         (low, high), (bottom, top) = extent, WORKING_RANGE
         slope = (high - low) / (top - bottom) or 1.0  # of one value everywhere, too
         scale = ValueScale(slope, low - bottom * slope)

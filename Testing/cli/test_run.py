@@ -22,7 +22,7 @@ from CTSuperResolutionLib.job.method import Method
 from CTSuperResolutionLib.job.target_grid import MAX_OUTPUT_VOXELS
 
 ROOT = Path(__file__).resolve().parents[2]
-RESULTS = {"sr.nrrd", "cubic.nrrd", "compare.png", "result.json"}
+RESULTS = {"sr.nrrd", "cubic.nrrd", "measured.nrrd", "compare.png", "result.json"}
 UNCERTAINTY = "uncertainty.nrrd"
 LIMIT = 2.0
 Ctsr = Callable[..., object]
@@ -41,8 +41,8 @@ def test_writes_all_results(done: tuple, scan: Path) -> None:
     assert ended.code == 0, ended.err
     assert {path.name for path in out.iterdir()} == RESULTS
     before = sitk.ReadImage(str(scan))
-    sr, cubic = (sitk.ReadImage(str(out / f"{name}.nrrd")) for name in ("sr", "cubic"))
-    for image in (sr, cubic):
+    sr, cubic, measured = (sitk.ReadImage(str(out / f"{name}.nrrd")) for name in ("sr", "cubic", "measured"))
+    for image in (sr, cubic, measured):
         assert image.GetPixelID() == sitk.sitkInt16
         assert image.GetSize() == tuple(2 * n for n in before.GetSize())
         assert np.allclose(image.GetSpacing(), np.array(before.GetSpacing()) / 2)
@@ -173,7 +173,7 @@ def test_options_take_the_place_of_the_job_file_s_entries(
     assert report["input"]["shape"] == [8, 12, 16]
 
 
-def test_several_samples_come_with_their_spread_and_a_later_run_takes_it_away(
+def test_several_samples_come_with_their_spread_and_a_later_run_takes_away_what_it_does_not_make(
     ctsr: Ctsr, ctsr_here: Ctsr, scan: Path, quick: Sequence[str], tmp_path: Path
 ) -> None:
     several = ["--set", "samples=2", "--set", "start_step=10"]
@@ -186,8 +186,8 @@ def test_several_samples_come_with_their_spread_and_a_later_run_takes_it_away(
     for of in ("GetSize", "GetSpacing", "GetOrigin", "GetDirection"):
         assert getattr(spread, of)() == getattr(sr, of)()
     assert sitk.GetArrayFromImage(spread).min() >= 0 and sitk.GetArrayFromImage(spread).max() > 0
-    assert ctsr_here("run", scan, tmp_path, *quick).code == 0
-    assert {path.name for path in tmp_path.iterdir()} == RESULTS
+    assert ctsr_here("run", scan, tmp_path, *quick, "--set", "measured=no").code == 0
+    assert {path.name for path in tmp_path.iterdir()} == RESULTS - {"measured.nrrd"}
 
 
 def test_an_uncertainty_of_another_origin_stays(
@@ -270,6 +270,14 @@ def test_bad_input_gets_one_sentence_and_leaves_nothing(
     assert {path: path.read_bytes() if path.is_file() else None for path in tmp_path.rglob("*")} == before
 
 
+def test_a_region_outside_is_said_before_what_takes_long_to_load(scan: Path, tmp_path: Path) -> None:
+    """Here in a process that cannot load it."""
+    code = "import sys; sys.modules['torch'] = None; from CTSuperResolutionLib.cli.main import main; sys.exit(main())"
+    command = [sys.executable, "-c", code, "run", str(scan), str(tmp_path / "out"), "--roi", "0:99,:,:"]
+    ended = subprocess.run(command, capture_output=True, text=True, cwd=ROOT, check=False, stdin=subprocess.DEVNULL)
+    assert ended.returncode == 2 and "0:99 along z is not inside" in ended.stderr
+
+
 def test_a_spacing_puts_the_voxels_of_a_region_where_those_of_the_whole_are(
     ctsr_here: Ctsr, scan: Path, prior: Path, quick: Sequence[str], tmp_path: Path
 ) -> None:
@@ -289,6 +297,8 @@ def test_a_spacing_puts_the_voxels_of_a_region_where_those_of_the_whole_are(
         assert (report["job"]["spacing"], report["job"]["scale"]) == (2.5, None)
     whole, part, before = images["whole"], images["part"], sitk.ReadImage(str(scan))
     assert whole.GetSize() == (38, 28, 24)
+    found = json.loads((tmp_path / "part" / "result.json").read_text(encoding="utf-8"))["output"]["origin_mm"]
+    assert found == [round(mm, 6) for mm in part.GetOrigin()]
     middles = [
         image.TransformContinuousIndexToPhysicalPoint([(n - 1) / 2 for n in image.GetSize()])
         for image in (whole, before)

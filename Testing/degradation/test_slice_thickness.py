@@ -52,5 +52,6 @@ def test_a_header_that_few_edges_contradict_is_said_to():
 
 def test_a_stated_thickness_is_that_of_the_slices_even_where_pixels_are_larger_than_their_distance():
     assert slice_axis((0.5, 0.9, 0.8), 1.0) == 0
+    assert slice_axis((0.7, 0.7, 0.5), 1.0) == 2  # stored sagittally
     assert slice_axis((0.5, 0.9, 0.8), None) == 1
     assert slice_axis((1.0, 1.0, 1.0), None) == 0

@@ -64,11 +64,12 @@ def test_bias_and_noise_are_those_of_the_tissue(volume):
     rng = np.random.default_rng(0)
     truth = np.full((30, 30, 30), 3.0)
     truth[:10] = -800
+    truth[10:12] = 180  # contrast medium, perhaps; no tissue for sure
     truth[29, 29, :] = 900  # too little bone to say anything
-    error = np.where(truth == -800, rng.normal(25, 4, truth.shape), -6)
+    error = np.where(truth == -800, rng.normal(25, 4, truth.shape), np.where(truth == 180, 60, -6))
     lung = tissue_error(volume(truth + error), volume(truth), "lung")
     assert lung == pytest.approx((25, 4), abs=0.2)
-    assert tissue_error(volume(truth + error), volume(truth), "soft tissue") == pytest.approx((-6, 0), abs=1e-3)
+    assert tissue_error(volume(truth + error), volume(truth), "soft_tissue") == pytest.approx((-6, 0), abs=1e-3)
     assert tissue_error(volume(truth + error), volume(truth), "bone") is None
 
 

@@ -13,7 +13,7 @@ from CTSuperResolutionLib.evaluation.tissues import TISSUES
 
 SCORES = ["ssim_3d", *(f"ssim_{p}" for p in PLANES), *(f"slice_step_{p}_hu" for p in PLANES)]
 SCORES += ["edge_rise_mm", "edge_rise_reference_mm", "edges_lost", "consistency_rms_hu"]
-SCORES += [f"{kind}_{t.replace(' ', '_')}_hu" for t in TISSUES for kind in ("bias", "noise")]
+SCORES += [f"{kind}_{t}_hu" for t in TISSUES for kind in ("bias", "noise")]
 SCORES += CT_NUMBERS
 
 

@@ -24,10 +24,10 @@ def empty(shape=(12, 24, 16), spacing=(4.0, 2.0, 3.0), direction=IDENTITY, value
     return Volume(np.full(shape, value, dtype=np.float32), spacing, (0.0, 0.0, 0.0), tuple(map(float, direction)))
 
 
-def trio(scan, factor=2):
-    """The scan and twice the scan repeated voxel by voxel on the finer grid."""
+def volumes(scan, factor=2):
+    """The scan and three times the scan repeated voxel by voxel on the finer grid."""
     fine = scan.array.repeat(factor, 0).repeat(factor, 1).repeat(factor, 2)
-    return scan, scan.with_array(fine, (factor,) * 3), scan.with_array(fine.copy(), (factor,) * 3)
+    return scan, *(scan.with_array(fine.copy(), (factor,) * 3) for _ in range(3))
 
 
 def panels(path, extent):
@@ -64,7 +64,7 @@ def test_a_cube_lies_where_the_patient_has_it(tmp_path, direction):
     middle = np.array(scan.shape) // 2
     low, high = np.subtract(middle, (3, 5, 2)), np.add(middle, (2, 3, 4))
     scan.array[tuple(slice(a, b) for a, b in zip(low, high, strict=True))] = WHITE
-    compare_figure(*trio(scan), tmp_path / "c.png", **TEXTS)
+    compare_figure(*volumes(scan), tmp_path / "c.png", **TEXTS)
     # the box's and the volume's faces in LPS mm, computed with the direction matrix alone
     sides = {}
     nearest = np.rint(matrix)
@@ -78,7 +78,7 @@ def test_a_cube_lies_where_the_patient_has_it(tmp_path, direction):
     expected = ((*x, *y), (*x, *turned), (*y, *turned))
     shown = panels(tmp_path / "c.png", tuple(size[::-1]))
     for row, box in zip(shown, expected, strict=True):
-        for column in range(3):
+        for column in range(4):
             np.testing.assert_allclose(bright_box(row[column]), box, atol=0.015 if exact else 0.02)
 
 
@@ -86,7 +86,7 @@ def test_lengths_are_true_for_anisotropic_voxels(tmp_path):
     """A 24 mm cube is a square of the same size in every panel though voxels are 1 x 2 x 6 mm."""
     scan = empty((8, 20, 48), (6.0, 2.0, 1.0))
     scan.array[2:6, 4:16, 12:36] = WHITE
-    compare_figure(*trio(scan), tmp_path / "c.png", **TEXTS)
+    compare_figure(*volumes(scan), tmp_path / "c.png", **TEXTS)
     sides = []
     for row in panels(tmp_path / "c.png", (48.0, 40.0, 48.0)):
         left, right, top, bottom = bright_box(row[0])
@@ -98,9 +98,9 @@ def test_the_input_shows_its_own_voxels_and_the_result_its_finer_ones(tmp_path):
     rng = np.random.default_rng(0)
     scan = empty((6, 10, 10), (2.0, 2.0, 2.0))
     scan.array[:] = rng.permutation(600).reshape(6, 10, 10) * 2.5 - 950.0
-    scan, cubic, _ = trio(scan)
+    scan, cubic, measured, _ = volumes(scan)
     sr = cubic.with_array(cubic.array + rng.permutation(cubic.array.size).reshape(cubic.shape).astype(np.float32) / 40)
-    compare_figure(scan, cubic, sr, tmp_path / "c.png", **TEXTS)
+    compare_figure(scan, cubic, measured, sr, tmp_path / "c.png", **TEXTS)
     axial = panels(tmp_path / "c.png", (12.0, 20.0, 20.0))[0]
     wide = axial[0].shape[1]
     line = axial[0][wide // 4 + 5, :, 0]
@@ -108,44 +108,45 @@ def test_the_input_shows_its_own_voxels_and_the_result_its_finer_ones(tmp_path):
     assert all(len(greys) == 1 for greys in shown)  # blocks of one grey
     expected = (scan.array[3, 2] + 1000.0) / 1600.0 * 255.0
     np.testing.assert_allclose([greys[0] for greys in shown], expected, atol=1.5)
-    assert len(np.unique(axial[2][wide // 4 + 5, :, 0])) > 10
+    assert len(np.unique(axial[3][wide // 4 + 5, :, 0])) > 10
 
 
 def test_grey_follows_the_window(tmp_path):
     for hu, grey in ((BLACK, 0), (-200.0, 128), (WHITE, 255), (3000.0, 255)):
-        compare_figure(*trio(empty((4, 8, 8), (1.0, 1.0, 1.0), value=hu)), tmp_path / "c.png", **TEXTS)
+        compare_figure(*volumes(empty((4, 8, 8), (1.0, 1.0, 1.0), value=hu)), tmp_path / "c.png", **TEXTS)
         for row in panels(tmp_path / "c.png", (4.0, 8.0, 8.0)):
-            for panel in row[:3]:
+            for panel in row[:4]:
                 assert abs(np.median(panel) - grey) <= 1.5
 
 
-def test_difference_is_red_where_the_result_is_brighter_and_blue_where_darker(tmp_path):
-    scan, cubic, sr = trio(empty(value=0.0))
+def test_what_was_added_is_red_where_the_result_is_brighter_and_blue_where_darker(tmp_path):
+    scan, cubic, measured, sr = volumes(empty(value=0.0))
+    cubic.array[:] += 200.0  # is not what it is taken from
     sr.array[8:16, 12:24, 2:14] += 300.0  # to the patient's right
     sr.array[8:16, 12:24, 18:30] -= 300.0
-    compare_figure(scan, cubic, sr, tmp_path / "c.png", **TEXTS)
-    difference = panels(tmp_path / "c.png", (48.0, 48.0, 48.0))[0][3]
+    compare_figure(scan, cubic, measured, sr, tmp_path / "c.png", **TEXTS)
+    difference = panels(tmp_path / "c.png", (48.0, 48.0, 48.0))[0][4]
     high, wide = difference.shape[:2]
     red, blue, nothing = (difference[int(high * 0.45), int(wide * at)] for at in (0.25, 0.75, 0.5))
     assert red[0] > red[2] + 80 and blue[2] > blue[0] + 80
     assert nothing.min() > 240
 
 
-def test_equal_volumes_have_a_blank_difference(tmp_path):
-    compare_figure(*trio(empty()), tmp_path / "c.png", **TEXTS)
-    assert panels(tmp_path / "c.png", (48.0, 48.0, 48.0))[1][3].min() > 240
+def test_equal_volumes_have_nothing_added(tmp_path):
+    compare_figure(*volumes(empty()), tmp_path / "c.png", **TEXTS)
+    assert panels(tmp_path / "c.png", (48.0, 48.0, 48.0))[1][4].min() > 240
 
 
 def test_same_volumes_same_bytes(tmp_path):
-    scan, cubic, sr = trio(empty())
+    scan, cubic, measured, sr = volumes(empty())
     sr.array[10:14] += 40
     for name in ("one", "two"):
-        compare_figure(scan, cubic, sr, tmp_path / name, **TEXTS)
+        compare_figure(scan, cubic, measured, sr, tmp_path / name, **TEXTS)
     first = (tmp_path / "one").read_bytes()
     assert first == (tmp_path / "two").read_bytes()
     assert b"tIME" not in first and b"tEXt" not in first
     sr.array[12, 20, 20] += 400
-    compare_figure(scan, cubic, sr, tmp_path / "three", **TEXTS)
+    compare_figure(scan, cubic, measured, sr, tmp_path / "three", **TEXTS)
     assert first != (tmp_path / "three").read_bytes()
 
 
@@ -153,7 +154,9 @@ def test_texts_are_written_and_panels_keep_their_place_for_long_ones(tmp_path, m
     written = []
     original = figure._write
     monkeypatch.setattr(figure, "_write", lambda *a, **k: (written.append(a[4]), original(*a, **k)))
-    compare_figure(*trio(empty()), tmp_path / "c.png", title="cost $5 and $6 " + 90 * "so on ", caption="long " * 120)
+    compare_figure(
+        *volumes(empty()), tmp_path / "c.png", title="cost $5 and $6 " + 90 * "so on ", caption="long " * 120
+    )
     text = " ".join(written).replace("\n", " ")
     for part in ("cost $5 and $6", "Research use only, not for diagnosis", "W 1600 / L -200", "3 x 2 x 4 mm"):
         assert part in text
@@ -167,7 +170,7 @@ def test_texts_are_written_and_panels_keep_their_place_for_long_ones(tmp_path, m
 
 def test_a_thin_slab_and_a_tall_body_fit(tmp_path):
     for shape, spacing in (((2, 40, 40), (1.0, 5.0, 5.0)), ((60, 8, 8), (10.0, 10.0, 10.0))):
-        compare_figure(*trio(empty(shape, spacing)), tmp_path / "c.png", **TEXTS)
+        compare_figure(*volumes(empty(shape, spacing)), tmp_path / "c.png", **TEXTS)
         with Image.open(tmp_path / "c.png") as picture:
             assert 500 < picture.width < 2200 and 250 < picture.height < 2000
 
@@ -186,10 +189,10 @@ def test_no_text_lies_on_another(tmp_path, monkeypatch, shape, spacing):
     drawn = []
     canvas = figure.FigureCanvasAgg
     monkeypatch.setattr(figure, "FigureCanvasAgg", lambda of: drawn.append(canvas(of)) or drawn[-1])
-    compare_figure(*trio(empty(shape, spacing)), tmp_path / "c.png", **TEXTS)
+    compare_figure(*volumes(empty(shape, spacing)), tmp_path / "c.png", **TEXTS)
     picture = drawn[0].figure
     texts = [*picture.texts, *(text for axes in picture.axes for text in axes.texts)]
-    assert len(texts) == 4 + 3 + 2 + 12  # headings, planes, title and caption, sides
+    assert len(texts) == 5 + 3 + 2 + 12  # headings, planes, title and caption, sides
     boxes = [(text.get_text(), text.get_window_extent(drawn[0].get_renderer())) for text in texts]
     for (first, box), (second, other) in itertools.combinations(boxes, 2):
         assert not box.overlaps(other), (first, second)
@@ -198,8 +201,8 @@ def test_no_text_lies_on_another(tmp_path, monkeypatch, shape, spacing):
 
 
 def test_volumes_that_do_not_belong_together_are_refused(tmp_path):
-    scan, cubic, sr = trio(empty())
-    for wrong in ((scan, cubic, scan), (empty((5, 24, 16)), cubic, sr)):
+    scan, cubic, measured, sr = volumes(empty())
+    for wrong in ((scan, cubic, measured, scan), (scan, cubic, scan, sr), (empty((5, 24, 16)), cubic, measured, sr)):
         with pytest.raises(ValueError, match="do not belong together"):
             compare_figure(*wrong, tmp_path / "c.png", **TEXTS)
     assert not list(tmp_path.iterdir())
@@ -213,7 +216,7 @@ def test_pyplot_is_left_alone():
 
 def test_letters_are_seen_on_bright_tissue(tmp_path):
     """Gold on white is told apart by little more than a sixth of the full contrast: each letter has a dark outline."""
-    compare_figure(*trio(empty(value=WHITE)), tmp_path / "c.png", **TEXTS)
+    compare_figure(*volumes(empty(value=WHITE)), tmp_path / "c.png", **TEXTS)
     for row in panels(tmp_path / "c.png", (48.0, 48.0, 48.0)):
         letters, plain = row[0], row[1]
         assert plain.min() > 200

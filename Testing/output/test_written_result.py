@@ -35,6 +35,9 @@ def test_the_report_counts_what_is_no_tissue_and_judges_what_was_written(run, hu
     for name in ("sr", "cubic"):
         error = residual(hu(tmp_path / "out" / f"{name}.nrrd"), read)[judged]
         assert report["consistency"][name] == pytest.approx(norms(error), abs=0.002)
+    added = hu(tmp_path / "out" / "sr.nrrd") - hu(tmp_path / "out" / "measured.nrrd")
+    assert report["added"]["everywhere"]["rms_hu"] == pytest.approx(np.sqrt(np.mean(added**2)), rel=0.02)
+    assert np.all(added[:, 0, :5] == 0)  # where nothing was measured, nothing is added
 
 
 def test_a_result_beyond_int16_is_judged_as_the_file_has_it(method, residual, norms):
@@ -46,12 +49,15 @@ def test_a_result_beyond_int16_is_judged_as_the_file_has_it(method, residual, no
     all_of_it = (slice(0, 8),) * 3
     acquisition = acquisition_of(scan, method.parameters, (2, 2, 2))
     target = Method(scale="2").target_grid(scan.shape, scan.spacing)
-    written = written_result(scan, Result(fine, cubic, None, acquisition, {"seed": 0}), target, all_of_it, Progress())
+    result = Result(fine, cubic, cubic.with_array(fine.array - 60), None, acquisition, {"seed": 0})
+    written = written_result(scan, result, target, all_of_it, Progress())
     for name, volume in (("sr", fine), ("cubic", cubic)):
         stored = np.rint(volume.array).clip(-32768, 32767).astype(np.float64)
         assert np.array_equal(getattr(written, name).array, stored)
         expected = norms(residual(stored, scan.array.astype(np.float64)))
         assert written.report["consistency"][name] == pytest.approx(expected, rel=1e-4)
+    assert np.array_equal(written.measured.array, np.rint(fine.array - 60).clip(-32768, 32767))
+    assert written.report["added"]["everywhere"]["above_50_percent"] == pytest.approx(100, abs=0.1)  # but the clipped
     assert written.report["voxels"]["clipped"] == 3 and written.report["seed"] == 0
 
 

@@ -7,7 +7,7 @@ import json
 import numpy as np
 import pytest
 
-from CTSuperResolutionLib.volume.acquisition_tags import AcquisitionTags, MeasuredWidth
+from CTSuperResolutionLib.volume.acquisition_tags import AcquisitionTags, MeasuredWidth, stack_axis
 from CTSuperResolutionLib.volume.reading import open_scan, read_volume
 from CTSuperResolutionLib.volume.volume import Volume
 from CTSuperResolutionLib.volume.writing import write_volume
@@ -50,6 +50,26 @@ def test_what_cannot_be_is_left_out_and_said(save, entries, notes):
     tags = read_volume(save(entries), note=told.append).acquisition
     assert tags.stated == {}
     assert len(told) == len(notes) and all(part in note for part, note in zip(notes, told, strict=True))
+
+
+@pytest.mark.parametrize("order", [(0, 1, 2), (1, 0, 2), (1, 2, 0)], ids=["axial", "coronal", "sagittal"])
+def test_the_slices_of_a_turned_scan_are_those_that_the_header_speaks_of(order, tmp_path):
+    spacing = tuple((5.0, 0.7, 0.7)[axis] for axis in order)
+    hu = np.random.default_rng(0).integers(-1000, 1000, (12, 12, 12)).astype(np.float32)
+    scan = Volume(hu, spacing, (0, 0, 0), (1, 0, 0, 0, 1, 0, 0, 0, 1))
+    stated = {"DICOM.SliceThickness": "5", "DICOM.SpacingBetweenSlices": "5"}
+    write_volume(scan, tmp_path / "scan.nrrd", metadata=stated)
+    told = []
+    tags = read_volume(tmp_path / "scan.nrrd", note=told.append).acquisition
+    assert tags.stated == {"slice_thickness": 5.0, "spacing_between_slices": 5.0} and not told
+    assert stack_axis(spacing) == order.index(0)
+
+
+def test_overlapping_slices_and_voxels_that_are_no_pixels_follow_along_z_unless_pixels_lie_otherwise():
+    assert stack_axis((0.5, 0.7, 0.7)) == 0
+    assert stack_axis((0.7, 0.7, 0.5)) == 2
+    assert stack_axis((1.0, 1.0, 1.0)) == 0
+    assert stack_axis((0.5, 0.9, 0.8)) == 0
 
 
 def test_slices_that_do_not_agree_are_said_to():

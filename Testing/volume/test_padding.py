@@ -7,7 +7,7 @@ import pytest
 import scipy.ndimage as ndi
 import SimpleITK as sitk
 
-from CTSuperResolutionLib.volume.reading import read_volume
+from CTSuperResolutionLib.volume.reading import open_scan, read_volume
 
 SHAPE = (12, 72, 80)
 MIDDLE = np.array([40.0, 31.0])  # of the field of view, which the image cuts, as crops do
@@ -166,6 +166,14 @@ def test_what_is_found_is_told(scan, outside, read):
 def test_nothing_but_padding(read, job_error):
     with job_error("nothing but padding"):
         read(np.full(SHAPE, -2000, np.int16))
+
+
+def test_a_region_of_nothing_but_padding_is_no_wrong_volume(scan, outside, tmp_path, job_error):
+    sitk.WriteImage(sitk.GetImageFromArray(np.where(outside, np.int16(-2000), scan)), str(tmp_path / "a.nrrd"))
+    corner = (slice(0, 12), slice(0, 3), slice(77, 80))
+    for allow_unusual in (False, True):
+        with job_error("region of", "a.nrrd", "choose another region"):
+            open_scan(tmp_path / "a.nrrd", allow_unusual=allow_unusual).read(corner)
 
 
 def test_padding_does_not_make_stored_values_pass_for_hu(scan, outside, read, job_error):

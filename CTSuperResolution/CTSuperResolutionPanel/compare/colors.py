@@ -1,4 +1,4 @@
-"""Diverging colours for differences, and their legend."""
+"""Diverging colours for differences and for what was added, and their legends."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ COLORS = np.array(
 lighter with the amount; no difference is nearly black, as the views' background is. Told apart by colour-blind eyes."""
 
 COUNT = 256
-TABLE_NAME = "CT difference"
+TABLE_NAME, ADDED_TABLE_NAME = "CT difference", "CT added"
 
 
 def diverging_colors(positions: np.ndarray) -> np.ndarray:
@@ -32,10 +32,58 @@ def diverging_colors(positions: np.ndarray) -> np.ndarray:
 
 def difference_table() -> slicer.vtkMRMLColorTableNode:
     """The scene's table of diverging colours, made on first use."""
+    return _find_table(TABLE_NAME) or _new_table(TABLE_NAME)
+
+
+def added_table() -> slicer.vtkMRMLColorTableNode:
+    """The scene's table of colours that lie over a result, made on first use."""
+    return _find_table(ADDED_TABLE_NAME) or _new_table(ADDED_TABLE_NAME)
+
+
+def cut_out(table: slicer.vtkMRMLColorTableNode, threshold: float) -> None:
+    """Have no colours between −threshold and threshold, parts of a table's range: what lies below is seen there."""
+    positions = np.linspace(-1, 1, COUNT)
+    was = table.StartModify()
+    for index, (position, color) in enumerate(zip(positions, diverging_colors(positions), strict=True)):
+        table.SetColor(index, *color, float(abs(position) >= threshold))
+    table.EndModify(was)
+
+
+def new_coloured_volume(table: slicer.vtkMRMLColorTableNode) -> slicer.vtkMRMLScalarVolumeNode:
+    """A volume in these colours, still without an image: its histogram is not needed."""
+    node = slicer.mrmlScene.AddNewNodeByClass("vtkMRMLScalarVolumeNode")
+    display = slicer.mrmlScene.AddNewNodeByClass("vtkMRMLScalarVolumeDisplayNode")
+    display.SetAutoWindowLevel(False)
+    display.SetAndObserveColorNodeID(table.GetID())
+    node.SetAndObserveDisplayNodeID(display.GetID())
+    return node
+
+
+def gradient(threshold: float = 0.0) -> str:
+    """The colours of a legend as a style sheet, with a gap between −threshold and threshold, parts of its range."""
+    inner = [-threshold, threshold] if threshold else []
+    positions = sorted({*np.linspace(-1, 1, len(COLORS)), *inner})
+    stops = []
+    for position, color in zip(positions, diverging_colors(np.array(positions)), strict=True):
+        rgb = ", ".join(str(round(255 * value)) for value in color)
+        place = (position + 1) / 2
+        if abs(position) >= threshold:
+            stops.append(f"stop:{place:.4g} rgba({rgb}, 255)")
+        if inner and position in inner:
+            beside = place + (0.001 if position < 0 else -0.001)
+            stops.append(f"stop:{beside:.4g} rgba({rgb}, 0)")
+    return f"background: qlineargradient(x1:0, y1:0, x2:1, y2:0, {', '.join(stops)});"
+
+
+def _find_table(name: str) -> slicer.vtkMRMLColorTableNode | None:
     for node in slicer.util.getNodesByClass("vtkMRMLColorTableNode"):
-        if node.GetName() == TABLE_NAME:
+        if node.GetName() == name:
             return node
-    table = slicer.mrmlScene.AddNewNodeByClass("vtkMRMLColorTableNode", TABLE_NAME)
+    return None
+
+
+def _new_table(name: str) -> slicer.vtkMRMLColorTableNode:
+    table = slicer.mrmlScene.AddNewNodeByClass("vtkMRMLColorTableNode", name)
     table.SetTypeToUser()
     table.SetNumberOfColors(COUNT)
     for index, color in enumerate(diverging_colors(np.linspace(-1, 1, COUNT))):
@@ -43,8 +91,15 @@ def difference_table() -> slicer.vtkMRMLColorTableNode:
     return table
 
 
+def hide_legend(volume: slicer.vtkMRMLScalarVolumeNode) -> None:
+    """Show the legend of a volume nowhere."""
+    legend = slicer.modules.colors.logic().GetColorLegendDisplayNode(volume)
+    if legend is not None:
+        slicer.mrmlScene.RemoveNode(legend)
+
+
 def show_legend(volume: slicer.vtkMRMLScalarVolumeNode, view_ids: list[str]) -> None:
-    """Show the legend of a difference volume in these views, and only there."""
+    """Show the legend of a difference volume in these views, at least one, and only there."""
     logic = slicer.modules.colors.logic()
     legend = logic.GetColorLegendDisplayNode(volume)
     if legend is not None:

@@ -26,10 +26,14 @@ from CTSuperResolutionPanel.compare.slice_view import SliceView
 from CTSuperResolutionPanel.compare.swipe_view import SwipeView
 from CTSuperResolutionPanel.compare.user_settings import DisplaySettings, UserSettings, crosshair_node, layout_node
 from CTSuperResolutionPanel.compare.view_placement import ViewPlacement
+from CTSuperResolutionPanel.scene.result_volumes import measured_of
 
 LEAST_WIDTH = 160
 """Of a slice view, pixels. Slicer takes that of all that is in the view's bar, and with three beside each other the
 window would be wider than a laptop's screen."""
+
+ADDED_OPACITY = 0.7
+"""Of the colours over a result, where there are any."""
 
 
 class Comparison(VTKObservationMixin):
@@ -51,6 +55,8 @@ class Comparison(VTKObservationMixin):
         self.displays = DisplayLink()
         self._arrangement = Arrangement()
         self._difference: slicer.vtkMRMLScalarVolumeNode | None = None
+        self._added: dict[str, slicer.vtkMRMLScalarVolumeNode] = {}  # by the result's id
+        self._without = False
         self._turns, self._position = 0, 0.5
         self._views: list[SliceView] = []
         self._swipe_views: list[SwipeView] = []
@@ -95,7 +101,7 @@ class Comparison(VTKObservationMixin):
             self.displays.disconnect()
             existing = [volume for volume in self.volumes if slicer.mrmlScene.IsNodePresent(volume)]
             self._own_displays = [volume.GetID() for volume in existing], DisplaySettings(existing)
-            self.volumes, self._difference = [], None
+            self.volumes, self._difference, self._added, self._without = [], None, {}, False
             for settings in (self._users_displays, self._user):
                 if settings is not None:
                     settings.restore()
@@ -129,6 +135,26 @@ class Comparison(VTKObservationMixin):
         self._difference = volume
         self._fill()
 
+    def set_added(
+        self, result: slicer.vtkMRMLScalarVolumeNode | None, added: slicer.vtkMRMLScalarVolumeNode | None
+    ) -> None:
+        """What lies over a result in colours; over no result any more where that is None."""
+        if result is None or added is None:
+            self._added = {}
+        else:
+            self._added[result.GetID()] = added
+        self.refill()
+
+    def show_without_added(self, without: bool) -> None:
+        """Show what was measured in the place of results."""
+        if self._without != without:
+            self._without = without
+            self.refill()
+
+    def added_view_ids(self, added: slicer.vtkMRMLScalarVolumeNode) -> list[str]:
+        """Ids of the views that have this over a result."""
+        return [view.node.GetID() for view in self._views if view.layers.GetForegroundVolumeID() == added.GetID()]
+
     def difference_view_ids(self) -> list[str]:
         """Ids of the views that show the difference."""
         return [view.node.GetID() for view in self._views if view.cell.content == DIFFERENCE]
@@ -152,10 +178,11 @@ class Comparison(VTKObservationMixin):
         if self._users_displays:
             self._users_displays.restore()
         self.volumes, self._turns = volumes, 0
-        self._users_displays = DisplaySettings(volumes)
+        measured = [found for volume in volumes if (found := measured_of(volume)) and found not in volumes]
+        self._users_displays = DisplaySettings([*volumes, *measured])
         if self._own_displays and self._own_displays[0] == [volume.GetID() for volume in volumes]:
             self._own_displays[1].restore()
-        self.displays.connect(volumes)
+        self.displays.connect([*volumes, *measured])
         if window is not None:
             self.displays.set_window(*window)
 
@@ -194,14 +221,20 @@ class Comparison(VTKObservationMixin):
     def _fill(self) -> None:
         """Put the volumes into the views, by their places after flickering."""
         volumes = rotated(self.volumes, self._turns)
+        shown = [self._shown(volume) for volume in volumes]
         for view in self._views:
             if view.cell.content == DIFFERENCE:
                 view.show(self._difference)
             elif self._arrangement.kind == SWIPE:
-                view.show(volumes[0], volumes[1])
+                view.show(shown[0], shown[1])
             else:
-                view.show(volumes[view.cell.content])
+                over = self._added.get(shown[view.cell.content].GetID())
+                view.show(shown[view.cell.content], over, opacity=ADDED_OPACITY if over else 0.0)
         self._write_captions()
+
+    def _shown(self, volume: slicer.vtkMRMLScalarVolumeNode) -> slicer.vtkMRMLScalarVolumeNode:
+        """The volume itself, or what was measured of it."""
+        return (measured_of(volume) if self._without else None) or volume
 
     def _decorate(self) -> None:
         """Add dividers and names to the views."""
@@ -235,7 +268,7 @@ class Comparison(VTKObservationMixin):
                 shown = volumes[:2]
             else:
                 shown = [volumes[cell.content]]
-            captions.write([(volume.GetName(), self._color(volume)) for volume in shown])
+            captions.write([(self._shown(volume).GetName(), self._color(volume)) for volume in shown])
 
     def _color(self, volume: slicer.vtkMRMLScalarVolumeNode) -> tuple[float, float, float]:
         place = self.volumes.index(volume) if volume in self.volumes else DIFFERENCE

@@ -26,6 +26,9 @@ RANGE_SAMPLES = 200_000
 SECOND_ROLE, FIRST_ROLE = "ctsrDifferenceOf", "ctsrDifferenceFrom"
 """Node references from the difference volume to the volumes it came from."""
 
+KIND_ATTRIBUTE = "CTSuperResolution.difference"
+"""Node attribute of a difference volume: what it is for."""
+
 
 class Difference:
     """Computes second − first into a new volume, piece by piece.
@@ -65,8 +68,8 @@ class Difference:
         for _done in self.steps():
             pass
 
-    def write(self, node: slicer.vtkMRMLScalarVolumeNode) -> None:
-        """Put the finished result into a volume node, in the place of the grid's volume."""
+    def write(self, node: slicer.vtkMRMLScalarVolumeNode, kind: str) -> None:
+        """Put the finished result into a volume node of that kind, in the place of the grid's volume."""
         to_ras = vtk.vtkMatrix4x4()
         self.grid.GetIJKToRASMatrix(to_ras)
         was = node.StartModify()
@@ -74,6 +77,7 @@ class Difference:
         node.SetIJKToRASMatrix(to_ras)
         node.SetAndObserveTransformNodeID(self.grid.GetTransformNodeID())
         node.SetAndObserveImageData(self._image)
+        node.SetAttribute(KIND_ATTRIBUTE, kind)
         node.SetNodeReferenceID(FIRST_ROLE, self.first.GetID())
         node.SetNodeReferenceID(SECOND_ROLE, self.second.GetID())
         node.EndModify(was)
@@ -114,12 +118,13 @@ class Difference:
 
 
 def find_difference(
-    first: slicer.vtkMRMLScalarVolumeNode, second: slicer.vtkMRMLScalarVolumeNode
+    first: slicer.vtkMRMLScalarVolumeNode, second: slicer.vtkMRMLScalarVolumeNode, kind: str
 ) -> slicer.vtkMRMLScalarVolumeNode | None:
-    """The difference volume of these two that the scene holds already, up to date or not."""
-    wanted = first.GetID(), second.GetID()
+    """The difference volume of these two and of that kind that the scene holds already, up to date or not."""
+    wanted = kind, first.GetID(), second.GetID()
     for node in slicer.util.getNodesByClass("vtkMRMLScalarVolumeNode"):
-        if (node.GetNodeReferenceID(FIRST_ROLE), node.GetNodeReferenceID(SECOND_ROLE)) == wanted:
+        of = (node.GetNodeReferenceID(role) for role in (FIRST_ROLE, SECOND_ROLE))
+        if (node.GetAttribute(KIND_ATTRIBUTE), *of) == wanted:
             return node
     return None
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -11,6 +12,7 @@ import vtk
 from slicer.i18n import tr as _
 from slicer.util import VTKObservationMixin
 
+from CTSuperResolutionPanel.compare.added_row import AddedRow
 from CTSuperResolutionPanel.compare.colors import show_legend
 from CTSuperResolutionPanel.compare.comparability import find_problem
 from CTSuperResolutionPanel.compare.comparison import Comparison
@@ -22,6 +24,7 @@ from CTSuperResolutionPanel.compare.profile_row import ProfileRow
 from CTSuperResolutionPanel.compare.user_settings import has_our_layout, leave_our_layout
 from CTSuperResolutionPanel.compare.window_presets import WindowPreset, window_presets
 from CTSuperResolutionPanel.scene.observing import AFTER_SELECTORS, BEFORE_SELECTORS
+from CTSuperResolutionPanel.scene.result_volumes import MEASURED_REFERENCE, measured_of
 
 UI_FILE = Path(__file__).parents[2] / "Resources" / "UI" / "Compare.ui"
 
@@ -54,6 +57,8 @@ class CompareSection(VTKObservationMixin):
         self._comparison = Comparison(self._stop, self._on_divider_moved)
         self._key = FlickerKey(self.widget, self._comparison.flicker)
         self._difference = DifferenceRow(ui, self._on_difference_ready, self._say)
+        without = self._comparison.show_without_added
+        self._added = AddedRow(ui, self._on_added_ready, without, self._say)
         self._profile = ProfileRow(ui, self._update_views)
         self._selectors = {
             "compareFirst": ui.firstSelector,
@@ -154,7 +159,8 @@ class CompareSection(VTKObservationMixin):
         ui.exchangeButton.connect("clicked()", self._comparison.flicker)
         ui.smoothCheckBox.connect("toggled(bool)", self._comparison.displays.set_interpolation)
         ui.crosshairCheckBox.connect("toggled(bool)", self._comparison.set_crosshair)
-        ui.differenceButton.connect("toggled(bool)", lambda _checked: self._update_views())
+        for switch in (ui.differenceButton, ui.addedCheckBox):
+            switch.connect("toggled(bool)", lambda _checked: self._update_views())
         for preset in window_presets():
             ui.windowButtons.layout().addWidget(self._window_button(preset))
 
@@ -220,12 +226,15 @@ class CompareSection(VTKObservationMixin):
             self._update_views(start=True)
             self._comparison.set_crosshair(self._ui.crosshairCheckBox.checked)
             self._key.start()
+            self._added.key.start()
             self._reveal.start()
         self._update_panel()
 
     def _stop(self) -> None:
         self._key.stop()
+        self._added.key.stop()
         self._difference.cancel()
+        self._added.cancel()
         self._profile.stop()
         self._comparison.stop()
         self._update_panel()
@@ -240,7 +249,7 @@ class CompareSection(VTKObservationMixin):
             self._comparison.show(volumes, self._arrangement(len(volumes)))
             self._comparison.displays.set_interpolation(self._ui.smoothCheckBox.checked)
             if self._profile.wanted:
-                self._comparison.show_chart(self._profile.show(volumes))
+                self._comparison.show_chart(self._profile.show(with_measured(volumes)))
             else:
                 self._profile.stop()
             if self._difference.wanted:
@@ -248,6 +257,11 @@ class CompareSection(VTKObservationMixin):
             else:
                 self._difference.cancel()
                 self._comparison.set_difference(None)
+            if self._added.wanted:
+                self._added.show(volumes)
+            else:
+                self._added.cancel()
+                self._comparison.set_added(None, None)
         self._update_panel()
 
     def _arrangement(self, volumes: int) -> Arrangement:
@@ -267,6 +281,11 @@ class CompareSection(VTKObservationMixin):
         self._comparison.set_difference(node)
         show_legend(node, self._comparison.difference_view_ids())
         self._reveal.start()
+
+    def _on_added_ready(self, result: slicer.vtkMRMLScalarVolumeNode, added: slicer.vtkMRMLScalarVolumeNode) -> None:
+        self._comparison.set_added(result, added)
+        if views := self._comparison.added_view_ids(added):
+            show_legend(added, views)
 
     def _on_divider_moved(self, position: float) -> None:
         self._ui.dividerSlider.value = round(1000 * position)
@@ -307,6 +326,12 @@ class CompareSection(VTKObservationMixin):
                 selector.setCurrentNode(None)
         if node is self._difference.node:
             self._ui.differenceButton.checked = False
+        of_node = [volume for volume in self._chosen() if volume is not None and measured_of(volume) is node]
+        for volume in of_node:
+            volume.SetNodeReferenceID(MEASURED_REFERENCE, None)
+        if of_node or node in self._added.nodes:
+            self._ui.addedCheckBox.checked = False
+            self._update_views()
 
     def _update_panel(self) -> None:
         """Enable what can be used, and say why the rest cannot."""
@@ -317,7 +342,10 @@ class CompareSection(VTKObservationMixin):
         ui.compareButton.enabled = running or not problem
         for widget in (ui.controls, ui.pixelControls, ui.profileControls):
             widget.enabled = running
+        self._added.refresh(self._chosen())
+        ui.addedRow.enabled = running
         in_3d = ui.renderingButton.checked
+        ui.addedCheckBox.enabled = not (in_3d or ui.swipeButton.checked)
         ui.planeButtons.enabled = not in_3d
         ui.differenceButton.enabled = not in_3d
         for widget in (ui.dividerLabel, ui.dividerSlider):
@@ -338,6 +366,12 @@ def scroll_to(widget: qt.QWidget) -> None:
         area = area.parentWidget()
     if area is not None:
         area.ensureWidgetVisible(widget, 0, 0)
+
+
+def with_measured(volumes: Sequence[slicer.vtkMRMLScalarVolumeNode]) -> list[slicer.vtkMRMLScalarVolumeNode]:
+    """Volumes, and what was measured of the first that is known to have something added, where there is room for it."""
+    measured = [found for volume in volumes if (found := measured_of(volume)) is not None and found not in volumes]
+    return [*volumes, *measured[:1]]
 
 
 def choose_quietly(selector: slicer.qMRMLNodeComboBox, node: slicer.vtkMRMLNode | None) -> None:

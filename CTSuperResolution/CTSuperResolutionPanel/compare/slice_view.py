@@ -33,12 +33,14 @@ class SliceView:
         for node in (self.node, self.layers):
             node.SetSaveWithScene(False)
 
-    def show(self, volume: slicer.vtkMRMLNode | None, over: slicer.vtkMRMLNode | None = None) -> None:
-        """Show a volume. A second one is kept ready in the foreground, invisible, for the swipe view."""
+    def show(
+        self, volume: slicer.vtkMRMLNode | None, over: slicer.vtkMRMLNode | None = None, *, opacity: float = 0.0
+    ) -> None:
+        """Show a volume, and a second one over it; without opacity that is kept ready for the swipe view."""
         was = self.layers.StartModify()
         self.layers.SetBackgroundVolumeID(volume.GetID() if volume else None)
         self.layers.SetForegroundVolumeID(over.GetID() if over else None)
-        self.layers.SetForegroundOpacity(0)
+        self.layers.SetForegroundOpacity(opacity)
         self.layers.SetLabelVolumeID(None)
         self.layers.EndModify(was)
 

@@ -11,7 +11,7 @@ import slicer
 
 from CTSuperResolutionLib.degradation.representative import representative_region
 from CTSuperResolutionLib.degradation.slice_thickness import SliceThickness, slice_axis
-from CTSuperResolutionLib.volume.acquisition_tags import MEASURED_ENTRY, AcquisitionTags
+from CTSuperResolutionLib.volume.acquisition_tags import MEASURED_ENTRY, AcquisitionTags, stack_axis
 from CTSuperResolutionPanel.process.event_stream import LineDecoder, parse_event
 from CTSuperResolutionPanel.process.job_folder import JobFolder
 from CTSuperResolutionPanel.process.process import Process, QtProcess, environment_for, library_command
@@ -78,7 +78,8 @@ class AcquisitionInspector:
     def thickness(self, volume: slicer.vtkMRMLScalarVolumeNode, given: float | None) -> SliceThickness:
         """What is known of a volume's slices, and what the user set, mm."""
         spacing = voxel_geometry.spacing(voxel_geometry.ijk_to_ras(volume))
-        header = AcquisitionTags.of_entries(acquisition_entries(volume)).consistent(spacing[0]).slice_thickness
+        tags = AcquisitionTags.of_entries(acquisition_entries(volume)).consistent(spacing[stack_axis(spacing)])
+        header = tags.slice_thickness
         axis = slice_axis(spacing, header)
         measured = (self._known(volume) or {}).get("zyx"[axis]) or {}
         told = ("measured_mm", "measured_error_mm", "edges_mm")

@@ -7,7 +7,7 @@ import datetime
 import os
 import re
 import shutil
-from collections.abc import Generator, Mapping
+from collections.abc import Callable, Generator, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -15,8 +15,8 @@ import numpy as np
 import slicer
 from slicer.i18n import tr as _
 
-from CTSuperResolutionLib import __version__
 from CTSuperResolutionPanel.scene import nrrd, voxel_geometry
+from CTSuperResolutionPanel.scene.dicom_provenance import SOURCE_TAGS, provenance_tags, source_images
 from CTSuperResolutionPanel.scene.result_volumes import NOTE, REPORT, SCAN_REFERENCE, factors_text, report_of, role_of
 
 CT_IMAGE_STORAGE = "1.2.840.10008.5.1.4.1.1.2"
@@ -85,7 +85,8 @@ def to_dicom(volume: slicer.vtkMRMLScalarVolumeNode, folder: Path) -> Generator[
     if to_world is None or not _is_straight(to_world @ voxel_geometry.ijk_to_ras(volume)):
         raise CannotExport(_("it is under a transform that DICOM cannot hold; resample it with that transform first"))
     matrix = voxel_geometry.LPS @ to_world @ voxel_geometry.ijk_to_ras(volume)
-    source = _source_tags(volume.GetNodeReference(SCAN_REFERENCE)) or _hierarchy_tags(volume)
+    scan = volume.GetNodeReference(SCAN_REFERENCE)
+    source = _source_tags(scan) or _hierarchy_tags(volume)
     moved = not np.allclose(to_world, np.eye(4))
     if moved:
         for name in ("FrameOfReferenceUID", "PositionReferenceIndicator"):
@@ -96,27 +97,14 @@ def to_dicom(volume: slicer.vtkMRMLScalarVolumeNode, folder: Path) -> Generator[
     target.mkdir(parents=True)
     try:
         for index, plane in enumerate(array):
-            tags = common | _plane_tags(plane, matrix, index) | {"SOPInstanceUID": generate_uid(None)}
+            tags = common | _plane_tags(plane, matrix, index) | source_images(volume, scan, source, index)
+            tags["SOPInstanceUID"] = generate_uid(None)
             _write(target / f"IM{index + 1:05d}.dcm", tags, plane)
             yield (index + 1) / len(array)
     except BaseException:  # GeneratorExit, too: a series with slices missing would be worse than none
         shutil.rmtree(target, ignore_errors=True)
         raise
     return _to_know(source, moved)
-
-
-def derivation(report: Mapping[str, Any]) -> str:
-    """How a volume was made, for DerivationDescription, which holds 1024 characters."""
-    job, prior = report.get("job", {}), report.get("prior", {})
-    version = report.get("versions", {}).get("CTSuperResolution", __version__)
-    sha = str(prior.get("sha256", "?"))[:12]
-    text = (
-        f"Super-resolved {factors_text(report.get('scale', ()))} by CTSuperResolution {version} (arXiv 2508.15151): "
-        f"preset {job.get('preset', '?')}, prior {prior.get('name', '?')} (sha256 {sha}), seed "
-        f"{report.get('seed', '?')}, settings {dict(job.get('settings', {})) or 'as preset'}. Holds structure that the "
-        "scan did not measure. For research; not for diagnosis."
-    )
-    return text.replace("×", "x")[:1024]
 
 
 def _is_straight(matrix: np.ndarray) -> bool:
@@ -161,12 +149,9 @@ def _common_tags(
         "SOPClassUID": CT_IMAGE_STORAGE,
         "ImageType": ["DERIVED", "SECONDARY", "AXIAL"],
         "Modality": "CT",
-        "Manufacturer": "CTSuperResolution",
-        "ManufacturerModelName": "CTSuperResolution",
-        "SoftwareVersions": str(report.get("versions", {}).get("CTSuperResolution", __version__)),
         "SeriesNumber": 1000 * _place_among_results(volume) + int(source.get("SeriesNumber") or 0),
         "SeriesDescription": f"SR {factors_text(report.get('scale', ()))}, {NOT_FOR_DIAGNOSIS}".replace("×", "x")[:64],
-        "DerivationDescription": derivation(report),
+        **provenance_tags(report, source, date + time),
         "ImageComments": f"Super-resolved; for research, {NOT_FOR_DIAGNOSIS}.",
         "BurnedInAnnotation": "NO",
         "AcquisitionNumber": None,
@@ -196,7 +181,7 @@ def _source_tags(scan: slicer.vtkMRMLNode | None) -> dict[str, Any]:
         header = pydicom.dcmread(path, stop_before_pixels=True)
     except (OSError, pydicom.errors.InvalidDicomError):
         return {}
-    return {name: header.get(name) for name in (*KEPT_TAGS, "SeriesNumber") if name in header}
+    return {name: header.get(name) for name in (*KEPT_TAGS, *SOURCE_TAGS, "SeriesNumber") if name in header}
 
 
 def _hierarchy_tags(volume: slicer.vtkMRMLScalarVolumeNode) -> dict[str, Any]:
@@ -258,14 +243,19 @@ def _write(path: Path, tags: Mapping[str, Any], plane: np.ndarray) -> None:
     import pydicom
     from pydicom.datadict import dictionary_VR
     from pydicom.dataset import FileDataset, FileMetaDataset
+    from pydicom.multival import MultiValue
+    from pydicom.sequence import Sequence
     from pydicom.uid import PYDICOM_IMPLEMENTATION_UID, UID
     from pydicom.valuerep import DSfloat
 
     def value(name: str, given: Any) -> Any:
+        if dictionary_VR(name) == "SQ":
+            return Sequence([_item(entries, value) for entries in given])
         if dictionary_VR(name) != "DS" or given is None:
             return given
-        rounded = [DSfloat(float(v), auto_format=True) for v in (given if isinstance(given, list) else [given])]
-        return rounded if isinstance(given, list) else rounded[0]
+        several = isinstance(given, list | MultiValue)
+        rounded = [DSfloat(float(v), auto_format=True) for v in (given if several else [given])]
+        return rounded if several else rounded[0]
 
     meta = FileMetaDataset()
     meta.FileMetaInformationGroupLength = 0  # pydicom counts
@@ -283,3 +273,13 @@ def _write(path: Path, tags: Mapping[str, Any], plane: np.ndarray) -> None:
     dataset.PixelData = np.ascontiguousarray(stored, dtype="<i2").tobytes()
     dataset["PixelData"].VR = "OW"
     dataset.save_as(str(path))
+
+
+def _item(tags: Mapping[str, Any], value: Callable[[str, Any], Any]) -> Any:
+    """An item of a sequence."""
+    from pydicom.dataset import Dataset
+
+    item = Dataset()
+    for name, given in tags.items():
+        setattr(item, name, value(name, given))
+    return item

@@ -27,9 +27,14 @@ ROLE, REPORT, NOTE, REGION, NUMBER = (
 the part of the scan it shows as JSON, and the number of a preview."""
 
 SR, CUBIC, PREVIEW_SR, PREVIEW_CUBIC = "sr", "cubic", "preview-sr", "preview-cubic"
+MEASURED = "measured"
+"""What the scan alone supports: there is one where the job wrote it and is no preview."""
 
 SCAN_REFERENCE = "CTSuperResolution.scan"
 """Node reference from a result to its scan."""
+
+MEASURED_REFERENCE = "CTSuperResolution.measured"
+"""Node reference from a super-resolved volume to what was measured."""
 
 TOLERANCE_MM = 0.001
 """How far a voxel of a result may be from where the scan says; a file's header rounds to far less."""
@@ -82,7 +87,8 @@ def load(
     matrix = voxel_geometry.refined(voxel_geometry.part(scan_matrix, starts), target)
     images = {}
     try:
-        headers = {role: nrrd.read_header(folder / f"{role}.nrrd") for role in (SR, CUBIC)}
+        roles = (SR, CUBIC, *([MEASURED] if f"{MEASURED}.nrrd" in report.get("files", ()) else []))
+        headers = {role: nrrd.read_header(folder / f"{role}.nrrd") for role in roles}
         for header in headers.values():
             off = voxel_geometry.farthest(voxel_geometry.LPS @ header.ijk_to_lps, matrix, shape)
             if header.shape != shape or not off <= TOLERANCE_MM:
@@ -127,7 +133,7 @@ def place(
         preview: the result is a preview.
 
     Returns:
-        The new volumes by role, SR and CUBIC, of previews, too.
+        The new volumes by role, SR and CUBIC, of previews, too; MEASURED where there is one, which no preview has.
     """
     region = json.dumps(loaded.ranges)
     kept = voxel_geometry.shape(scan) == placement.shape
@@ -137,6 +143,8 @@ def place(
     number = _next_number() if preview else None
     placed = {}
     for role, image in loaded.images.items():
+        if preview and role == MEASURED:
+            continue
         name = slicer.mrmlScene.GenerateUniqueName(_name(role, scan_name, loaded.report, number))
         node = slicer.mrmlScene.AddNewNodeByClass("vtkMRMLScalarVolumeNode", name)
         node.SetIJKToRASMatrix(slicer.util.vtkMatrixFromArray(matrix))
@@ -153,7 +161,15 @@ def place(
             set_saved(node, False)
         put_into_folder(node, scan, scan_reference=SCAN_REFERENCE, preview=preview)
         placed[role] = node
+    if MEASURED in placed:
+        placed[SR].SetNodeReferenceID(MEASURED_REFERENCE, placed[MEASURED].GetID())
     return placed
+
+
+def measured_of(node: slicer.vtkMRMLNode) -> slicer.vtkMRMLScalarVolumeNode | None:
+    """What was measured of a super-resolved volume, where that is in the scene and holds an image."""
+    found = node.GetNodeReference(MEASURED_REFERENCE)
+    return found if found is not None and found.GetImageData() is not None else None
 
 
 def set_saved(node: slicer.vtkMRMLScalarVolumeNode, saved: bool) -> None:
@@ -178,7 +194,7 @@ def role_of(node: slicer.vtkMRMLNode | None) -> str:
 
 
 def _name(role: str, scan_name: str, report: Mapping[str, Any], number: int | None) -> str:
-    kind = _("SR") if role == SR else _("cubic")
+    kind = {SR: _("SR"), CUBIC: _("cubic"), MEASURED: _("measured")}[role]
     scale = factors_text(report.get("scale", ()))
     pattern = _("{scan} {kind} {scale}") if number is None else _("{scan} try {number} {kind} {scale}")
     return pattern.format(scan=scan_name, kind=kind, scale=scale, number=number)

@@ -135,6 +135,13 @@ def summary(volume: slicer.vtkMRMLScalarVolumeNode) -> str:
                 sr=agreement[SR], cubic=agreement[CUBIC]
             )
         )
+    added = (report.get("added") or {}).get("everywhere")
+    if added:
+        lines.append(
+            _("Added to what was measured: {rms:.0f} HU rms, {share:.1f} % of the voxels by more than 50 HU").format(
+                rms=added["rms_hu"], share=added["above_50_percent"]
+            )
+        )
     job = report.get("job", {})
     parts = [str(job.get("preset", "")), str(report.get("device", "")).upper()]
     if report.get("seconds"):

@@ -19,6 +19,7 @@ import numpy as np
 
 MANNER, JOB = sys.argv[1], json.loads(Path(sys.argv[2]).read_text(encoding="utf-8"))
 OUTPUT = Path(JOB["output"])
+NAMES = ("sr", "cubic", *(["measured"] if MANNER == "writes what was measured" else []))
 
 
 def say(event: dict) -> None:
@@ -56,7 +57,7 @@ def factors(matrix: np.ndarray) -> list[float]:
 
 
 def write_results(shift_mm: float = 0.0, voxels_short: int = 0) -> None:
-    """The nearest voxels of the scan as both results, where the library would put them."""
+    """The nearest voxels of the scan as all results, where the library would put them."""
     array, matrix, region = scan()
     scale, firsts = factors(matrix), []
     for axis, (factor, (size, start, stop)) in enumerate(zip(scale, region, strict=True)):
@@ -76,7 +77,7 @@ def write_results(shift_mm: float = 0.0, voxels_short: int = 0) -> None:
         "kinds: domain domain domain", "endian: little", "encoding: raw", "space origin: " + vectors[3],
     ]  # fmt: skip
     OUTPUT.mkdir()
-    for name in ("sr", "cubic"):
+    for name in NAMES:
         data = array.astype("<i2").tobytes()
         whole = ("\n".join(header) + "\n\n").encode() + data
         (OUTPUT / f"{name}.nrrd").write_bytes(whole[: len(whole) - 2 * voxels_short])
@@ -88,6 +89,7 @@ def result() -> None:
     agreement = {"sr": {"rms_hu": 1.0, "max_hu": 2.0}, "cubic": {"rms_hu": 3.0, "max_hu": 4.0}}
     report = {"note": "Not for diagnosis.", "scale": scale, "job": job, "seed": JOB["seed"], "seconds": 1.0}
     report |= {"peak_mb": 100.0, "device": "cpu", "consistency": agreement, "stages": {}}
+    report["files"] = [f"{name}.nrrd" for name in NAMES]
     say({"event": "result", "elapsed_s": 1.0, "peak_mb": 100.0, "files": {}, "report": report})
 
 

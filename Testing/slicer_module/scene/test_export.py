@@ -114,7 +114,9 @@ def test_a_second_series_is_another_series(panel, result, save, tmp_path):
     assert len(set(uids)) == 2
 
 
-def test_patient_and_study_are_those_of_the_scan(panel, result, save, tmp_path, monkeypatch):
+@pytest.fixture
+def from_dicom(tmp_path, monkeypatch):
+    """from_dicom(name=value, …): the scan comes from a series with these tags in its header."""
     source = pydicom.Dataset()
     source.file_meta = pydicom.dataset.FileMetaDataset()
     source.file_meta.TransferSyntaxUID = "1.2.840.10008.1.2.1"
@@ -122,8 +124,50 @@ def test_patient_and_study_are_those_of_the_scan(panel, result, save, tmp_path, 
     source.StudyInstanceUID, source.FrameOfReferenceUID, source.SeriesInstanceUID = "1.2.3", "1.2.4", "1.2.5"
     source.SOPClassUID, source.SOPInstanceUID = export.CT_IMAGE_STORAGE, "1.2.6"
     source.StudyDescription, source.SeriesNumber, source.SpecificCharacterSet = "Thorax", 4, "ISO_IR 192"
-    write_whole_file(source, tmp_path / "source.dcm")
-    monkeypatch.setattr(export, "_source_path", lambda scan: str(tmp_path / "source.dcm"))
+
+    def write(**tags) -> None:
+        for name, value in tags.items():
+            setattr(source, name, value)
+        write_whole_file(source, tmp_path / "source.dcm")
+        monkeypatch.setattr(export, "_source_path", lambda scan: str(tmp_path / "source.dcm"))
+
+    return write
+
+
+def test_it_says_what_made_it_of_what_and_for_what(result, state, exported, from_dicom):
+    uids = [f"1.2.9.{number}" for number in range(10)]
+    state.inputVolume.SetAttribute("DICOM.instanceUIDs", " ".join(uids))
+    equipment = {"Manufacturer": "SCANNERS", "ManufacturerModelName": "One", "DeviceSerialNumber": "7"}
+    lossy = {"LossyImageCompression": "01", "LossyImageCompressionRatio": ["8.5", "2"]}
+    from_dicom(**equipment, **lossy, LossyImageCompressionMethod=["ISO_15444_1", "ISO_10918_1"])
+    headers, _ = exported(result)
+    for header in headers:
+        scanner, own = header.ContributingEquipmentSequence
+        assert scanner.PurposeOfReferenceCodeSequence[0].CodeValue == "109101"
+        assert {name: scanner.get(name) for name in equipment} == equipment
+        assert own.PurposeOfReferenceCodeSequence[0].CodeValue == "109102" and own.Manufacturer == "CTSuperResolution"
+        assert "not for diagnosis" in own.ContributionDescription and len(own.ContributionDateTime) == 14
+        assert header.ContentQualification == "RESEARCH"
+        (how,) = header.DerivationCodeSequence
+        assert (how.CodeValue, how.CodingSchemeDesignator) == ("113085", "DCM")
+        assert header.LossyImageCompression == "01" and list(header.LossyImageCompressionRatio) == [8.5, 2]
+        assert list(header.LossyImageCompressionMethod) == ["ISO_15444_1", "ISO_10918_1"]
+    sources = [[item.ReferencedSOPInstanceUID for item in header.SourceImageSequence] for header in headers]
+    assert sources[0] == uids[:1] and sources[-1] == uids[-1:]  # beyond the outer slices' middles
+    assert sources[1] == uids[:2] and sources[7] == uids[3:5]
+
+
+def test_of_a_source_without_loss_it_says_so_and_of_an_unknown_one_nothing(result, exported, from_dicom):
+    (unknown, *_), _ = exported(result)
+    assert "LossyImageCompression" not in unknown and "SourceImageSequence" not in unknown
+    assert len(unknown.ContributingEquipmentSequence) == 1
+    from_dicom()
+    (known, *_), _ = exported(result)
+    assert known.LossyImageCompression == "00" and "LossyImageCompressionRatio" not in known
+
+
+def test_patient_and_study_are_those_of_the_scan(panel, result, save, tmp_path, from_dicom):
+    from_dicom()
     (tmp_path / "out").mkdir()
     save(panel.panel.result.save_dicom, tmp_path / "out")
     (folder,) = (tmp_path / "out").iterdir()

@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 import vtk
 from CTSuperResolutionPanel.process.panel_task import PanelTask
-from CTSuperResolutionPanel.scene import region_of_interest, voxel_geometry
+from CTSuperResolutionPanel.scene import region_of_interest, result_volumes, voxel_geometry
 
 from CTSuperResolutionLib.job.method import Method
 
@@ -110,6 +110,35 @@ def test_a_spacing_that_does_not_divide_the_scans_puts_a_part_where_the_whole_ha
     assert np.allclose([np.linalg.norm(s - middle) for s in slices], np.abs(places), atol=1e-3)
     low, high = (5 * (end - 7) for end in part[0])
     assert low - 1e-3 <= places[0] - 0.39 < low + 0.78 and high - 0.78 < places[-1] + 0.39 <= high + 1e-3
+
+
+@pytest.mark.parametrize("preview", [False, True])
+def test_what_was_measured_comes_with_a_result_and_not_with_a_try(
+    panel, make_scan, child, finish, slicer, state, preview
+):
+    scan = make_scan()
+    child("writes what was measured")
+    part = ((0, 10), (0, 12), (0, 14))
+    panel.logic.runner.start(
+        PanelTask(scan.GetID(), "Scan", part, Method("2", "preview"), preview=preview, allow_unusual=True)
+    )
+    finish()
+    (sr,) = [node for name, node in slicer.util.getNodes("Scan *SR*").items()]
+    found = result_volumes.measured_of(sr)
+    if preview:
+        assert found is None and not slicer.util.getNodes("*measured*")
+        return
+    assert found.GetName() == "Scan measured 2×" and found.GetImageData().GetDimensions() == (28, 24, 20)
+    assert np.array_equal(
+        slicer.util.arrayFromVTKMatrix(ijk_to_ras(found)), slicer.util.arrayFromVTKMatrix(ijk_to_ras(sr))
+    )
+    assert result_volumes.role_of(found) == "measured"
+
+
+def ijk_to_ras(node) -> vtk.vtkMatrix4x4:
+    matrix = vtk.vtkMatrix4x4()
+    node.GetIJKToRASMatrix(matrix)
+    return matrix
 
 
 @pytest.fixture

@@ -1,0 +1,1 @@
+"""Audit of results against a truth: structure that was invented or lost, and lesions found and measured."""
