@@ -7,10 +7,9 @@ was projected. 'ctsr reconstruct OUT_DIR …' takes it from there. A tenth of th
 from __future__ import annotations
 
 import argparse
-import re
 from typing import Any
 
-from CTSuperResolutionLib.cli.arguments import add_input_options
+from CTSuperResolutionLib.cli.arguments import add_input_options, parse_crop
 from CTSuperResolutionLib.errors import JobError
 from CTSuperResolutionLib.job.events import Reporter
 from CTSuperResolutionLib.job.method import Method
@@ -47,7 +46,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 def execute(options: argparse.Namespace, progress: Reporter) -> dict[str, Any]:
     """Run the command."""
     seed = Method(seed=options.seed).seed
-    crop = _crop(options.crop)
+    crop = (LARGEST_CROP,) * 3 if options.crop is None else parse_crop(options.crop)
     if not 0 <= options.iso <= 100:
         raise JobError(f"--iso is to be from 0 to 100 mm, not {options.iso:g}.")
     from CTSuperResolutionLib.evaluation.protocol import EvaluationProtocol
@@ -103,12 +102,3 @@ def describe(found: dict[str, Any]) -> str:
     views, rows, columns = found["shape"]
     first = f"{views} views of {rows} x {columns} pixels (v, u), {found['beam']} beam"
     return "\n".join([first, *(f"  {path}" for path in found["files"].values())])
-
-
-def _crop(text: str | None) -> tuple[int, int, int]:
-    if text is None:
-        return (LARGEST_CROP,) * 3
-    sides = re.fullmatch(r"([1-9]\d{0,4}),([1-9]\d{0,4}),([1-9]\d{0,4})", text.replace(" ", ""))
-    if sides is None:
-        raise JobError(f"The crop '{text}' is not three numbers of voxels z,y,x such as 128,128,128.")
-    return int(sides[1]), int(sides[2]), int(sides[3])

@@ -14,6 +14,7 @@ from CTSuperResolutionLib.diffusion.slice_fixer.slice_fixer import SliceFixer
 from CTSuperResolutionLib.job.events import Progress
 from CTSuperResolutionLib.reconstruction.backbone import Backbone
 from CTSuperResolutionLib.reconstruction.biplanar import biplanar_views
+from CTSuperResolutionLib.reconstruction.cost import stage_seconds
 from CTSuperResolutionLib.reconstruction.diffnr import fit_with_repair
 from CTSuperResolutionLib.reconstruction.fdk import filtered_backprojection
 from CTSuperResolutionLib.reconstruction.gaussian_backbone import GaussianBackbone
@@ -54,6 +55,7 @@ def reconstruct(
     device = machine.choose_device(method.device)
     water, projector, p = projections.water_mm(device), projections.projector, method.parameters
     views = projector.geometry.views
+    progress.plan(stage_seconds(method, projector.geometry, projector.grid))
     progress.stage("filter", views)
     with torch.no_grad():
         first = filtered_backprojection(water, projector.geometry, projector.grid, progress)

@@ -68,6 +68,9 @@ def test_reconstruct_gives_hu_in_the_ct_s_place_with_its_provenance(
     )  # fmt: skip
     found, expected = (np.clip(sitk.GetArrayFromImage(i).astype(float), -1000, 1000) for i in (image, there))
     psnr = -10 * np.log10(np.mean(((found - expected) / 2000) ** 2))
+    (plan,) = (event for event in ended.events if event["event"] == "plan")
+    stages = [event["stage"] for event in ended.events if event["event"] == "progress"]
+    assert list(plan["stages"]) == ["filter", "fit", "compare", "write"] and set(plan["stages"]) < set(stages)
     report = json.loads((tmp_path / "result.json").read_text())
     assert report["scores"]["sart"]["psnr_db"] == pytest.approx(psnr, abs=0.02) and psnr > 20
     assert report["job"]["method"] == "sart" and report["parameters"]["sart_sweeps"] == 4 and report["stages"]["fit"]
