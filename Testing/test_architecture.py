@@ -11,8 +11,8 @@ from pathlib import Path
 import pytest
 
 ROOT = Path(__file__).resolve().parents[1]
-LIBRARY, PANEL = "CTSuperResolutionLib", "CTSuperResolutionPanel"
-SOURCES = {LIBRARY: ROOT / LIBRARY, PANEL: ROOT / "CTSuperResolution" / PANEL}
+LIBRARY, PANEL, STUDY_PANEL = "CTSuperResolutionLib", "CTSuperResolutionPanel", "CTReaderStudyPanel"
+SOURCES = {LIBRARY: ROOT / LIBRARY} | {name: ROOT / "CTSuperResolution" / name for name in (PANEL, STUDY_PANEL)}
 DOCUMENT = ROOT / "Resources" / "Documentation" / "ARCHITECTURE.md"
 
 # From the ground up, as ARCHITECTURE.md has them. A room is a package, or a module that stands beside the packages; it
@@ -54,6 +54,15 @@ ROOMS = {
         "sections",
         "panel",
         "self_test",
+    ),
+    STUDY_PANEL: (
+        "html_table",
+        "study_command",
+        "command_row",
+        "reading",
+        "analysing",
+        "designing",
+        "panel",
     ),
 }
 FACADE = ("__version__",)  # all that may be taken from the package itself: its other names stand for higher rooms
@@ -123,7 +132,10 @@ def test_every_module_has_a_room_and_every_room_is_there(package: str) -> None:
     assert [room for room in ROOMS[package] if room not in modules(package)] == []
 
 
-@pytest.mark.parametrize(("package", "heading"), [(LIBRARY, "The library"), (PANEL, "The panel")])
+@pytest.mark.parametrize(
+    ("package", "heading"),
+    [(LIBRARY, "The library"), (PANEL, "The panel"), (STUDY_PANEL, "The panel of reader studies")],
+)
 def test_the_page_on_the_architecture_lists_the_rooms_in_this_order(package: str, heading: str) -> None:
     text = DOCUMENT.read_text(encoding="utf-8")
     (section,) = re.findall(rf"^## {heading}\n(.*?)(?=^## )", text, re.DOTALL | re.MULTILINE)

@@ -16,8 +16,9 @@ AROUND_MM = 4.0  # beyond the lesion's own radius: what is looked at
 def measured_diameter(array: np.ndarray, site: Sequence[int], lesion: Lesion, spacing: Sequence[float]) -> float | None:
     """Diameter in mm of the ball, or of the rod's section, as large as what a lesion shows at half its height.
 
-    That is what is connected with its brightest voxel, within half its radius of the site, and more than half as high
-    above the median of its surroundings. None where that reaches the end of what is looked at: it runs into something.
+    Its height is the median within half its radius of the site, above the median of its surroundings: the brightest
+    voxel would be that of the noise. None where what is connected and more than half as high reaches the end of what is
+    looked at: it runs into something.
 
     Args:
         array: HU, (z, y, x). site: where the lesion's middle is, in voxels. spacing: mm, (z, y, x).
@@ -32,7 +33,7 @@ def measured_diameter(array: np.ndarray, site: Sequence[int], lesion: Lesion, sp
     middle = distance <= max(lesion.diameter / 4, STEP_MM)
     around = float(np.median(fine[distance > lesion.diameter / 2 + AROUND_MM / 2]))
     brightest = np.unravel_index(np.where(middle, fine, -np.inf).argmax(), fine.shape)
-    labels, _ = ndi.label(fine > (around + fine[brightest]) / 2)
+    labels, _ = ndi.label(fine > (around + float(np.median(fine[middle]))) / 2)
     own = labels == labels[brightest]
     if not labels[brightest] or _touches_the_end(own):
         return None

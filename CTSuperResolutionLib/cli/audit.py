@@ -5,7 +5,8 @@
                                               structure.json, and where they are: structure.nrrd, 1 lost, 2 invented)
   ctsr audit lesions CT OUT                   lesions put into a CT, seen through a simulated scan of --scale, and
                                               looked for by a model observer in cubic, measured and super-resolved
-                                              volumes: d', size error, intervals (OUT/lesions.md, lesions.json)
+                                              volumes and in the CT itself: d', size error, intervals (OUT/lesions.md,
+                                              lesions.json)
 
 The scan is simulated as by 'ctsr degrade', and the method is told so.
 """
@@ -135,14 +136,14 @@ def _lesions(options: argparse.Namespace, progress: Reporter) -> dict[str, Any]:
 
 
 def _upsampled(ct: Volume, method: Method, noise_hu: float, seed: int) -> Mapping[str, np.ndarray]:
-    """What the method makes of a simulated scan of a CT, by name."""
+    """What the method makes of a simulated scan of a CT, by name, and the CT itself: more than it holds is not seen."""
     from CTSuperResolutionLib.degradation.simulation import degrade
     from CTSuperResolutionLib.pipeline import super_resolve
 
     blur = method.parameters.blur
     scan = degrade(ct, whole_factors(method.scale), blur=blur, noise_hu=noise_hu, seed=seed)
     result = super_resolve(scan, method)
-    return {name: getattr(result, name).array for name in VOLUMES}
+    return {name: getattr(result, name).array for name in VOLUMES} | {"reference": ct.array}
 
 
 def _require_same_grid(path: Path, volume: Volume, reference: Path, truth: Volume) -> None:

@@ -1,9 +1,9 @@
 """ctsr run: super-resolve a CT.
 
 INPUT is a NRRD, MHA or NIfTI file or a DICOM folder. OUT_DIR gets sr.nrrd, cubic.nrrd (the cubic upsampling on the
-same grid), measured.nrrd (what the scan supports without a prior; not with --set measured=no), result.json and
-compare.png, all of them or none; with --set samples=2 or more also uncertainty.nrrd, the standard deviation over the
-prior's samples in HU.
+same grid), measured.nrrd (what the scan supports without a prior; not with --set measured=no), result.json,
+compare.png and report.html (a page to print), all of them or none; with --set samples=2 or more also uncertainty.nrrd,
+the standard deviation over the prior's samples in HU.
 
 With --job, options take the place of the job file's entries: INPUT and OUT_DIR too, where both are given, and --set of
 the settings that it names. result.json says which.

@@ -16,6 +16,7 @@ from CTSuperResolutionLib.job.job import Job
 from CTSuperResolutionLib.job.priors import prior_name
 from CTSuperResolutionLib.output.folder import SUMMARY, OutputFolder
 from CTSuperResolutionLib.output.matplotlib_folder import matplotlib_folder
+from CTSuperResolutionLib.output.page import result_page
 
 if TYPE_CHECKING:
     from CTSuperResolutionLib.pipeline import Result
@@ -24,13 +25,14 @@ if TYPE_CHECKING:
 NOT_FOR_DIAGNOSIS = "Made by CTSuperResolution for research; not for diagnosis."
 MEASURED = "measured.nrrd"  # where the job asks for it
 UNCERTAINTY = "uncertainty.nrrd"  # where there were several samples
-RESULTS = ("sr.nrrd", "cubic.nrrd", MEASURED, UNCERTAINTY, "compare.png", SUMMARY)
+PICTURE, PAGE = "compare.png", "report.html"
+RESULTS = ("sr.nrrd", "cubic.nrrd", MEASURED, UNCERTAINTY, PICTURE, PAGE, SUMMARY)
 
 
 def write_results(
     folder: OutputFolder, scan: Volume, result: Result, job: Job, progress: Progress, *, extra: dict[str, Any]
 ) -> dict[str, Any]:
-    """Write sr.nrrd, cubic.nrrd, compare.png and result.json into the staging folder.
+    """Write sr.nrrd, cubic.nrrd, compare.png, report.html and result.json into the staging folder.
 
     And measured.nrrd if the job asks for it, and uncertainty.nrrd if known.
 
@@ -66,7 +68,9 @@ def write_results(
     title = f"CT super-resolution, {' x '.join(f'{s:.4g}' for s in report['scale'])} (z, y, x), preset {method.preset}"
     caption = f"Prior {report['job']['prior']}, seed {method.seed}, CTSuperResolution {__version__}."
     shown = scan, result.cubic, result.measured, result.sr
-    compare_figure(*shown, folder.file("compare.png"), title=title, caption=caption)
+    compare_figure(*shown, folder.file(PICTURE), title=title, caption=caption)
+    page = result_page(report, folder.file(PICTURE).read_bytes())
+    folder.file(PAGE).write_text(page, encoding="utf-8", errors="backslashreplace")
     progress.advance()
     files = [*sorted(entry.name for entry in folder.staging.iterdir()), SUMMARY]
     for name in _earlier_files(folder.path):

@@ -25,6 +25,7 @@ from CTSuperResolutionLib.study.study_files import READER_PART, Key, Trial, read
 
 CASES = 6
 READERS = ("Reader 1", "Reader 2", "Reader 3", "Reader 4", "Reader 5", "Reader 6")
+VISITOR = "You"  # whoever opens the demonstration in 3D Slicer, and is not simulated
 EFFECT = Effect(share=0.85, reader_sd=0.2, case_sd=0.2)
 SHAPE, SPACING = (32, 48, 48), 4.0  # of a phantom: voxels (z, y, x), mm
 SCALE = "2"
@@ -60,7 +61,7 @@ def demo_plan(folder: Path, seed: int, progress: Progress) -> Plan:
         progress.advance()
     values = {
         "title": "Demonstration: generated phantoms and simulated readers",
-        "readers": READERS,
+        "readers": (*READERS, VISITOR),
         "methods": ["cubic", "sr"],
         "cases": cases,
         "tasks": [
@@ -68,7 +69,7 @@ def demo_plan(folder: Path, seed: int, progress: Progress) -> Plan:
             {"name": "grading", "kind": "grading", "criteria": CRITERIA},
             {"name": "marks", "kind": "marking", "criteria": ["Where is something invented or missing?"]},
         ],
-        "reading": {"most_trials": 20, "washout_hours": 336},
+        "reading": {"most_trials": 20, "washout_hours": 0},  # a visitor does not come back in two weeks
         "window": [-600, 1500],
         "repeats": 0.2,
         "attention_checks": 2,

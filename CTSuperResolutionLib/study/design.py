@@ -130,8 +130,6 @@ def _describe(
         }
 
     study_id = secrets.token_hex(8)
-    reading = {"most_trials": plan.reading.most_trials, "washout_hours": plan.reading.washout_hours,
-               "undo": plan.reading.undo}  # fmt: skip
     study = {
         "format": "ctsr-study",
         "version": VERSION,
@@ -139,7 +137,7 @@ def _describe(
         "title": plan.title,
         "window": list(plan.window),
         "tasks": [task.to_dict() for task in plan.tasks],
-        "reading": reading,
+        "reading": plan.reading.to_dict(),
         "images": images,
         "readers": {reader: [[public(t) for t in session] for session in found] for reader, found in sessions.items()},
     }

@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from CTSuperResolutionLib.errors import JobError, unknown
+from CTSuperResolutionLib.study.case_folders import cases_in
 from CTSuperResolutionLib.study.protocol import DEGRADED, Reading, Task
 
 READER_NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9 _-]{0,38}[A-Za-z0-9]|[A-Za-z0-9]")
@@ -118,12 +119,15 @@ class Plan:
             raise JobError(f"There can be 0 to {len(cases)} attention checks, one a case, not {checks}.")
         if checks and all(task.kind == "marking" for task in tasks):
             raise JobError("Marking has no known answer for attention checks; leave them out or add another task.")
+        training = _cases(values.get("training", {}), needed, folder)
+        if both := {case.name for case in cases} & {case.name for case in training}:
+            raise JobError(f"The case '{min(both)}' is for training and for the study; rename one or leave it out.")
         return cls(
             str(values["title"]),
             check_readers(values["readers"]),
             methods,
             cases,
-            _cases(values.get("training", {}), needed, folder),
+            training,
             tasks,
             Reading.from_dict(values.get("reading", {})),
             (float(window[0]), float(window[1])),
@@ -153,8 +157,10 @@ def check_readers(names: Any) -> tuple[str, ...]:
 
 
 def _cases(values: Any, needed: tuple[str, ...], folder: Path) -> tuple[Case, ...]:
+    if isinstance(values, str):
+        values = {name: {"images": images} for name, images in cases_in((folder / values).absolute()).items()}
     if not isinstance(values, Mapping):
-        raise JobError("The cases of a plan are a JSON object of names; write them as one.")
+        raise JobError("The cases of a plan are a JSON object of names, or a folder; write them as one.")
     found = []
     for name, entry in values.items():
         if not isinstance(entry, Mapping) or not isinstance(entry.get("images"), Mapping):

@@ -18,6 +18,7 @@ SIDES = ("left", "right")
 TIE = "tie"
 MARKS = ("invented", "missing")
 DEGRADED = "degraded"  # in place of a method: a copy of one of the case's images that anyone sees to be worse
+PLANES = ("axial", "coronal", "sagittal")
 GRADES = 5  # of a scale unless the plan says otherwise: those of visual grading analysis
 
 
@@ -139,11 +140,15 @@ class Reading:
         most_trials: of one session.
         washout_hours: least time between two sessions' looks at one patient.
         undo: whether the last answer may be taken back.
+        window_locked: whether every image keeps the study's window, or only begins with it.
+        plane: of :data:`PLANES`, that every trial begins with.
     """
 
     most_trials: int = 40
     washout_hours: float = 336.0
     undo: bool = True
+    window_locked: bool = True
+    plane: str = PLANES[0]
 
     @classmethod
     def from_dict(cls, values: Mapping[str, Any]) -> Reading:
@@ -157,7 +162,15 @@ class Reading:
         if not isinstance(hours, int | float) or not 0 <= hours <= 1e5:
             raise JobError(f"The washout of {hours} hours is not possible; give 0 or more.")
         most = _whole(values.get("most_trials", cls.most_trials), "most_trials", 1, 10_000)
-        return cls(most, float(hours), bool(values.get("undo", True)))
+        plane = values.get("plane", cls.plane)
+        if plane not in PLANES:
+            raise unknown("plane of reading", plane, PLANES)
+        undo, locked = (bool(values.get(name, True)) for name in ("undo", "window_locked"))
+        return cls(most, float(hours), undo, locked, plane)
+
+    def to_dict(self) -> dict[str, Any]:
+        """Plain values for :meth:`from_dict`."""
+        return asdict(self)
 
 
 def _require_known(what: str, values: Mapping[str, Any], cls: type) -> None:

@@ -9,12 +9,26 @@ from __future__ import annotations
 import time
 from collections.abc import Callable, Mapping
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 from CTSuperResolutionLib import __version__
 from CTSuperResolutionLib.errors import JobError
 from CTSuperResolutionLib.study.answer_log import AnswerLog
 from CTSuperResolutionLib.study.study_files import ANSWERS, Study, Trial, read_study
+
+
+class SessionProgress(NamedTuple):
+    """How far a session is.
+
+    Attributes:
+        number, sessions: of the session, from 1, and how many there are.
+        answered, total: trials of the session.
+    """
+
+    number: int
+    sessions: int
+    answered: int
+    total: int
 
 
 class StudyReading:
@@ -51,6 +65,11 @@ class StudyReading:
         self._log.close()
 
     @property
+    def folder(self) -> Path:
+        """Where this reader's answers are."""
+        return self._log.path.parent
+
+    @property
     def answered(self) -> int:
         """How many trials are answered."""
         return len(standing_answers(self._log.entries))
@@ -72,6 +91,18 @@ class StudyReading:
         if now + 1 < self.total and self._trials[now + 1][0] == self._trials[now][0]:
             return self._trials[now + 1][1]
         return None
+
+    @property
+    def session(self) -> SessionProgress:
+        """The session that the trial is in, or the last one where everything is answered."""
+        numbers = [number for number, _ in self._trials]
+        now = numbers[min(self.answered, self.total - 1)]
+        return SessionProgress(now + 1, numbers[-1] + 1, self.answered - numbers.index(now), numbers.count(now))
+
+    @property
+    def seconds_of_answers(self) -> list[float]:
+        """How long each answer took that stands."""
+        return [entry["seconds"] for entry in standing_answers(self._log.entries)]
 
     @property
     def opens_session(self) -> bool:

@@ -37,7 +37,8 @@ def test_demo_makes_and_scores_a_phantom(
     ended = ctsr_here("demo", tmp_path / "out", "--prior", prior, "--events", "json", *fewer)
     assert ended.code == 0, ended.err
     names = {path.name for path in (tmp_path / "out").iterdir()}
-    assert names == {"sr.nrrd", "cubic.nrrd", "measured.nrrd", "compare.png", "result.json", "truth.nrrd", "scan.nrrd"}
+    volumes = {"sr.nrrd", "cubic.nrrd", "measured.nrrd", "truth.nrrd", "scan.nrrd"}
+    assert names == volumes | {"compare.png", "report.html", "result.json"}
     assert ended.events[-1]["report"]["job"]["preset"] == "preview"
     for name in ("truth", "scan"):
         image = sitk.ReadImage(str(tmp_path / "out" / f"{name}.nrrd"))

@@ -22,7 +22,7 @@ from CTSuperResolutionLib.job.method import Method
 from CTSuperResolutionLib.job.target_grid import MAX_OUTPUT_VOXELS
 
 ROOT = Path(__file__).resolve().parents[2]
-RESULTS = {"sr.nrrd", "cubic.nrrd", "measured.nrrd", "compare.png", "result.json"}
+RESULTS = {"sr.nrrd", "cubic.nrrd", "measured.nrrd", "compare.png", "report.html", "result.json"}
 UNCERTAINTY = "uncertainty.nrrd"
 LIMIT = 2.0
 Ctsr = Callable[..., object]

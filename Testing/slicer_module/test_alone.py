@@ -21,7 +21,7 @@ host = start()
 import time
 before = set(sys.modules)
 begun = time.perf_counter()
-host.modules.load({str(ROOT / "CTSuperResolution" / "CTSuperResolution.py")!r})
+host.modules.load({str(ROOT / "CTSuperResolution")!r} + "/MODULE.py")
 """
 IMPORT = (
     START
@@ -29,7 +29,7 @@ IMPORT = (
 seconds = time.perf_counter() - begun
 loaded = {name.partition(".")[0] for name in set(sys.modules) - before}
 print(sorted(loaded - set(sys.stdlib_module_names)))
-host.modules.module("CTSuperResolution").widgetRepresentation()
+host.modules.module("MODULE").widgetRepresentation()
 print(sorted({"torch", "diffusers", "gsplat", "scipy", "SimpleITK", "matplotlib", "pydicom"} & set(sys.modules)))
 print(seconds)
 """
@@ -70,10 +70,12 @@ def only_in_the_host(application):
         pytest.skip("a real Slicer is not started from within another one")
 
 
-def test_the_module_is_loaded_without_anything_heavy():
-    done = subprocess.run([sys.executable, "-c", IMPORT], capture_output=True, text=True, timeout=60)
+@pytest.mark.parametrize("module", ["CTSuperResolution", "CTReaderStudy"])
+def test_the_module_is_loaded_without_anything_heavy(module):
+    code = IMPORT.replace("MODULE", module)
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, timeout=60)
     loaded, heavy, seconds = done.stdout.splitlines()[-3:]
-    assert loaded == "['CTSuperResolution']", done.stderr
+    assert loaded == f"['{module}']", done.stderr
     assert heavy == "[]"
     print(f"The module was imported in {float(seconds):.3f} s.")
 
@@ -81,7 +83,8 @@ def test_the_module_is_loaded_without_anything_heavy():
 @pytest.mark.skipif(os.name == "nt", reason="the crash is a signal")
 def test_after_a_crash_of_slicer_nothing_is_left():
     """The background process ends, and the patient's image goes."""
-    slicer = subprocess.Popen([sys.executable, "-c", CRASH], stdout=subprocess.PIPE, text=True)
+    code = CRASH.replace("MODULE", "CTSuperResolution")
+    slicer = subprocess.Popen([sys.executable, "-c", code], stdout=subprocess.PIPE, text=True)
     with slicer:
         folder, pid = slicer.stdout.readline().split()
         assert (Path(folder) / "input.nrrd").exists() and is_running(int(pid))

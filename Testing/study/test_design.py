@@ -11,10 +11,11 @@ import numpy as np
 import pytest
 
 from CTSuperResolutionLib.errors import JobError
+from CTSuperResolutionLib.study.case_folders import cases_in, methods_of
 from CTSuperResolutionLib.study.design import design_study
 from CTSuperResolutionLib.study.images import on_grid, same_grid
 from CTSuperResolutionLib.study.plan import Plan
-from CTSuperResolutionLib.study.protocol import DEGRADED
+from CTSuperResolutionLib.study.protocol import DEGRADED, Reading
 from CTSuperResolutionLib.study.schedule import sessions_of
 from CTSuperResolutionLib.study.study_files import read_key, read_study
 from CTSuperResolutionLib.volume.volume import Volume
@@ -151,6 +152,9 @@ def test_images_on_other_grids_are_refused_and_brought_onto_one_on_request(
         ("tasks", [{"name": "x", "kind": "grading", "criteria": ["a"], "scale": 1}], "scale is to be a whole number"),
         ("cases", {"a": {"images": dict.fromkeys(("cubic", "sr", "truth"), "x.nrrd")}}, "There is no image .*x.nrrd"),
         ("reading", {"washout_hours": -1}, "The washout of -1 hours is not possible"),
+        ("reading", {"plane": "axiel"}, "There is no plane of reading 'axiel'; the nearest is 'axial'"),
+        ("training", "nowhere", "The folder of cases .*nowhere cannot be read"),
+        ("cases", "nowhere", "The folder of cases .*nowhere cannot be read"),
     ],
 )  # fmt: skip
 def test_a_plan_that_cannot_be_is_refused_in_a_sentence(
@@ -206,3 +210,46 @@ def test_the_key_of_another_study_is_refused(study_folder: Path, plan: Plan, tmp
     design_study(plan, tmp_path / "other")
     with pytest.raises(JobError, match=r"is the key of study \w+ and .* is study \w+; put the key beside"):
         read_key(tmp_path / "other", read_study(study_folder))
+
+
+def test_cases_may_be_folders_with_images_that_are_named_after_their_methods(
+    plan_values: tuple[dict, Path], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """As jobs write them: with other files beside, which are no images; also by a relative path."""
+    values, images = plan_values
+    for number in range(3):
+        place = tmp_path / "cases" / f"patient {number}"
+        place.mkdir(parents=True)
+        for method in ("cubic", "sr", "truth"):
+            shutil.copy(images / f"case{number}-{method}.nrrd", place / f"{method}.nrrd")
+        (place / "result.json").write_text("{}")
+        (place / ".ctsr-staging").mkdir()
+    (tmp_path / "cases" / "notes.txt").touch()
+    (tmp_path / "cases" / "empty").mkdir()
+    monkeypatch.chdir(tmp_path)
+    others = {"cases": "cases", "training": {}, "attention_checks": 1}
+    plan = Plan.from_dict(values | others, Path())
+    assert [case.name for case in plan.cases] == ["patient 0", "patient 1", "patient 2"]
+    assert all(path.is_file() for case in plan.cases for path in case.images.values())
+    assert design_study(plan, tmp_path / "study")
+    found = cases_in(tmp_path / "cases")
+    assert methods_of(found) == ("cubic", "sr", "truth")
+    (tmp_path / "cases" / "patient 1" / "cubic.nrrd").rename(tmp_path / "cases" / "patient 1" / "cubic.nii.gz")
+    (tmp_path / "cases" / "patient 2" / "sr.nrrd").unlink()
+    assert methods_of(cases_in(tmp_path / "cases")) == ("cubic", "truth")
+    with pytest.raises(JobError, match="The case 'patient 2' has no image of sr; add it or leave the case out"):
+        Plan.from_dict(values | others, tmp_path)
+    with pytest.raises(JobError, match=r"There are no cases in .*; make a folder for each"):
+        cases_in(tmp_path / "cases" / "empty")
+
+
+def test_a_case_is_not_practised_and_read(plan_values: tuple[dict, Path]) -> None:
+    values, folder = plan_values
+    with pytest.raises(JobError, match="The case 'case0' is for training and for the study"):
+        Plan.from_dict(values | {"training": {"case0": values["cases"]["case0"]}}, folder)
+
+
+def test_what_readers_may_do_stands_in_their_part(simple_plan: Callable[..., Plan], tmp_path: Path) -> None:
+    reading = {"most_trials": 9, "washout_hours": 1, "undo": False, "window_locked": False, "plane": "sagittal"}
+    design_study(simple_plan(reading=reading), tmp_path / "study")
+    assert read_study(tmp_path / "study").reading == Reading(9, 1.0, False, False, "sagittal")

@@ -69,6 +69,19 @@ def test_a_reading_goes_on_where_it_was_left_to_the_end(folder: Path) -> None:
         reading.answer({}, 1.0)
 
 
+def test_the_progress_of_a_session_is_told(folder: Path) -> None:
+    clock = Clock()
+    with open_reading(folder, "Ada", clock) as reading:
+        sessions = reading.study.sessions["Ada"]
+        for number, session in enumerate(sessions, 1):
+            for answered in range(len(session)):
+                assert reading.session == (number, len(sessions), answered, len(session))
+                advance(reading, clock)
+        assert reading.session == (len(sessions), len(sessions), len(sessions[-1]), len(sessions[-1]))
+        assert reading.seconds_of_answers == [4.0] * reading.total
+        assert reading.folder == folder / "answers" / "Ada"
+
+
 def test_the_last_answer_is_taken_back_once_and_only_in_its_session(folder: Path) -> None:
     clock = Clock()
     with open_reading(folder, "Ada", clock) as reading:

@@ -45,7 +45,7 @@ class AddedRow:
         on_problem: Callable[[str], None],
     ) -> None:
         self._ui, self._on_ready, self._on_problem = ui, on_ready, on_problem
-        self.key = HeldKey(KEY, ui.addedRow, on_without)
+        self._key = HeldKey(KEY, ui.addedRow, on_without)
         self._makers: dict[str, DifferenceMaker] = {}
         self.nodes: list[slicer.vtkMRMLScalarVolumeNode] = []
         ui.withoutButton.connect("pressed()", lambda: on_without(True))
@@ -53,17 +53,24 @@ class AddedRow:
         for spin_box in (ui.thresholdSpinBox, ui.addedRangeSpinBox):
             spin_box.connect("valueChanged(int)", lambda _value: self._color())
         self._color()
-        self.refresh([])
+        self.refresh([], False)
 
     @property
     def wanted(self) -> bool:
         """Whether the user asks for the colours."""
         return self._ui.addedCheckBox.checked
 
-    def refresh(self, volumes: Sequence[slicer.vtkMRMLScalarVolumeNode | None]) -> None:
-        """Show the row where one of the chosen volumes is a result of which it is known what was measured."""
+    def refresh(self, volumes: Sequence[slicer.vtkMRMLScalarVolumeNode | None], running: bool) -> None:
+        """Show the row where one of the chosen volumes is a result of which it is known what was measured.
+
+        There the key is alive as well, while volumes are compared.
+        """
         known = any(volume is not None and measured_of(volume) is not None for volume in volumes)
         self._ui.addedRow.visible = known
+        if known and running:
+            self._key.start()
+        else:
+            self._key.stop()
         self._ui.addedLegend.visible = self._ui.thresholdSpinBox.visible = known and self.wanted
         self._ui.addedRangeSpinBox.visible = known and self.wanted
 

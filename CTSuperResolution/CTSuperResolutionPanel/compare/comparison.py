@@ -24,7 +24,13 @@ from CTSuperResolutionPanel.compare.profile import rgb
 from CTSuperResolutionPanel.compare.rendering import Renderings, link_cameras
 from CTSuperResolutionPanel.compare.slice_view import SliceView
 from CTSuperResolutionPanel.compare.swipe_view import SwipeView
-from CTSuperResolutionPanel.compare.user_settings import DisplaySettings, UserSettings, crosshair_node, layout_node
+from CTSuperResolutionPanel.compare.user_settings import (
+    DisplaySettings,
+    UserSettings,
+    crosshair_node,
+    layout_node,
+    show_arrangement,
+)
 from CTSuperResolutionPanel.compare.view_placement import ViewPlacement
 from CTSuperResolutionPanel.scene.result_volumes import measured_of
 
@@ -190,11 +196,7 @@ class Comparison(VTKObservationMixin):
         self._undecorate()
         self._placement.release()
         self._arrangement = arrangement
-        layout = layout_node()
-        if not layout.IsLayoutDescription(arrangement.number()):
-            layout.AddLayoutDescription(arrangement.number(), arrangement.xml())
-        if layout.GetViewArrangement() != arrangement.number():
-            layout.SetViewArrangement(arrangement.number())
+        show_arrangement(arrangement)
         if arrangement.kind == VOLUMES_3D:
             self._replace_views([])
             self._show_renderings()

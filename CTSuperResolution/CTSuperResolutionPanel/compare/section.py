@@ -226,13 +226,11 @@ class CompareSection(VTKObservationMixin):
             self._update_views(start=True)
             self._comparison.set_crosshair(self._ui.crosshairCheckBox.checked)
             self._key.start()
-            self._added.key.start()
             self._reveal.start()
         self._update_panel()
 
     def _stop(self) -> None:
         self._key.stop()
-        self._added.key.stop()
         self._difference.cancel()
         self._added.cancel()
         self._profile.stop()
@@ -342,7 +340,7 @@ class CompareSection(VTKObservationMixin):
         ui.compareButton.enabled = running or not problem
         for widget in (ui.controls, ui.pixelControls, ui.profileControls):
             widget.enabled = running
-        self._added.refresh(self._chosen())
+        self._added.refresh(self._chosen(), running)
         ui.addedRow.enabled = running
         in_3d = ui.renderingButton.checked
         ui.addedCheckBox.enabled = not (in_3d or ui.swipeButton.checked)

@@ -12,7 +12,7 @@ from typing import Any
 import slicer
 
 from CTSuperResolutionPanel.compare.display_link import display_node
-from CTSuperResolutionPanel.compare.layouts import is_our_layout
+from CTSuperResolutionPanel.compare.layouts import Arrangement, is_our_layout
 from CTSuperResolutionPanel.compare.slice_view import users_slice_nodes
 
 Reading = tuple[Callable[[], Any], Callable[[Any], None]]
@@ -58,6 +58,15 @@ class DisplaySettings:
 def has_our_layout() -> bool:
     """Whether the layout is one of the comparison's."""
     return is_our_layout(layout_node().GetViewArrangement())
+
+
+def show_arrangement(arrangement: Arrangement) -> None:
+    """Show an arrangement's layout, which Slicer gets to know the first time."""
+    layout = layout_node()
+    if not layout.IsLayoutDescription(arrangement.number()):
+        layout.AddLayoutDescription(arrangement.number(), arrangement.xml())
+    if layout.GetViewArrangement() != arrangement.number():
+        layout.SetViewArrangement(arrangement.number())
 
 
 def leave_our_layout() -> None:

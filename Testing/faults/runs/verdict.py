@@ -14,7 +14,7 @@ from runs.fault import Fault
 from runs.run import Run
 from runs.workshop import RESULTS, Files, Place, files_in
 
-SAME = ("sr.nrrd", "cubic.nrrd", "measured.nrrd", "compare.png")
+SAME = ("sr.nrrd", "cubic.nrrd", "measured.nrrd", "compare.png", "report.html")
 """Results that are the same in every run with one seed."""
 
 NOISE = re.compile(rb"Traceback|Exception|Warning|Error\b|terminate called|core dumped|libgomp|OpenBLAS|assert")

@@ -12,7 +12,7 @@ from runs.fault import Before
 
 ROOT = Path(__file__).resolve().parents[3]
 INJECTED = ROOT / "Testing" / "faults" / "injected"
-RESULTS = ("sr.nrrd", "cubic.nrrd", "measured.nrrd", "compare.png", "result.json")
+RESULTS = ("sr.nrrd", "cubic.nrrd", "measured.nrrd", "compare.png", "report.html", "result.json")
 QUICK = ["--preset", "preview", "--scale", "2", "--device", "cpu"]
 for setting in ("views=6", "iterations=3", "ddim_steps=1", "gaussians=500", "max_gaussians=1000"):
     QUICK += ["--set", setting]

@@ -13,9 +13,10 @@ from slicer_host.widgets.properties import Property
 from .modules import qSlicerModuleManager, qSlicerScriptedLoadableModule
 
 TOOL_BAR_HEIGHT = 40
-ABOVE = (("3D Slicer", 58), ("▸ Help & Acknowledgement", 24))
-BELOW = (("▾ Data Probe\n\nL\nF\nB", 112),)
-"""What Slicer has above and below the panel of every module, and how high it is, pixels: the panel gets the rest."""
+ABOVE = (("ApplicationLogo", "3D Slicer", 58), ("HelpCollapsibleButton", "▸ Help & Acknowledgement", 24))
+BELOW = (("DataProbeCollapsibleWidget", "▾ Data Probe\n\nL\nF\nB", 112),)
+"""What Slicer has above and below the panel of every module, what it calls it, and how high it is, pixels: the panel
+gets the rest."""
 
 
 def _with_neighbours(panel: QWidget) -> QWidget:
@@ -23,16 +24,17 @@ def _with_neighbours(panel: QWidget) -> QWidget:
     whole = QWidget()
     layout = QVBoxLayout(whole)
     layout.setContentsMargins(0, 0, 0, 0)
-    for text, height in ABOVE:
-        layout.addWidget(_neighbour(text, height))
+    for neighbour in ABOVE:
+        layout.addWidget(_neighbour(*neighbour))
     layout.addWidget(panel, 1)
-    for text, height in BELOW:
-        layout.addWidget(_neighbour(text, height))
+    for neighbour in BELOW:
+        layout.addWidget(_neighbour(*neighbour))
     return whole
 
 
-def _neighbour(text: str, height: int) -> QLabel:
+def _neighbour(name: str, text: str, height: int) -> QLabel:
     label = QLabel(text)
+    label.setObjectName(name)
     label.setFixedHeight(height)
     label.setEnabled(False)
     label.setMargin(4)

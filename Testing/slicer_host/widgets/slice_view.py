@@ -80,6 +80,8 @@ class qMRMLSliceView(RenderedView):
         super().__init__(parent)
         self._logic, self._connection, self._watch = None, None, Observations()
         self._managers = self._image = None
+        self._corners = vtk.vtkCornerAnnotation()
+        self._renderer.AddViewProp(self._corners)
         self._style = slicer.vtkMRMLSliceViewInteractorStyle()
         self._style.SetInteractor(self._interactor)
 
@@ -108,6 +110,10 @@ class qMRMLSliceView(RenderedView):
     def mrmlSliceNode(self) -> Any:
         """The node of this view."""
         return self._logic.GetSliceNode() if self._logic else None
+
+    def cornerAnnotation(self) -> Any:
+        """The texts in the corners, which Slicer's Data Probe writes."""
+        return self._corners
 
     def convertRASToXYZ(self, ras: Any) -> list[float]:
         """From patient to screen: pixels from the lower left, and the slice of a light box."""

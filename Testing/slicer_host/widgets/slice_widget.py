@@ -151,7 +151,7 @@ class qMRMLSliceWidget(qMRMLWidget):
         layout.addWidget(self._controller)
         layout.addWidget(self._view, 1)
         self._controller.imageDataConnectionChanged.connect(self._view.setImageDataConnection)
-        self._logic = None
+        self._logic, self._overlay = None, vtk.vtkCornerAnnotation()
 
     def show_node(self, node: Any, application_logic: Any) -> None:
         """The host's way to make the logic of a slice node and show it."""
@@ -182,6 +182,10 @@ class qMRMLSliceWidget(qMRMLWidget):
         return self._view
 
     viewWidget = sliceView
+
+    def overlayCornerAnnotation(self) -> Any:
+        """The texts in the corners of a view that shows several slices at once, which the host's do not."""
+        return self._overlay
 
     def sliceController(self) -> qMRMLSliceControllerWidget:
         """The bar."""

@@ -1,0 +1,3 @@
+"""Panel of the reader study module. It stands on CTSuperResolutionPanel, whose import finds CTSuperResolutionLib."""
+
+import CTSuperResolutionPanel as CTSuperResolutionPanel

@@ -1,0 +1,144 @@
+"""Design section of the panel."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable
+from html import escape
+from pathlib import Path
+from typing import Any
+
+import qt
+import slicer
+from slicer.i18n import tr as _
+
+from CTReaderStudyPanel.command_row import show_command
+from CTReaderStudyPanel.designing.plan_form import PlanForm
+from CTReaderStudyPanel.html_table import html_table
+from CTReaderStudyPanel.study_command import StudyCommand
+
+UI_FILE = Path(__file__).parents[2] / "Resources" / "UI" / "DesignStudy.ui"
+
+MORE = (1.0, 1.5, 2.0)
+"""How many times as many readers and cases are simulated, too."""
+
+
+class DesignSection:
+    """Writes the plan, has the study made of it, and says what it would find.
+
+    Args:
+        parent_layout: where the section is added.
+        find_python: the Python that commands run with.
+
+    Attributes:
+        widget: the section.
+        command: what runs in the background.
+    """
+
+    def __init__(self, parent_layout: qt.QBoxLayout, find_python: Callable[[], Path | None]) -> None:
+        self.widget = slicer.util.loadUI(str(UI_FILE))
+        parent_layout.addWidget(self.widget)
+        ui = self._ui = slicer.util.childWidgetVariables(self.widget)
+        self.command = StudyCommand(find_python, self._refresh)
+        self._form = PlanForm(ui)
+        self._connect(ui)
+        self._refresh()
+
+    @property
+    def plan_file(self) -> Path:
+        """Where the plan is kept: beside the study, for it says what is compared."""
+        study = Path(self._ui.studyEdit.currentPath.strip())
+        return study.with_name(f"{study.name}-plan.json")
+
+    def design(self) -> None:
+        """Write the plan and have the study made."""
+        try:
+            self.plan_file.parent.mkdir(parents=True, exist_ok=True)
+            self.plan_file.write_text(json.dumps(self._form.to_dict(), indent=1, ensure_ascii=False), encoding="utf-8")
+        except OSError as error:
+            self._ui.resultLabel.text = _("The plan could not be written to {file} ({reason}); choose another folder."
+            ).format(file=self.plan_file, reason=error.strerror)  # fmt: skip
+            self._refresh()
+            return
+        options = ["--regrid"] if self._ui.regridCheckBox.checked else []
+        study = Path(self._ui.studyEdit.currentPath.strip())
+        self._start("design", str(self.plan_file), str(study), *options, on_done=self._designed)
+
+    def simulate(self) -> None:
+        """Say what this many readers and cases would find, and what more of them would."""
+        ui = self._ui
+        self._start(
+            "simulate",
+            *("--task", "forced_choice" if ui.choiceCheckBox.checked else "grading"),
+            *("--share", f"{ui.shareSpinBox.value / 100:g}"),
+            *("--reader-sd", f"{ui.readerSdSpinBox.value:g}"),
+            *("--case-sd", f"{ui.caseSdSpinBox.value:g}"),
+            *("--readers", *_numbers(max(2, len(self._form.readers)))),
+            *("--cases", *_numbers(max(2, len(self._form.cases)))),
+            on_done=self._simulated,
+        )
+
+    def cleanup(self) -> None:
+        """The panel is destroyed."""
+        self.command.stop()
+
+    def _connect(self, ui: Any) -> None:
+        ui.casesEdit.connect("currentPathChanged(QString)", lambda path: self._cases_changed())
+        for edit in (ui.methodsEdit, ui.readersEdit):
+            edit.connect("textChanged(QString)", lambda text: self._refresh())
+        ui.studyEdit.connect("currentPathChanged(QString)", lambda path: self._refresh())
+        ui.referenceComboBox.connect("currentIndexChanged(int)", lambda index: self._refresh())
+        for box in (ui.choiceCheckBox, ui.gradingCheckBox, ui.ratingCheckBox, ui.markingCheckBox):
+            box.connect("toggled(bool)", lambda checked: self._refresh())
+        ui.designButton.connect("clicked()", self.design)
+        ui.simulateButton.connect("clicked()", self.simulate)
+        ui.cancelButton.connect("clicked()", self.command.cancel)
+
+    def _cases_changed(self) -> None:
+        self._form.look_into_folder()
+        self._refresh()
+
+    def _start(self, *arguments: str, on_done: Callable[[dict[str, Any]], None]) -> None:
+        self._ui.resultLabel.text = self._ui.powerLabel.text = ""
+        self.command.start(*arguments, on_done=on_done)
+
+    def _designed(self, found: dict[str, Any]) -> None:
+        text = _("The study is made. Give each reader a copy of {reader}, and keep {key} for yourself.")
+        study = escape(found["folder"])
+        self._ui.resultLabel.text = text.format(reader=f"<b>{study}/reader</b>", key=f"<b>{study}/key.json</b>")
+        self._refresh()
+
+    def _simulated(self, found: dict[str, Any]) -> None:
+        cases = sorted({row["cases"] for row in found["designs"]})
+        power = {(row["readers"], row["cases"]): row["power"] for row in found["designs"]}
+        head = (_("Power"), *(_("{count} cases").format(count=count) for count in cases))
+        rows = [
+            (_("{count} readers").format(count=readers), *(f"{power[readers, count]:.2f}" for count in cases))
+            for readers in sorted({readers for readers, _count in power})
+        ]
+        self._ui.powerLabel.text = html_table(head, rows)
+        self._refresh()
+
+    def _refresh(self) -> None:
+        ui, form, command = self._ui, self._form, self.command
+        show_command(ui, command)
+        lacks = form.lacks()
+        ui.casesLabel.text = ""
+        if form.cases:
+            ui.casesLabel.text = _("{count} cases with {methods}").format(
+                count=len(form.cases), methods=", ".join(form.found) or _("no methods in common")
+            )
+        ui.casesLabel.visible = bool(ui.casesLabel.text)
+        ui.lacksLabel.text = lacks
+        ui.lacksLabel.visible = bool(lacks)
+        ui.designButton.enabled = not lacks and not command.busy
+        ui.simulateButton.enabled = not command.busy
+        ui.choiceOptions.enabled = ui.choiceCheckBox.checked
+        ui.gradingOptions.enabled = ui.gradingCheckBox.checked or ui.ratingCheckBox.checked
+        for label in (ui.resultLabel, ui.powerLabel):
+            label.visible = bool(label.text)
+
+
+def _numbers(count: int) -> list[str]:
+    """Numbers of readers or cases to simulate."""
+    return [str(round(times * count)) for times in MORE]
