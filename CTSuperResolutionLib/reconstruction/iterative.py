@@ -13,10 +13,10 @@ SUBSETS = 6  # of the views, each updated at once
 LEAST = 1e-6  # of a weight: below, a ray misses the volume, or a voxel all rays
 SMOOTH = 1e-4  # of total variation, in units of the values: where it is rounded off
 
-# Of ASD-POCS, as its authors have them (Sidky and Pan 2008, section 3), but for the number of steps.
+# Of ASD-POCS (Sidky and Pan 2008, section 3). Its authors' 0.2, 0.95 and 0.95 smooth details away in so few rounds.
 TV_STEPS = 10
 RELAXATION_DECAY = 0.995
-TV_LENGTH, TV_DECAY, TV_MOST = 0.02, 0.8, 0.95
+TV_LENGTH, TV_DECAY, TV_MOST = 0.005, 0.8, 0.5
 
 
 class OrderedSubsets:
