@@ -53,6 +53,8 @@ def reconstruct(
     """
     progress = progress or Progress()
     device = machine.choose_device(method.device)
+    # First, so that one that is missing or damaged is said at once.
+    fixer = None if method.fixer is None else SliceFixer.load(Path(method.fixer), device)
     water, projector, p = projections.water_mm(device), projections.projector, method.parameters
     views = projector.geometry.views
     progress.plan(stage_seconds(method, projector.geometry, projector.grid))
@@ -69,7 +71,7 @@ def reconstruct(
         progress.stage("fit", sart_steps(p.pocs_rounds, views))
         found = asd_pocs(water, projector, rounds=p.pocs_rounds, tolerance=p.pocs_tolerance, progress=progress)
     else:
-        found, more = _fitted(water, projections, method, progress)
+        found, more = _fitted(water, projections, method, fixer, progress)
         report |= more
     progress.stage("compare", views)
     with torch.no_grad():
@@ -80,14 +82,17 @@ def reconstruct(
 
 
 def _fitted(
-    water: torch.Tensor, projections: Projections, method: ReconstructionMethod, progress: Progress
+    water: torch.Tensor,
+    projections: Projections,
+    method: ReconstructionMethod,
+    fixer: SliceFixer | None,
+    progress: Progress,
 ) -> tuple[torch.Tensor, dict[str, Any]]:
     """The volume of a backbone that is fitted to the views, and what it says of itself."""
     p = method.parameters
     kind = p.backbone if method.name == "diffnr" else method.name
     steps = p.gaussian_steps if kind == "gaussians" else p.naf_steps
     make: Callable[..., Backbone] = GaussianBackbone if kind == "gaussians" else NafBackbone
-    fixer = None if method.fixer is None else SliceFixer.load(Path(method.fixer), water.device)
     progress.stage("fit", steps)
     backbone = make(water, projections.projector, p, iterations=steps, seed=method.seed)
     if fixer is None:

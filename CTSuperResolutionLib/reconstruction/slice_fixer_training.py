@@ -33,6 +33,7 @@ class SliceFixerPlan:
     Attributes:
         minutes: of this call; None for all steps. steps: in all, those of earlier calls included.
         batch: slices a step. learning_rate: at its highest. channels: of the network. seed: of all that is drawn.
+        up_down: whether the network works on slices of twice their size.
     """
 
     minutes: float | None = None
@@ -41,6 +42,7 @@ class SliceFixerPlan:
     learning_rate: float = 1e-3
     channels: int = 24
     seed: int = 0
+    up_down: bool = True
 
 
 class SliceFixerTraining:
@@ -57,7 +59,7 @@ class SliceFixerTraining:
     def __init__(self, out: Path, plan: SliceFixerPlan, cts: Sequence[str], device: torch.device) -> None:
         torch.manual_seed(plan.seed)
         self._out, self._plan, self._device = out, plan, device
-        self._network = SliceFixerNetwork(channels=plan.channels).to(device)
+        self._network = SliceFixerNetwork(channels=plan.channels, up_down=plan.up_down).to(device)
         self._ema = EMAModel(self._network.parameters(), decay=0.995, use_ema_warmup=True, power=0.75)
         self._optimizer = torch.optim.AdamW(self._network.parameters(), lr=plan.learning_rate, weight_decay=1e-4)
         self.first, seen = load_checkpoint(out / CHECKPOINT, self._network, self._ema, self._optimizer)

@@ -98,7 +98,7 @@ def test_reconstruct_refuses_in_one_sentence_and_leaves_nothing(
         (["--unit", "mm"], "choose hu or attenuation"),
         (["--method", "diffnr"], "with --prior"),
         (["--prior", "x"], "leave the slice fixer out"),
-        (["--method", "diffnr", "--prior", tmp_path / "none", "--set", "gaussian_steps=2"], "has no config.json"),
+        (["--method", "diffnr", "--prior", tmp_path / "none"], "has no config.json"),
         (["--size", "4,4"], "three numbers"),
         (["--spacing", "0"], "from 0.01 to 100"),
         (["--size", "8,8,8", "--reference", scan], "on the same grid"),
