@@ -8,6 +8,7 @@ import torch
 
 from CTSuperResolutionLib import machine
 from CTSuperResolutionLib.degradation.acquisition import Acquisition
+from CTSuperResolutionLib.diffusion.kept_prior import kept_prior
 from CTSuperResolutionLib.diffusion.prior import Prior
 from CTSuperResolutionLib.job.events import Progress
 from CTSuperResolutionLib.job.method import Method
@@ -76,7 +77,7 @@ def super_resolve(
     progress.stage("upsample", 2 + p.consistency_rounds)
     device = machine.choose_device(method.device)
     # First, so that a damaged one is said at once.
-    prior = Prior.load(find_prior(method.prior), device=device) if p.uses_prior else None
+    prior = kept_prior(find_prior(method.prior), device) if p.uses_prior else None
     progress.advance()
     upsampled = upsample_scan(scan, target, p, device, acquisition, progress)
     measured = upsampled.measured(progress)

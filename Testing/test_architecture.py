@@ -36,6 +36,8 @@ ROOMS = {
         "reconstruction",
         "output",
         "phantom",
+        "engines",
+        "cohort",
         "evaluation",
         "audit",
         "study",

@@ -8,7 +8,7 @@ from typing import Any
 
 import qt
 from CTSuperResolutionPanel.process import error_messages
-from CTSuperResolutionPanel.process.event_stream import StageProgress
+from CTSuperResolutionPanel.process.event_stream import LineDecoder, StageProgress, parse_event
 from CTSuperResolutionPanel.process.process import Ended, Process, QtProcess, library_command
 from CTSuperResolutionPanel.process.process_output import ProcessOutput
 from slicer.i18n import tr as _
@@ -41,6 +41,7 @@ class StudyCommand:
     ) -> None:
         self._find_python, self._on_change, self._make_process = find_python, on_change, make_process
         self._output = ProcessOutput()
+        self._lines, self._error_lines = LineDecoder(), LineDecoder()
         self._process: Process | None = None
         self._on_done: Callable[[dict[str, Any]], None] = lambda result: None
         self._timer = qt.QTimer()
@@ -66,6 +67,7 @@ class StudyCommand:
             return
         self.busy, self.result, self.message = True, None, ""
         self._output, self._on_done = ProcessOutput(), on_done
+        self._lines, self._error_lines = LineDecoder(), LineDecoder()
         self._on_change()
         python = self._find_python()
         if python is None:
@@ -75,7 +77,7 @@ class StudyCommand:
         self._process.start(
             library_command(python, "study", *arguments, "--events", "json"),
             on_output=self._read,
-            on_error_output=self._output.read_error,
+            on_error_output=self._read_error,
             on_end=self._ended,
         )
 
@@ -92,13 +94,18 @@ class StudyCommand:
         if self.busy:
             self._finish(_("Cancelled."))
 
-    def _read(self, data: bytes) -> None:
-        self._output.read(data)
+    def _read(self, data: bytes, *, final: bool = False) -> None:
+        for line in self._lines.feed(data, final=final):
+            self._output.read_line(line, parse_event(line))
         self._on_change()
 
+    def _read_error(self, data: bytes, *, final: bool = False) -> None:
+        for line in self._error_lines.feed(data, final=final):
+            self._output.add_to_log(line)
+
     def _ended(self, ended: Ended) -> None:
-        self._output.read(b"", final=True)
-        self._output.read_error(b"", final=True)
+        self._read(b"", final=True)
+        self._read_error(b"", final=True)
         result, error = self._output.result, self._output.error
         if ended.normal and ended.code == 0 and result is not None:
             self.result = result

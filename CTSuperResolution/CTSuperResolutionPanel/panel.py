@@ -56,7 +56,7 @@ class Panel(VTKObservationMixin):
         self._refresh.setSingleShot(True)
         self._refresh.setInterval(REFRESH_MS)
         self._refresh.connect("timeout()", self.refresh)
-        self.scan = ScanSection(ui, hardware, acquisitions)
+        self.scan = ScanSection(ui, hardware, acquisitions, before_install=runner.let_go)
         self.run = RunSection(ui, runner, hardware, acquisitions)
         self.previews = PreviewsSection(ui, runner, hardware, acquisitions)
         self.result = ResultSection(ui)
@@ -180,11 +180,12 @@ class Panel(VTKObservationMixin):
         self.previews.show_job()
 
     def _job_done(self, task: PanelTask, placed: dict[str, slicer.vtkMRMLScalarVolumeNode]) -> None:
-        self.run.finished(task, report_of(placed[SR]), placed[SR].GetNodeReference(SCAN_REFERENCE))
+        if not task.sketch:
+            self.run.finished(task, report_of(placed[SR]), placed[SR].GetNodeReference(SCAN_REFERENCE))
         self._hardware.inspect(install.chosen_python(), again=self._hardware.machine is None)
         if task.preview:
             self.compare.stop()
-            self.previews.finished(placed, show=self.entered)
+            self.previews.finished(placed, show=self.entered, sketch=task.sketch)
             return
         if self._state is not None:
             self._state.srVolume, self._state.cubicVolume = placed[SR], placed[CUBIC]

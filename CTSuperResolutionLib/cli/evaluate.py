@@ -69,8 +69,9 @@ def execute(options: argparse.Namespace, progress: Reporter) -> dict[str, Any]:
     if options.sparse_views is not None:
         return execute_sparse_views(options, progress)
     values = _checked(options)
+    from CTSuperResolutionLib.engines.ray_cluster import find_ray
     from CTSuperResolutionLib.evaluation.cases import case_name
-    from CTSuperResolutionLib.evaluation.engines import ENGINES, find_ray
+    from CTSuperResolutionLib.evaluation.engines import ENGINES
     from CTSuperResolutionLib.evaluation.evaluate import EvaluationRequest, evaluate
     from CTSuperResolutionLib.evaluation.priors import read_priors_map
     from CTSuperResolutionLib.evaluation.protocol import EvaluationProtocol

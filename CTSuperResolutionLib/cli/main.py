@@ -16,6 +16,7 @@ from typing import Any, NoReturn
 from CTSuperResolutionLib import __version__
 from CTSuperResolutionLib.cli import (
     audit,
+    batch,
     bench,
     degrade,
     demo,
@@ -24,12 +25,13 @@ from CTSuperResolutionLib.cli import (
     info,
     reconstruct,
     run,
+    serve,
     simulate,
     study,
     train_prior,
     train_slice_fixer,
 )
-from CTSuperResolutionLib.cli.streams import STDIN, stdout_for_events, wants_json
+from CTSuperResolutionLib.cli.streams import STDIN, stdout_for_events, takes_jobs, wants_json
 from CTSuperResolutionLib.cli.wording import error_sentence
 from CTSuperResolutionLib.errors import Cancelled, JobError
 from CTSuperResolutionLib.job.cancellation import Cancellation
@@ -39,6 +41,8 @@ from CTSuperResolutionLib.job.terminal import TerminalBar
 
 COMMANDS = {
     "run": run,
+    "batch": batch,
+    "serve": serve,
     "demo": demo,
     "degrade": degrade,
     "simulate": simulate,
@@ -98,6 +102,7 @@ def main(arguments: Sequence[str] | None = None, *, ended: Callable[[int], None]
         # In text mode, stdin belongs to the shell: `while read scan; do ctsr info $scan; done` needs the rest, and
         # `ctsr run … &` goes on when the shell ends. A program that waits for events has the other end of a pipe.
         awaited = output is not None and (is_pipe(STDIN) or is_pipe(output))
+        listens = as_json and not takes_jobs(arguments)
         write: Callable[[dict[str, Any]], None]
         if output is not None:
             write = JsonLines(output, on_broken=lambda: cancellation.request("nobody reads the events any more"))
@@ -106,7 +111,7 @@ def main(arguments: Sequence[str] | None = None, *, ended: Callable[[int], None]
         reporter = Reporter(write, cancellation=cancellation, memory=_memory, wording=error_sentence)
         cancellation.on_kill(lambda: reporter.error(Cancelled(cancellation.message)))
         try:
-            stack.enter_context(cancellation.watching(stdin=as_json, parent=awaited, output=output))
+            stack.enter_context(cancellation.watching(stdin=listens, parent=awaited, output=output))
             stack.enter_context(reporter.ticking())
             stack.enter_context(warnings.catch_warnings())
             _prepare_libraries(debug)

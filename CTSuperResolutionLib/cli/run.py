@@ -26,7 +26,7 @@ from CTSuperResolutionLib.cli.arguments import (
 from CTSuperResolutionLib.errors import JobError
 from CTSuperResolutionLib.job.events import Reporter
 from CTSuperResolutionLib.job.job import Job, parse_job_file
-from CTSuperResolutionLib.output.run_job import run_job
+from CTSuperResolutionLib.output.run_job import find_scan, run_job
 
 MAX_JOB_FILE = 1 << 20  # bytes; a job is a thousandth of that
 
@@ -48,12 +48,7 @@ def execute(options: argparse.Namespace, progress: Reporter) -> dict[str, Any]:
         names = ", ".join(more["job_file"]["replaced"])
         progress.note(f"Options take the place of what {more['job_file']['name']} has for: {names}.")
 
-    def find(_: object) -> Any:
-        from CTSuperResolutionLib.volume.reading import open_scan
-
-        return open_scan(Path(job.input), series=job.series, allow_unusual=job.allow_unusual, untilt=job.untilt)
-
-    return run_job(job, progress, find, lambda result: more)
+    return run_job(job, progress, find_scan(job), lambda result: more)
 
 
 def describe(found: dict[str, Any]) -> str:

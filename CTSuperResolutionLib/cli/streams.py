@@ -12,8 +12,15 @@ STDIN, STDOUT, STDERR = 0, 1, 2
 
 def wants_json(arguments: Sequence[str]) -> bool:
     """Whether events are to be JSON; found without a parser, so that an error in the command line is an event, too."""
+    if takes_jobs(arguments):
+        return True
     pairs = zip(arguments, [*arguments[1:], ""], strict=False)
     return any(name == "--events=json" or (name, value) == ("--events", "json") for name, value in pairs)
+
+
+def takes_jobs(arguments: Sequence[str]) -> bool:
+    """Whether standard input brings jobs, and not a line that cancels the only one."""
+    return list(arguments[:1]) == ["serve"]
 
 
 def open_standard_streams() -> None:

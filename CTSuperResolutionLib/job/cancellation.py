@@ -9,7 +9,7 @@ import signal
 import socket
 import threading
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 
 from CTSuperResolutionLib.errors import Cancelled
 from CTSuperResolutionLib.job import process
@@ -24,7 +24,7 @@ class Cancellation:
 
     The work asks :attr:`requested` often and ends by itself. Where it does not within ``grace`` seconds (it may be
     loading a large library, or deep in one long operation), the watching thread cleans up, says the last words and
-    ends the process.
+    ends the process. A process that does several pieces of work has a :meth:`part` for each.
 
     Args:
         grace: seconds that the work has to end by itself.
@@ -41,19 +41,45 @@ class Cancellation:
         self._exit_code: int | None = None  # of work that is over
         self._lock = threading.Lock()
         self._on_kill: list[Callable[[], None]] = []
+        self._part: Cancellation | None = None
 
-    def request(self, reason: str) -> None:
+    def request(self, reason: str, *, patient: bool = False) -> None:
         """Ask the work to stop. Nothing happens when that was asked before or the work is :meth:`closed <close>`.
 
         Work that is :meth:`over <finish>` has ``grace`` to say its last words.
+
+        Args:
+            reason: the end of a sentence that begins with "Cancelled".
+            patient: whether the process lives on where the work takes longer than ``grace`` to end by itself.
         """
         with self._lock:
-            if self._exit_code is not None:
+            if not patient and (self._exit_code is not None or not self._closed):
                 self._since = self._since or time.monotonic()
-            elif not self.requested and not self._closed:
-                self._since = time.monotonic()
+            if self._exit_code is None and not self.requested and not self._closed:
                 self.message = f"Cancelled: {reason}."
                 self.requested = True
+            part = self._part
+        if part is not None:
+            part.request(reason, patient=patient)
+
+    @contextlib.contextmanager
+    def part(self) -> Iterator[Cancellation]:
+        """The cancellation of one of several pieces of work that this process does one after another.
+
+        What stops all of them stops the part. What stops the part leaves the others alone, unless the part does not
+        end within ``grace``; where its work is :meth:`closed <close>`, the process ends after it.
+        """
+        part = Cancellation(grace=self._grace)
+        with self._lock:
+            self._part = part
+            message = self.message if self.requested else ""
+        if message:
+            part.message, part.requested = message, True
+        try:
+            yield part
+        finally:
+            with self._lock:
+                self._part = None
 
     def close(self) -> None:
         """From here on it is too late to stop.
@@ -140,15 +166,24 @@ class Cancellation:
                 stdin = None if read is None else stdin
             if not parent_alive() or (output is not None and process.reader_gone(output)):
                 self.request("the program that started it has ended")
-            if self._since and time.monotonic() - self._since > self._grace:
-                self._kill()
+            part = self._part
+            publishing = part is not None and part._closed
+            if self._is_late() and not publishing:
+                self._kill(part)
+            elif part is not None and part._is_late():
+                self.message = part.message
+                self._kill(part)
 
-    def _kill(self) -> None:
+    def _is_late(self) -> bool:
+        return self._since > 0 and time.monotonic() - self._since > self._grace
+
+    def _kill(self, part: Cancellation | None) -> None:
         if self._exit_code is not None:
             os._exit(self._exit_code)
+        actions = [*self._on_kill, *(part._on_kill if part is not None else ())]
 
         def act() -> None:
-            for action in reversed(self._on_kill):
+            for action in reversed(actions):
                 with contextlib.suppress(Exception):
                     action()
 

@@ -135,6 +135,18 @@ class Reporter(Progress):
         self._ended = False
         self._lock = threading.Lock()
 
+    def of_job(self, id: str | None, cancellation: Cancellation) -> Reporter:
+        """A reporter for one of several jobs that this process does: its events go the same way, with the job's id."""
+        return Reporter(
+            lambda event: self._write({"id": id, **event}),
+            cancellation=cancellation,
+            memory=self._memory,
+            clock=self._clock,
+            interval=self._interval,
+            longest=self._longest,
+            wording=self._wording,
+        )
+
     @contextlib.contextmanager
     def ticking(self) -> Iterator[None]:
         """Until the block ends, have another thread tell of the time that passes within a long step.

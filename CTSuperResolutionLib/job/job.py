@@ -123,9 +123,18 @@ def parse_job_file(text: str | bytes) -> dict[str, Any]:
         raise JobError(f"The job file is not JSON ({error}); write it anew.") from None
     if not isinstance(values, dict):
         raise JobError("The job file does not hold a JSON object; write it anew.")
+    require_shallow(values)
+    return values
+
+
+def require_shallow(values: dict[str, Any]) -> None:
+    """Check, before they are looked at, that entries of a job are nested no more deeply than those of any job.
+
+    Raises:
+        JobError: they are.
+    """
     if any(_is_deeper(value, DEEPEST) for value in values.values()):
         raise _too_deep()
-    return values
 
 
 def _is_deeper(value: Any, levels: int) -> bool:
@@ -136,7 +145,7 @@ def _is_deeper(value: Any, levels: int) -> bool:
 
 
 def _too_deep() -> JobError:
-    return JobError("The job file has lists or objects nested more deeply than those of a job; write it anew.")
+    return JobError("The job has lists or objects nested more deeply than those of any job; write it anew.")
 
 
 def _check_version(version: object) -> None:

@@ -30,11 +30,18 @@ RESULTS = ("sr.nrrd", "cubic.nrrd", MEASURED, UNCERTAINTY, PICTURE, PAGE, SUMMAR
 
 
 def write_results(
-    folder: OutputFolder, scan: Volume, result: Result, job: Job, progress: Progress, *, extra: dict[str, Any]
+    folder: OutputFolder,
+    scan: Volume,
+    result: Result,
+    job: Job,
+    progress: Progress,
+    *,
+    extra: dict[str, Any],
+    picture: bool,
 ) -> dict[str, Any]:
-    """Write sr.nrrd, cubic.nrrd, compare.png, report.html and result.json into the staging folder.
+    """Write sr.nrrd, cubic.nrrd and result.json into the staging folder.
 
-    And measured.nrrd if the job asks for it, and uncertainty.nrrd if known.
+    And measured.nrrd if the job asks for it, uncertainty.nrrd if known, compare.png and report.html if wanted.
 
     What an earlier run left and this one does not make is dropped from the folder.
 
@@ -45,14 +52,12 @@ def write_results(
         job: what was asked for.
         progress: advanced by :func:`writing_steps`; its record of the stages goes into the report.
         extra: entries to add to the report.
+        picture: whether compare.png and report.html, which shows it, are wanted.
 
     Returns:
         The report, as it stands in result.json.
     """
     from CTSuperResolutionLib.volume.writing import write_volume
-
-    with matplotlib_folder(folder.staging):
-        from CTSuperResolutionLib.output.comparison_figure import compare_figure
 
     # An uncertainty is mostly of a few HU: not rounded to whole ones.
     volumes = [("sr", result.sr, True), ("cubic", result.cubic, True)]
@@ -64,14 +69,11 @@ def write_results(
     for name, volume, integer in volumes:
         metadata, slices = header_entries(name, report["job"]), progress.in_parts(volume.shape[0])
         write_volume(volume, folder.file(f"{name}.nrrd"), integer=integer, metadata=metadata, progress=slices)
-    method = job.method
-    title = f"CT super-resolution, {' x '.join(f'{s:.4g}' for s in report['scale'])} (z, y, x), preset {method.preset}"
-    caption = f"Prior {report['job']['prior']}, seed {method.seed}, CTSuperResolution {__version__}."
-    shown = scan, result.cubic, result.measured, result.sr
-    compare_figure(*shown, folder.file(PICTURE), title=title, caption=caption)
-    page = result_page(report, folder.file(PICTURE).read_bytes())
-    folder.file(PAGE).write_text(page, encoding="utf-8", errors="backslashreplace")
-    progress.advance()
+    if picture:
+        _draw(folder, scan, result, job, report)
+        page = result_page(report, folder.file(PICTURE).read_bytes())
+        folder.file(PAGE).write_text(page, encoding="utf-8", errors="backslashreplace")
+        progress.advance()
     files = [*sorted(entry.name for entry in folder.staging.iterdir()), SUMMARY]
     for name in _earlier_files(folder.path):
         if name not in files:
@@ -86,6 +88,18 @@ def write_results(
     text = json.dumps(report, indent=2, ensure_ascii=False) + "\n"
     folder.file(SUMMARY).write_text(text, encoding="utf-8", errors="backslashreplace")  # names need not be UTF-8
     return report
+
+
+def _draw(folder: OutputFolder, scan: Volume, result: Result, job: Job, report: Mapping[str, Any]) -> None:
+    """Write compare.png."""
+    with matplotlib_folder(folder.staging):
+        from CTSuperResolutionLib.output.comparison_figure import compare_figure
+
+    method = job.method
+    title = f"CT super-resolution, {' x '.join(f'{s:.4g}' for s in report['scale'])} (z, y, x), preset {method.preset}"
+    caption = f"Prior {report['job']['prior']}, seed {method.seed}, CTSuperResolution {__version__}."
+    shown = scan, result.cubic, result.measured, result.sr
+    compare_figure(*shown, folder.file(PICTURE), title=title, caption=caption)
 
 
 def header_entries(volume: str, job: Mapping[str, Any]) -> dict[str, str]:
@@ -108,9 +122,9 @@ def file_name(path: str) -> str:
     return Path(os.path.abspath(path)).name
 
 
-def writing_steps(result: Result, job: Job) -> int:
-    """How often :func:`write_results` advances its progress: once for every volume, and for the figure."""
-    return 3 + job.method.parameters.has_measured + (result.uncertainty is not None)
+def writing_steps(result: Result, job: Job, *, picture: bool) -> int:
+    """How often :func:`write_results` advances its progress: once for every volume, and for the picture."""
+    return 2 + job.method.parameters.has_measured + (result.uncertainty is not None) + picture
 
 
 def _earlier_files(folder: Path) -> list[str]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from CTSuperResolutionLib.job.events import Reporter
@@ -16,11 +17,24 @@ if TYPE_CHECKING:
     from CTSuperResolutionLib.volume.scan_source import ScanSource
 
 
+def find_scan(job: Job) -> Callable[[object], ScanSource]:
+    """What finds the scan of a job where the job says that it is, for :func:`run_job`."""
+
+    def find(_: object) -> ScanSource:
+        from CTSuperResolutionLib.volume.reading import open_scan
+
+        return open_scan(Path(job.input), series=job.series, allow_unusual=job.allow_unusual, untilt=job.untilt)
+
+    return find
+
+
 def run_job(
     job: Job,
     progress: Reporter,
     find: Callable[[OutputFolder], ScanSource],
     score: Callable[[Result], dict[str, Any]] = lambda result: {},
+    *,
+    picture: bool = True,
 ) -> dict[str, Any]:
     """Do a job from its scan to the files in its output folder.
 
@@ -29,6 +43,7 @@ def run_job(
         progress: told of every stage.
         find: says where the scan is, by its header; may write files of its own to go with the results.
         score: looks at the result and returns what to add to the report.
+        picture: whether compare.png is wanted.
 
     Returns:
         The fields of the final event: ``files`` by name, ``shape`` and ``spacing_mm`` (z, y, x), and ``report``.
@@ -75,12 +90,12 @@ def run_job(
         progress.advance()
         result = pipeline.super_resolve(scan, job.method, target=target, acquisition=acquisition, progress=progress)
 
-        progress.stage("write", 3 + writing_steps(result, job))
+        progress.stage("write", 3 + writing_steps(result, job, picture=picture))
         inner = within(region, worked)
         result = written_result(scan, result, target, inner, progress)
         extra = {"margin": margins(region, worked), "notes": notes, "slices": slices.sentence, **score(result)}
         with folder.writing():
-            report = write_results(folder, scan.crop(inner), result, job, progress, extra=extra)
+            report = write_results(folder, scan.crop(inner), result, job, progress, extra=extra, picture=picture)
         progress.cancellation.close()
         files = folder.publish()
     return {

@@ -80,7 +80,7 @@ def _restoration_seconds(p: Parameters, voxels: int, pixels: float) -> float:
     looks = function_evaluations(p.ddim_steps, p.time_travel, adaptive=adaptive) * p.views * pixels
     slices = 0.0
     if p.slice_gain:
-        looks += p.slice_axes * voxels
+        looks += p.slice_axes * p.slice_orientations * voxels
         slices = _projection_seconds(p, voxels) + p.consistency_rounds * 1.5e-8 * voxels
     reconstruction = 2 * _projection_seconds(p, voxels) if p.samples > 1 else 0
     return p.samples * (1e-6 * looks + slices + reconstruction)

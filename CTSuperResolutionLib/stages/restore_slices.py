@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from typing import NamedTuple
 
 import torch
 
@@ -13,8 +14,17 @@ from CTSuperResolutionLib.diffusion.networks.image_acquisition import ImageAcqui
 from CTSuperResolutionLib.diffusion.noise_streams import NoiseStreams
 from CTSuperResolutionLib.diffusion.prior import Prior
 from CTSuperResolutionLib.job.events import Progress
+from CTSuperResolutionLib.stages.orientations import ORIENTATIONS, Orientation
 
 SLAB = 16  # slices restored together
+ALONG_MORE_AXES = 0.8  # gain of what the scan lacks along one axis more, over that without: of four CTs at 4× and 8×
+
+
+class Look(NamedTuple):
+    """One look at the slices of a volume: along which axis, and how they are laid down."""
+
+    axis: int
+    orientation: Orientation
 
 
 class SliceDenoiser:
@@ -30,25 +40,27 @@ class SliceDenoiser:
     def __init__(self, prior: Prior, degradation: Degradation, noise: float, step: int) -> None:
         self._prior, self._degradation, self._noise = prior, degradation, noise
         self._step = min(step, len(prior.schedule) - 1)
-        self._networks: dict[int, BatchedDenoiser] = {}  # by axis; kept, with what each learns of the memory there is
+        self._networks: dict[ImageAcquisition, BatchedDenoiser] = {}  # kept, with what each learns of memory
 
     def denoise(
-        self, volume: torch.Tensor, axis: int, some: range, noise_seeds: Sequence[tuple[int, ...]]
+        self, volume: torch.Tensor, look: Look, some: range, noise_seeds: Sequence[tuple[int, ...]]
     ) -> torch.Tensor:
-        """x₀|t of some of a volume's slices along an axis, each with the noise of its seed, (n, rows, columns).
+        """x₀|t of some of a volume's slices at a look, each with the noise of its seed, (n, rows, columns).
 
         Args:
             volume: (z, y, x), in [0, 1].
-            axis: of the volume. some: indices of slices that follow each other.
+            look: at the volume. some: indices of slices that follow each other.
         """
-        slices = volume.movedim(axis, 0)
-        shown = slices[some.start : some.stop].contiguous()
-        if axis not in self._networks:
-            prior = self._prior.at(ImageAcquisition.of_slices(self._degradation, axis, self._noise))
+        slices, laid = volume.movedim(look.axis, 0), look.orientation
+        shown = laid.lay(slices[some.start : some.stop]).contiguous()
+        acquisition = laid.of(ImageAcquisition.of_slices(self._degradation, look.axis, self._noise))
+        if acquisition not in self._networks:
             size = batch_size((shown.shape[1], shown.shape[2]), shown.device)
-            self._networks[axis] = BatchedDenoiser(prior, size, Progress())
+            self._networks[acquisition] = BatchedDenoiser(self._prior.at(acquisition), size, Progress())
         beyond = neighbour_differences(slices, some, self._prior.denoiser.reach)
-        return denoise(shown, self._networks[axis], self._step, NoiseStreams(noise_seeds, shown[0]), beyond)
+        beyond = None if beyond is None else laid.lay(beyond).contiguous()
+        noise = NoiseStreams(noise_seeds, shown[0])
+        return laid.lift(denoise(shown, self._networks[acquisition], self._step, noise, beyond))
 
 
 def neighbour_differences(slices: torch.Tensor, some: range, reach: int) -> torch.Tensor | None:
@@ -69,33 +81,53 @@ def neighbour_differences(slices: torch.Tensor, some: range, reach: int) -> torc
     return torch.stack(beside, dim=1)
 
 
-def restore_slices(
+def slice_change(
     volume: torch.Tensor,
-    denoise: Callable[[torch.Tensor, int, range], torch.Tensor],
-    gain: float,
-    axes: Sequence[int],
+    denoise: Callable[[torch.Tensor, Look, range], torch.Tensor],
+    looks: Sequence[Look],
     progress: Progress,
 ) -> torch.Tensor:
-    """A volume with what the prior sees in its slices along some axes: x + g · (mean over the axes − x).
+    """What the prior sees in the slices of a volume beyond it: the mean over the looks − x.
 
-    Of what is invented in a slice alone, averaging over three axes takes two thirds away. A gain above 1 makes up for
-    what that takes from details that only one or two of the directions show.
+    Of what is invented in a slice alone, averaging over three axes takes two thirds away.
 
     Args:
         volume: x, (z, y, x), in [0, 1].
-        denoise: restores some slices of the volume, (n, rows, columns) in [0, 1]; told the axis and which.
-        gain: g.
-        axes: see :func:`coarsest_axes`.
-        progress: advanced by one per slice.
+        denoise: restores some slices of the volume, (n, rows, columns) in [0, 1]; told the look and which.
+        looks: see :func:`looks_along`.
+        progress: advanced by one per slice and look.
     """
     restored = torch.zeros_like(volume)
-    for axis in axes:
-        sums = restored.movedim(axis, 0)
+    for look in looks:
+        sums = restored.movedim(look.axis, 0)
         for first in range(0, len(sums), SLAB):
             some = range(first, min(first + SLAB, len(sums)))
-            sums[some.start : some.stop] += denoise(volume, axis, some) / len(axes)
+            sums[some.start : some.stop] += denoise(volume, look, some) / len(looks)
             progress.advance(len(some))
-    return torch.lerp(volume, restored, gain)
+    return restored.sub_(volume)
+
+
+def damp_mixed(change: torch.Tensor, degradation: Degradation) -> torch.Tensor:
+    """A mean over three axes with less of those details that the scan lacks along two or three of them at once.
+
+    A detail along a single axis is seen whole in slices along two of three axes, so that the mean lacks a third of it,
+    for which a gain above 1 makes up. The finer a detail is along the others, too, the more of it is wrong. H being
+    what A does not measure along an axis and h = ALONG_MORE_AXES, each axis leaves 1 − (1 − h) H, and 1/h in all leaves
+    details along one axis as they are. What A measures along all three grows by 1/h, which data consistency takes back.
+
+    Args:
+        change: (z, y, x). degradation: A along these axes.
+    """
+    refined = [k for k, axis in enumerate(degradation.axes) if axis is not None]
+    for k in refined:
+        alone = Degradation(tuple(axis if k == j else None for j, axis in enumerate(degradation.axes)))
+        change = torch.lerp(alone.A_dagger(alone.A(change)), change, ALONG_MORE_AXES)
+    return change / ALONG_MORE_AXES if refined else change
+
+
+def looks_along(axes: Sequence[int], orientations: int) -> tuple[Look, ...]:
+    """Looks along some axes, each in so many orientations."""
+    return tuple(Look(axis, laid) for axis in axes for laid in ORIENTATIONS[:orientations])
 
 
 def coarsest_axes(factors: Sequence[float], count: int) -> tuple[int, ...]:

@@ -19,7 +19,14 @@ from CTSuperResolutionLib.job.events import Progress
 from CTSuperResolutionLib.job.parameters import Parameters
 from CTSuperResolutionLib.projection.projector import Projector
 from CTSuperResolutionLib.stages.project_volume import ProjectedVolume
-from CTSuperResolutionLib.stages.restore_slices import SliceDenoiser, coarsest_axes, restore_slices
+from CTSuperResolutionLib.stages.restore_slices import (
+    Look,
+    SliceDenoiser,
+    coarsest_axes,
+    damp_mixed,
+    looks_along,
+    slice_change,
+)
 
 
 class Consistency(Protocol):
@@ -32,6 +39,9 @@ class Consistency(Protocol):
     @property
     def unit_noise(self) -> float:
         """Standard deviation of the scan's noise on the scale [0, 1]."""
+
+    def spare_ringing(self, change: torch.Tensor, unit: torch.Tensor) -> torch.Tensor:
+        """A change of a volume in [0, 1] without what would add to its ringing."""
 
     def enforce_unit(self, unit: torch.Tensor, progress: Progress) -> torch.Tensor:
         """A volume in [0, 1] made consistent with the scan. Advances by one for each of ``consistency_rounds``."""
@@ -99,7 +109,7 @@ class Restorer:
         sampling = sampler_steps(self._settings(torch.device("cpu"), 0), p.views)
         slices = 0
         if p.slice_gain:
-            slices = sum(self.projector.grid.shape[axis] for axis in self._axes) + p.consistency_rounds + p.views
+            slices = sum(self.projector.grid.shape[look.axis] for look in self._looks) + p.consistency_rounds + p.views
         reconstruction = 2 * p.views if p.samples > 1 else 0
         return p.samples * (slices + sampling + reconstruction)
 
@@ -115,12 +125,15 @@ class Restorer:
         return Restored(torch.lerp(start.views, drawn, self.p.null_space), start)
 
     def _restore_slices(self, volume: torch.Tensor, sample: int, progress: Progress) -> torch.Tensor:
-        def denoise(volume: torch.Tensor, axis: int, some: range) -> torch.Tensor:
-            seeds = [(self.seed, sample, axis, some.start, k) for k in range(len(some))]
-            return self._denoiser.denoise(volume, axis, some, seeds)
+        def denoise(volume: torch.Tensor, look: Look, some: range) -> torch.Tensor:
+            seeds = [(self.seed, sample, look.axis, some.start, k) for k in range(len(some))]
+            return self._denoiser.denoise(volume, look, some, seeds)
 
-        restored = restore_slices(volume, denoise, self.p.slice_gain, self._axes, progress)
-        return self.consistency.enforce_unit(restored, progress)
+        change = slice_change(volume, denoise, self._looks, progress)
+        if self.p.slice_axes == 3:
+            change = damp_mixed(change, self.consistency.degradation)
+        change = self.consistency.spare_ringing(change, volume)
+        return self.consistency.enforce_unit(volume + self.p.slice_gain * change, progress)
 
     def _reconstruct(self, drawn: Restored, progress: Progress) -> torch.Tensor:
         """The volume that one sample's views give, (z, y, x)."""
@@ -132,8 +145,9 @@ class Restorer:
         return SliceDenoiser(self.prior, self.consistency.degradation, self.consistency.unit_noise, self.p.start_step)
 
     @property
-    def _axes(self) -> tuple[int, ...]:
-        return coarsest_axes(self.consistency.degradation.factors, self.p.slice_axes)
+    def _looks(self) -> tuple[Look, ...]:
+        axes = coarsest_axes(self.consistency.degradation.factors, self.p.slice_axes)
+        return looks_along(axes, self.p.slice_orientations)
 
     def _settings(self, device: torch.device, sample: int) -> SamplerSettings:
         return sampler_settings(self.p, self.projector, device, seed=self.seed, sample=sample)

@@ -11,11 +11,12 @@ from CTSuperResolutionLib.degradation.damping import BLOCK, Damping, suitable_da
 from CTSuperResolutionLib.degradation.data_consistency import DataConsistency
 from CTSuperResolutionLib.degradation.noise_estimation import ScanNoise, scan_noise
 from CTSuperResolutionLib.degradation.operator import Degradation
+from CTSuperResolutionLib.degradation.ringing import overshoot, spare_ringing
 from CTSuperResolutionLib.degradation.upsampling import upsample_onto
 from CTSuperResolutionLib.job.events import Progress
 from CTSuperResolutionLib.job.parameters import Parameters
 from CTSuperResolutionLib.job.refinement import Factors
-from CTSuperResolutionLib.job.target_grid import TargetGrid
+from CTSuperResolutionLib.job.target_grid import TargetAxis, TargetGrid
 from CTSuperResolutionLib.projection.grid import VolumeGrid
 from CTSuperResolutionLib.stages.unmeasured import Unmeasured
 from CTSuperResolutionLib.volume.axis_order import AxisOrder
@@ -55,6 +56,11 @@ class UpsampledScan:
     hu_range: tuple[float, float]
 
     @property
+    def axes(self) -> tuple[TargetAxis, TargetAxis, TargetAxis]:
+        """Voxels of the result over those of the scan, along the axes below."""
+        return self.axis_order.permute(self.target.axes)
+
+    @property
     def degradation(self) -> Degradation:
         """A along the axes below: what the scanner did to a volume on the result's grid."""
         return self.consistency.degradation
@@ -84,6 +90,12 @@ class UpsampledScan:
     def enforce_unit(self, unit: torch.Tensor, progress: Progress | None = None) -> torch.Tensor:
         """As :meth:`enforce`, back on the [0, 1] scale."""
         return to_unit(self.enforce(unit, progress), self.hu_range)
+
+    def spare_ringing(self, change: torch.Tensor, unit: torch.Tensor) -> torch.Tensor:
+        """A change of a volume, both on the [0, 1] scale, without what would add to its ringing."""
+        low, high = self.hu_range
+        over = overshoot(to_hu(unit, self.hu_range), self.consistency.measurement, self.axes)
+        return spare_ringing(change * (high - low), over, self.scale) / (high - low)
 
     def report(self) -> dict[str, object]:
         """What was found of the scan, as plain values."""

@@ -9,6 +9,7 @@ from __future__ import annotations
 import argparse
 import json
 import sys
+import tempfile
 import time
 from pathlib import Path
 
@@ -42,8 +43,10 @@ def main() -> int:
         from CTSuperResolutionPanel.process.process import Command, environment_for
 
         child = str(ROOT / "Testing" / "slicer_module" / "process" / "child.py")
+        manner = Path(tempfile.mkdtemp()) / "manner.txt"
+        manner.write_text("does well")
         module.library_command = lambda python, *arguments: Command(
-            str(python), (child, "does well", arguments[arguments.index("--job") + 1]), environment_for(python)
+            str(python), (child, str(manner)), environment_for(python)
         )
     panel = slicer.util.getModuleWidget("CTSuperResolution")
     shape = (options.voxels,) * 3

@@ -169,10 +169,9 @@ def main() -> int:
     install.ensure = lambda parent=None: python
     hardware.Hardware.inspect = lambda self, python, again=False: None
 
-    def set_manner(manner: str) -> None:
-        runner.library_command = lambda python, *arguments: Command(
-            str(python), ("-u", str(CHILD), manner, arguments[arguments.index("--job") + 1]), environment_for(python)
-        )
+    manners = Path(tempfile.mkdtemp()) / "manner.txt"
+    command = Command(str(python), ("-u", str(CHILD), str(manners)), environment_for(python))
+    runner.library_command = lambda python, *arguments: command
 
     host.modules.load(str(ROOT / "CTSuperResolution" / "CTSuperResolution.py"))
     slicer.util.selectModule("CTSuperResolution")
@@ -184,7 +183,7 @@ def main() -> int:
     slicer.mrmlScene.GetFirstNodeByClass("vtkMRMLCrosshairNode").SetCrosshairRAS([16.0, 16.0, 12.0])
     print("runs", *(entry.name for entry in fields(Usage)), sep="\t")
     first = last = None
-    for number, held in repeat(panel, runs, set_manner=set_manner):
+    for number, held in repeat(panel, runs, set_manner=manners.write_text):
         print(number, *(f"{value:g}" for value in astuple(held)), sep="\t", flush=True)
         first, last = first or (held if number >= WARM else None), held
     grown = first.growth(last) if first is not None and last is not None else ["nothing was measured"]

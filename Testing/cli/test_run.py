@@ -218,7 +218,10 @@ BAD = {
     "unknown prior": (["run", "{scan}", "{tmp}/out", "--prior", "shippd"], "the nearest is 'shipped'"),
     "scale": (["run", "{scan}", "{tmp}/out", "--scale", "2.5"], "'2.5' is not a whole factor from 2 to 10"),
     "far scale": (["run", "{scan}", "{tmp}/out", "--scale", "11"], "11 is not from 2 to 10"),
-    "far preset": (["run", "{scan}", "{tmp}/out", "--preset", "fast"], "choose preview, balanced or paper, of which"),
+    "far preset": (
+        ["run", "{scan}", "{tmp}/out", "--preset", "fast"],
+        "choose preview, balanced, best or paper, of which",
+    ),
     "seed": (["run", "{scan}", "{tmp}/out", "--seed", "x"], "'x'"),
     "option": (["run", "{scan}", "{tmp}/out", "--sede", "1"], "--sede"),
     "command": (["rnu"], "'rnu'"),

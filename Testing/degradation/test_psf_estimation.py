@@ -14,6 +14,7 @@ from CTSuperResolutionLib.phantom import thorax
 from CTSuperResolutionLib.volume.reading import read_volume
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1] / "benchmarks"))
+from catphan_ramps import RISE, bars, measured
 from psf_recovery import recoveries
 
 FINE = 0.5  # mm
@@ -175,3 +176,25 @@ def test_the_slices_of_a_real_scan_are_as_thick_as_its_thin_ones_say(shared_data
     found = estimate_psf(scan.array, scan.spacing, 0, scan.valid)
     assert found is not None and found.psf.family == "triangle"
     assert found.psf.fwhm == pytest.approx(4.5, abs=0.2)
+
+
+def test_wire_ramps_say_how_thick_slices_are():
+    """The check of the one below: bars as slices of 2 to 4 mm see them, 1 mm apart."""
+    hu = np.random.default_rng(0).normal(50, 15, (3, 300, 300))
+    mm = (np.arange(300) - 150) * 0.5
+    for k, width in enumerate((2.0, 3.0, 4.0)):
+        sigma = width / RISE / 2.3548
+        bar = 900 * np.exp(-(((mm + 5 - 2 * k) / sigma) ** 2) / 2)
+        hu[k, 150 - 76] += bar  # 38 mm from the middle
+        hu[k, :, 150 + 76] += bar
+    found = [[width * RISE for slice_, _, width in bars(hu, 0.5) if slice_ == k] for k in range(3)]
+    assert [len(widths) for widths in found] == [2, 2, 2]
+    assert np.mean(found, axis=1) == pytest.approx([2, 3, 4], rel=0.06)
+
+
+@pytest.mark.slow
+def test_of_a_catphan_no_width_is_said_but_that_of_its_ramps(shared_data):
+    found = measured(read_volume(shared_data / "ct" / "catphan504_obi_cbct.nrrd"))
+    assert found["bars"] >= 20 and found["spread_mm"] < 0.1 * found["slice_width_mm"]
+    assert found["estimated_mm"] is None or found["estimated_mm"] == pytest.approx(found["slice_width_mm"], rel=0.1)
+    assert found["edges_mm"] is None or found["edges_mm"] > 0.9 * found["slice_width_mm"]

@@ -14,6 +14,8 @@ from pathlib import Path
 import psutil
 import pytest
 
+from CTSuperResolutionLib.job.cancellation import Cancellation
+
 ROOT = Path(__file__).resolve().parents[2]
 CHILD = Path(__file__).with_name("working_child.py")
 LIMIT = 2.0  # seconds from the request to the end
@@ -223,3 +225,34 @@ def test_unexpected_error_leaves_nothing(out: Path) -> None:
     last = json.loads(printed.splitlines()[-1])
     assert process.returncode == 1 and last["kind"] == "internal" and "something odd" in last["message"]
     assert not out.parent.exists() and complaints == b""
+
+
+def test_what_stops_all_stops_the_part_and_not_the_other_way_round() -> None:
+    whole = Cancellation()
+    with whole.part() as part:
+        part.request("not this one")
+        assert part.requested and not whole.requested
+    with whole.part() as part:
+        assert not part.requested
+        whole.request("all of it")
+        assert part.requested and part.message == whole.message == "Cancelled: all of it."
+    with whole.part() as part:
+        assert part.requested
+
+
+@pytest.mark.parametrize("child", ["deaf part"], indirect=True)
+def test_a_part_that_does_not_end_ends_the_process(child: subprocess.Popen, out: Path) -> None:
+    since = time.monotonic()
+    child.stdin.write(b"cancel\n")
+    child.stdin.flush()
+    assert "the part" in ends_cancelled(child, out, since)["message"]
+
+
+@pytest.mark.parametrize("child", ["patient part"], indirect=True)
+def test_a_part_that_may_take_its_time_does(child: subprocess.Popen, out: Path) -> None:
+    child.stdin.write(b"cancel\n")
+    child.stdin.flush()
+    printed, complaints = child.communicate(timeout=20)
+    assert child.returncode == 0, complaints
+    assert json.loads(printed.splitlines()[-1])["message"] == "ended by itself"
+    assert not out.parent.exists()

@@ -110,7 +110,10 @@ def test_scales_that_are_not_allowed(scale: str) -> None:
         ({"preset": "papper"}, "the nearest is 'paper'"),
         ({"prior": "ship"}, "no prior 'ship'; the nearest is 'shipped'"),
         ({"device": "gpu"}, "no device 'gpu'; choose auto, cpu or cuda"),
-        ({"preset": "fast"}, "no preset 'fast'; choose preview, balanced or paper, of which preview is the quickest"),
+        (
+            {"preset": "fast"},
+            "no preset 'fast'; choose preview, balanced, best or paper, of which preview is the quickest",
+        ),
         ({"settings": {"quality": 1}}, "no parameter 'quality'; choose hu_low, .* or consistency_rounds"),
         ({"device": "cuda:x"}, "the nearest is 'cuda'"),
         ({"seed": -1}, "from 0 to"),

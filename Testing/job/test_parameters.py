@@ -24,13 +24,16 @@ def test_every_parameter_can_be_shown_in_a_panel() -> None:
 
 
 def test_presets_are_the_columns_of_the_table() -> None:
-    assert [Parameters.of(preset).views for preset in ("preview", "balanced", "paper")] == list(
-        PARAMETERS["views"].defaults.values()
-    )
+    assert [Parameters.of(preset).views for preset in PRESET_NAMES] == list(PARAMETERS["views"].defaults.values())
+    assert list(PRESET_NAMES) == ["preview", "balanced", "best", "paper"]
     # The paper: 100 views, DDIM with 50 steps from pure noise, eta 0.99, 5,000 iterations, cone beam, block means.
     paper = Parameters.of("paper")
     assert (paper.views, paper.ddim_steps, paper.start_step, paper.eta, paper.iterations) == (100, 50, 999, 0.99, 5000)
     assert (paper.geometry, paper.psf) == ("cone", "mean")
+
+
+def test_best_is_balanced_with_every_slice_seen_in_all_orientations() -> None:
+    assert Parameters.of("best") == Parameters.of("balanced", {"slice_orientations": 8})
 
 
 def test_settings_override_the_preset_and_take_the_parameter_s_type() -> None:

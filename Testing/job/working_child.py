@@ -8,6 +8,7 @@ from __future__ import annotations
 import ctypes
 import os
 import sys
+import threading
 import time
 
 from CTSuperResolutionLib.errors import Cancelled
@@ -41,11 +42,31 @@ def work(manner: str, progress: Reporter, folder: OutputFolder) -> None:
         progress.advance()
 
 
+def work_in_part(manner: str, progress: Reporter, folder: OutputFolder) -> None:
+    """A piece of work of several, which a line on stdin stops, and not the whole."""
+    whole = progress.cancellation
+    with whole.part() as part:
+        part.on_kill(lambda: progress.error(Cancelled(part.message)))
+        patient = manner == "patient part"
+
+        def listen() -> None:
+            sys.stdin.readline()
+            part.request("the part", patient=patient)
+
+        threading.Thread(target=listen, daemon=True).start()
+        folder.file("half.nrrd").write_bytes(bytes(1000))
+        while patient and not part.requested:
+            time.sleep(0.01)
+        time.sleep(2.5 if patient else 60)
+    progress.note("ended by itself")
+
+
 def main() -> int:
     manner, path = sys.argv[1:]
     cancellation = Cancellation()
     output = os.dup(1)
-    with cancellation.watching(stdin=process.is_pipe(STDIN), parent=True, output=output):
+    in_part = "part" in manner
+    with cancellation.watching(stdin=process.is_pipe(STDIN) and not in_part, parent=True, output=output):
         write = JsonLines(output, on_broken=lambda: cancellation.request("nobody reads the events any more"))
         progress = Reporter(write, cancellation=cancellation)
         cancellation.on_kill(lambda: progress.error(Cancelled(cancellation.message)))
@@ -58,7 +79,7 @@ def main() -> int:
                     cancellation.close()
                     cancellation.finish(0)
                     manner = "flood"  # its last words
-                work(manner, progress, folder)
+                (work_in_part if in_part else work)(manner, progress, folder)
         except Exception as error:
             progress.error(error)
             return describe_error(error)["exit_code"]

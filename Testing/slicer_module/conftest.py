@@ -52,21 +52,17 @@ def installed(application, monkeypatch, python):
 
 
 @pytest.fixture
-def child(monkeypatch, python):
+def child(monkeypatch, python, tmp_path):
     """child("hangs"): jobs are done, from now on, by child.py in that manner."""
     from CTSuperResolutionPanel.process import hardware, runner
     from CTSuperResolutionPanel.process.process import Command, environment_for
 
-    def command(manner: str, *arguments: str) -> Command:
-        job = arguments[arguments.index("--job") + 1] if "--job" in arguments else ""
-        return Command(str(python), ("-u", str(CHILD), manner, job), environment_for(python))
-
-    def set_manner(manner: str) -> None:
-        monkeypatch.setattr(runner, "library_command", lambda python, *arguments: command(manner, *arguments))
-
+    manners = tmp_path / "manner.txt"
+    command = Command(str(python), ("-u", str(CHILD), str(manners)), environment_for(python))
+    monkeypatch.setattr(runner, "library_command", lambda python, *arguments: command)
     # Nobody asks what the machine has, which takes the seconds of an import of torch.
     monkeypatch.setattr(hardware.Hardware, "inspect", lambda self, python, again=False: None)
-    return set_manner
+    return manners.write_text
 
 
 @pytest.fixture

@@ -47,8 +47,10 @@ import numpy as np
 python = Path(sys.executable)
 install.ensure = lambda parent=None: python
 child = {str(Path(__file__).parent / "process" / "child.py")!r}
+manners = Path(sys.argv[1])
+manners.write_text("works until cancelled")
 runner.library_command = lambda python, *a: Command(
-    str(python), ("-u", child, "works until cancelled", a[a.index("--job") + 1]), environment_for(python))
+    str(python), ("-u", child, str(manners)), environment_for(python))
 panel = slicer.util.getModuleWidget("CTSuperResolution")
 state = panel.logic.getParameterNode()
 voxels = np.random.default_rng(0).integers(-900, 900, (10, 12, 14)).astype("i2")
@@ -58,7 +60,8 @@ panel.ui.applyButton.click()
 while panel.logic.runner.progress.stage != "fit":
     slicer.app.processEvents()
     time.sleep(0.01)
-print(panel.logic.runner._folder.path, panel.logic.runner._process._process.processId(), flush=True)
+job, process = panel.logic.runner._job, panel.logic.runner._worker._process
+print(job.work.folder.path, process._process.processId(), flush=True)
 time.sleep(60)
 """
 )
@@ -81,10 +84,11 @@ def test_the_module_is_loaded_without_anything_heavy(module):
 
 
 @pytest.mark.skipif(os.name == "nt", reason="the crash is a signal")
-def test_after_a_crash_of_slicer_nothing_is_left():
+def test_after_a_crash_of_slicer_nothing_is_left(tmp_path):
     """The background process ends, and the patient's image goes."""
     code = CRASH.replace("MODULE", "CTSuperResolution")
-    slicer = subprocess.Popen([sys.executable, "-c", code], stdout=subprocess.PIPE, text=True)
+    manners = str(tmp_path / "manner.txt")
+    slicer = subprocess.Popen([sys.executable, "-c", code, manners], stdout=subprocess.PIPE, text=True)
     with slicer:
         folder, pid = slicer.stdout.readline().split()
         assert (Path(folder) / "input.nrrd").exists() and is_running(int(pid))

@@ -12,12 +12,15 @@ from CTSuperResolutionLib.degradation.operator import make_degradation
 from CTSuperResolutionLib.diffusion.networks.image_acquisition import ImageAcquisition
 from CTSuperResolutionLib.diffusion.noise_schedule import NoiseSchedule
 from CTSuperResolutionLib.job.events import Progress
+from CTSuperResolutionLib.stages.orientations import ORIENTATIONS
 from CTSuperResolutionLib.stages.restore_slices import (
     SLAB,
     SliceDenoiser,
     coarsest_axes,
+    damp_mixed,
+    looks_along,
     neighbour_differences,
-    restore_slices,
+    slice_change,
 )
 
 SHAPE = (SLAB + 4, 12, 14)
@@ -27,24 +30,51 @@ def random_volume() -> torch.Tensor:
     return torch.from_numpy(np.random.default_rng(0).random(SHAPE))
 
 
+@pytest.mark.parametrize("orientations", [1, 3])
 @pytest.mark.parametrize("axes", [(2,), (0, 2), (0, 1, 2)])
-def test_every_slice_of_those_axes_is_denoised_once_and_the_mean_is_what_counts(axes):
-    """A slice gets its own index added, so a voxel the mean of those it lies in, times the gain."""
+def test_every_slice_of_those_axes_is_denoised_once_a_look_and_the_mean_is_what_counts(axes, orientations):
+    """A slice gets its own index added, so a voxel the mean of those it lies in."""
     done = []
 
     class Record(Progress):
         def advance(self, steps=1):
             done.append(steps)
 
-    def denoise(volume, axis, some):
+    def denoise(volume, look, some):
         assert len(some) <= SLAB
-        return volume.movedim(axis, 0)[some.start : some.stop] + torch.tensor(some)[:, None, None]
+        return volume.movedim(look.axis, 0)[some.start : some.stop] + torch.tensor(some)[:, None, None]
 
-    volume = random_volume()
-    for gain in (1.0, 1.5):
-        expected = volume.numpy() + gain * np.mean(np.indices(SHAPE)[list(axes)], axis=0)
-        torch.testing.assert_close(restore_slices(volume, denoise, gain, axes, Record()).numpy(), expected)
-    assert sum(done) == 2 * sum(SHAPE[axis] for axis in axes)
+    found = slice_change(random_volume(), denoise, looks_along(axes, orientations), Record())
+    np.testing.assert_allclose(found.numpy(), np.mean(np.indices(SHAPE)[list(axes)], axis=0), atol=1e-12)
+    assert sum(done) == orientations * sum(SHAPE[axis] for axis in axes)
+
+
+def test_the_eight_orientations_are_those_of_a_square():
+    """Each is its own, and is undone; what lies in it is told rows for columns where it is turned."""
+    images = torch.arange(12.0).reshape(2, 2, 3)
+    laid = [orientation.lay(images) for orientation in ORIENTATIONS]
+    square = images[0, :2, :2]
+    dihedral = {tuple(np.rot90(m, k).ravel()) for m in (square.numpy(), square.numpy().T) for k in range(4)}
+    assert {tuple(orientation.lay(square).ravel().tolist()) for orientation in ORIENTATIONS} == dihedral
+    told = ImageAcquisition(2.0, 3.0, row_width=4.0, column_width=5.0)
+    for orientation, image in zip(ORIENTATIONS, laid, strict=True):
+        assert torch.equal(orientation.lift(image), images)
+        rows = orientation.of(told)
+        assert image.shape[1:] == ((3, 2) if rows.row_factor == 3 else (2, 3))
+        assert (rows.row_width, rows.column_width) == ((5, 4) if rows.row_factor == 3 else (4, 5))
+    assert [orientation.turned for orientation in ORIENTATIONS].count(True) == 4
+
+
+def test_details_along_two_and_three_axes_are_damped_once_and_twice_and_those_along_one_are_kept():
+    """Sums of what A measures along no, one, two or three axes, of a random volume."""
+    degradation = make_degradation((16, 16, 16), (4, 2, 2))
+    measured = [axis.pseudo_inverse @ axis.matrix for axis in degradation.axes]
+    noise = np.random.default_rng(0).normal(size=(16, 16, 16))
+    for lacking in np.ndindex(2, 2, 2):
+        along = [np.eye(16) - part if lacks else part for part, lacks in zip(measured, lacking, strict=True)]
+        detail = np.einsum("ai,bj,ck,ijk->abc", *along, noise)
+        found = damp_mixed(torch.from_numpy(detail), degradation).numpy()
+        np.testing.assert_allclose(found, 0.8 ** (sum(lacking) - 1) * detail, atol=1e-9)
 
 
 @pytest.mark.parametrize(
@@ -88,19 +118,20 @@ class Adding:
 
 
 @pytest.mark.parametrize("axis", [0, 1, 2])
-def test_slices_of_any_axis_are_shown_their_own_neighbours(axis):
+@pytest.mark.parametrize("orientations", [1, 8])
+def test_slices_of_any_axis_are_shown_their_own_neighbours(axis, orientations):
     """Of a volume in slabs: each slice loses its second difference along the axis, over √ᾱ and times √(1 − ᾱ)."""
     volume, prior = random_volume(), Adding()
     degradation = make_degradation(SHAPE, (4, 2, 1))
     denoiser = SliceDenoiser(prior, degradation, 0.01, 0)
 
-    def denoise(volume, axis, some):
-        return denoiser.denoise(volume, axis, some, [(k,) for k in some])
+    def denoise(volume, look, some):
+        return denoiser.denoise(volume, look, some, [(k,) for k in some])
 
-    found = restore_slices(volume, denoise, 1.0, (axis,), Progress())
+    found = slice_change(volume, denoise, looks_along((axis,), orientations), Progress())
     padded = np.pad(volume.numpy(), [(1, 1) if k == axis else (0, 0) for k in range(3)], mode="edge")
     second = np.diff(padded, 2, axis=axis)
     alpha = prior.schedule.alpha_cumprod(0)
-    expected = volume.numpy() - ((1 - alpha) / alpha) ** 0.5 * second
-    np.testing.assert_allclose(found.numpy(), expected, atol=1e-6)
-    assert prior.told == [ImageAcquisition.of_slices(degradation, axis, 0.01)]
+    np.testing.assert_allclose(found.numpy(), -(((1 - alpha) / alpha) ** 0.5) * second, atol=1e-6)
+    told = ImageAcquisition.of_slices(degradation, axis, 0.01)
+    assert set(prior.told) == ({told} if orientations == 1 else {told, told.turned()})

@@ -130,7 +130,7 @@ class ReadSection(VTKObservationMixin):
         ui.pauseButton.connect("clicked()", self._pause)
         ui.leaveButton.connect("clicked()", self.leave)
         ui.resetButton.connect("clicked()", self.views.reset)
-        ui.commentEdit.connect("returnPressed()", ui.commentEdit.clearFocus)
+        ui.commentEdit.connect("returnPressed()", lambda: ui.commentEdit.clearFocus())
         for plane, button in self._planes.items():
             button.checkable = True
             button.connect("clicked()", lambda plane=plane: self._set_plane(plane))

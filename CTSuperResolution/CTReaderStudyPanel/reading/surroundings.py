@@ -29,6 +29,10 @@ class Surroundings:
                 if not widget.isHidden():
                     widget.visible = False
                     self._show_again.append(partial(widget.setVisible, True))
+        markups = slicer.modules.markups
+        if markups.autoShowToolBar:  # the reader's first mark would bring it
+            markups.autoShowToolBar = False
+            self._show_again.append(partial(setattr, markups, "autoShowToolBar", True))
         for node in [node for kind in DRAWN for node in slicer.util.getNodesByClass(kind)]:
             display = node.GetDisplayNode()
             if not node.GetHideFromEditors() and display is not None and display.GetVisibility():

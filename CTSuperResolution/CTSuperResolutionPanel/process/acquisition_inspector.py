@@ -13,14 +13,13 @@ from CTSuperResolutionLib.degradation.representative import representative_regio
 from CTSuperResolutionLib.degradation.slice_thickness import SliceThickness, slice_axis
 from CTSuperResolutionLib.volume.acquisition_tags import MEASURED_ENTRY, AcquisitionTags, stack_axis
 from CTSuperResolutionPanel.process.event_stream import LineDecoder, parse_event
-from CTSuperResolutionPanel.process.job_folder import JobFolder
-from CTSuperResolutionPanel.process.process import Process, QtProcess, environment_for, library_command
-from CTSuperResolutionPanel.process.stepper import Stepper
+from CTSuperResolutionPanel.process.process import Command, Ended, Process, QtProcess, library_command
+from CTSuperResolutionPanel.process.work import Work
 from CTSuperResolutionPanel.scene import nrrd, voxel_geometry
 from CTSuperResolutionPanel.scene.dicom_tags import acquisition_entries
 
-EVERY_AXIS = "2"
-"""A scale that refines all axes, so that all are measured."""
+OPTIONS = ("--scale", "2", "--allow-unusual", "--events", "json")
+"""A scale that refines all axes, so that all are measured. What keeps a volume from being used is said elsewhere."""
 
 Stamp = tuple[object, ...]
 
@@ -40,9 +39,7 @@ class AcquisitionInspector:
         self._listeners: list[Callable[[], None]] = []
         self._asked: Stamp | None = None
         self._answers: dict[str, tuple[Stamp, dict[str, Any] | None]] = {}
-        self._stepper: Stepper | None = None
-        self._process: Process | None = None
-        self._folder: JobFolder | None = None
+        self._work: Work | None = None
 
     def on_change(self, listener: Callable[[], None]) -> None:
         """Have a function called when there is news."""
@@ -58,18 +55,19 @@ class AcquisitionInspector:
         matrix = voxel_geometry.ijk_to_ras(volume)
         matrix = voxel_geometry.LPS @ voxel_geometry.part(matrix, [part.start for part in region])
         try:
-            self._folder = folder = JobFolder(python, environment_for(python))
+            self._work = work = Work(python)
         except OSError:
             return  # a job will say so
         self._asked = stamp
         voxels = slicer.util.arrayFromVolume(volume)[region]
-        volume_id = volume.GetID()
-        self._stepper = Stepper(
-            nrrd.write(folder.input, voxels, matrix, metadata=acquisition_entries(volume)),
-            done=lambda nothing: self._ask(python, folder.input, volume_id, stamp),
+        volume_id, path = volume.GetID(), work.folder.input
+        work.do(
+            nrrd.write(path, voxels, matrix, metadata=acquisition_entries(volume)),
+            done=lambda nothing: self._ask(
+                work, library_command(python, "info", str(path), *OPTIONS), volume_id, stamp
+            ),
             failed=lambda error: self._answer(volume_id, stamp, None),
         )
-        self._stepper.start()
 
     def inspects(self, volume: slicer.vtkMRMLScalarVolumeNode) -> bool:
         """Whether that volume is being looked at."""
@@ -95,20 +93,16 @@ class AcquisitionInspector:
 
     def stop(self) -> None:
         """Look no longer."""
-        if self._stepper is not None:
-            self._stepper.stop()
-        if self._process is not None:
-            self._process.abandon()
-        if self._folder is not None:
-            self._folder.delete()
-        self._asked = self._stepper = self._process = self._folder = None
+        if self._work is not None:
+            self._work.put_away()
+        self._asked = self._work = None
 
     def _known(self, volume: slicer.vtkMRMLScalarVolumeNode) -> dict[str, Any] | None:
         """The point-spread function by axis, as in result.json; None where it is not known."""
         stamp, found = self._answers.get(volume.GetID(), (None, None))
         return found if stamp == _stamp(volume) else None
 
-    def _ask(self, python: Path, path: Path, volume_id: str, stamp: Stamp) -> None:
+    def _ask(self, work: Work, command: Command, volume_id: str, stamp: Stamp) -> None:
         lines, found = LineDecoder(), {}
 
         def read(data: bytes) -> None:
@@ -117,18 +111,14 @@ class AcquisitionInspector:
                 if event.get("event") == "result" and isinstance(event.get("job"), dict):
                     found.update(event["job"])
 
-        # What keeps a volume from being used is said elsewhere.
-        options = ("info", str(path), "--scale", EVERY_AXIS, "--allow-unusual", "--events", "json")
-        self._process = self._make_process()
-        self._process.start(
-            library_command(python, *options),
-            on_output=read,
-            on_error_output=lambda data: None,
-            on_end=lambda ended: self._answer(volume_id, stamp, found.get("point_spread")),
-        )
+        def end(ended: Ended) -> None:
+            work.process = None
+            self._answer(volume_id, stamp, found.get("point_spread"))
+
+        work.process = self._make_process()
+        work.process.start(command, on_output=read, on_error_output=lambda data: None, on_end=end)
 
     def _answer(self, volume_id: str, stamp: Stamp, found: object) -> None:
-        self._process = None
         self.stop()
         self._answers[volume_id] = stamp, found if isinstance(found, dict) else None
         for listener in self._listeners:

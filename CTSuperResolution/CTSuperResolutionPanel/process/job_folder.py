@@ -42,7 +42,6 @@ class JobFolder:
     def __init__(self, python: Path, environment: dict[str, str]) -> None:
         self.path = Path(tempfile.mkdtemp(prefix=f"{PREFIX}{os.getpid()}-", dir=_parent()))
         self.input = self.path / "input.nrrd"
-        self.job = self.path / "job.json"
         self.output = self.path / "result"
         self._janitor = _start_janitor(python, environment, self.path)
 

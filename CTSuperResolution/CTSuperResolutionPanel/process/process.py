@@ -93,7 +93,7 @@ class QtProcess:
 
     def write(self, data: bytes) -> None:
         """As :meth:`Process.write`."""
-        if self._process.state() == qt.QProcess.Running:
+        if self._process.state() != qt.QProcess.NotRunning:  # while it starts, Qt keeps what is written
             self._process.write(data)
 
     def kill(self) -> None:

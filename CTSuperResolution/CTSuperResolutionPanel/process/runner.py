@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import shlex
 import sys
 import time
 from collections.abc import Callable, Generator
@@ -16,15 +15,16 @@ from slicer.i18n import tr as _
 from slicer.util import VTKObservationMixin
 
 from CTSuperResolutionLib.errors import JobError
+from CTSuperResolutionLib.job.job_queue import JobRequest
 from CTSuperResolutionLib.job.terminal import clock_text
 from CTSuperResolutionPanel.process import error_messages
 from CTSuperResolutionPanel.process.event_stream import StageProgress
-from CTSuperResolutionPanel.process.job_folder import JobFolder
 from CTSuperResolutionPanel.process.panel_task import PanelTask
-from CTSuperResolutionPanel.process.process import Ended, Process, QtProcess, environment_for, library_command
+from CTSuperResolutionPanel.process.process import Ended, library_command
 from CTSuperResolutionPanel.process.process_output import ProcessOutput
 from CTSuperResolutionPanel.process.runner_state import RunnerState
-from CTSuperResolutionPanel.process.stepper import Stepper
+from CTSuperResolutionPanel.process.work import Work
+from CTSuperResolutionPanel.process.worker import Worker
 from CTSuperResolutionPanel.scene import nrrd, result_volumes, voxel_geometry
 from CTSuperResolutionPanel.scene.dicom_tags import acquisition_entries
 from CTSuperResolutionPanel.scene.result_volumes import LoadedResult
@@ -33,18 +33,16 @@ from CTSuperResolutionPanel.scene.scan_placement import ScanPlacement
 CANCEL_MS = 4_000
 """The library stops within two seconds of being asked; then the whole tree of processes is ended."""
 
-END_MS = 10_000
-"""How long a process may take to end once its last event has come."""
-
 
 @dataclass(frozen=True)
 class _Job:
-    """What a job works with: its task, the Python that does it, its folder, and where the scan was at its start."""
+    """What a job works with: its task, the Python that does it, what it holds, and where the scan was at its start."""
 
     task: PanelTask
     python: Path
-    folder: JobFolder
+    work: Work
     placement: ScanPlacement
+    request: JobRequest
 
 
 class Runner(VTKObservationMixin):
@@ -55,7 +53,7 @@ class Runner(VTKObservationMixin):
             that was declined.
         forget_python: called when that Python turns out to lack something, so that the next job asks anew.
         entries_of: what is known of a scan's acquisition, as key/value pairs for its file.
-        make_process: makes a process for one job.
+        worker: the background process that does them.
 
     Attributes:
         state, task: what is going on; the task stays after its end.
@@ -68,7 +66,7 @@ class Runner(VTKObservationMixin):
         *,
         forget_python: Callable[[], None] = lambda: None,
         entries_of: Callable[[slicer.vtkMRMLScalarVolumeNode], dict[str, str]] = acquisition_entries,
-        make_process: Callable[[], Process] = QtProcess,
+        worker: Worker | None = None,
     ) -> None:
         VTKObservationMixin.__init__(self)
         self.state = RunnerState.IDLE
@@ -79,16 +77,15 @@ class Runner(VTKObservationMixin):
         self._find_python = find_python
         self._forget_python = forget_python
         self._entries_of = entries_of
-        self._make_process = make_process
+        self._worker = worker or Worker()
         self._listeners: list[Callable[[], None]] = []
         self._on_loaded: list[Callable[[PanelTask, dict[str, Any]], None]] = []
         self._started = self._ended = 0.0
         self._timer = qt.QTimer()
         self._timer.setSingleShot(True)
         self._timer.connect("timeout()", self._end_by_force)
-        self._folder: JobFolder | None = None
-        self._stepper: Stepper | None = None
-        self._process: Process | None = None
+        self._job: _Job | None = None
+        self._superseded: dict[str, Work] = {}
         self._reason = ""
 
     def on_change(self, listener: Callable[[], None]) -> None:
@@ -103,6 +100,12 @@ class Runner(VTKObservationMixin):
     def busy(self) -> bool:
         """Whether a job is under way, so that no other one can start."""
         return self.state not in (RunnerState.IDLE, RunnerState.FAILED)
+
+    @property
+    def sketching(self) -> bool:
+        """Whether the job under way is a sketch, which any other takes the place of."""
+        states = (RunnerState.EXPORTING, RunnerState.RUNNING, RunnerState.LOADING)
+        return self.task is not None and self.task.sketch and self.state in states
 
     @property
     def progress(self) -> StageProgress:
@@ -132,11 +135,14 @@ class Runner(VTKObservationMixin):
     def start(self, task: PanelTask) -> None:
         """Begin a task. Returns at once, but for what the user may have to install.
 
+        It takes the place of a sketch.
+
         Raises:
             JobError: another job is under way; the message is for the user.
         """
-        if self.busy:
+        if self.busy and not self.sketching:
             raise JobError(_("A job is running already; wait for its end or cancel it."))
+        self._supersede()
         self.task, self._reason = task, ""
         self._output = ProcessOutput()
         self._started = time.monotonic()
@@ -163,13 +169,19 @@ class Runner(VTKObservationMixin):
         self._reason = self._reason or reason or _("Cancelled.")
         if self.state in (RunnerState.EXPORTING, RunnerState.LOADING):
             self._finish(RunnerState.IDLE, self._reason)
-        elif self.state is RunnerState.RUNNING and self._process is not None:
-            self._process.write(b"cancel\n")
+        elif self.state is RunnerState.RUNNING and self._job is not None:
+            self._worker.cancel(self._job.request.id)
             self._timer.start(CANCEL_MS)
             self._change(RunnerState.CANCELLING)
 
+    def let_go(self) -> None:
+        """End the background process unless it is at work: what it has loaded is about to be replaced."""
+        if not self.busy:
+            self._stop_worker()
+
     def shut_down(self) -> None:
         """Stop at once and leave nothing: Slicer is about to end."""
+        self._stop_worker()
         if self.busy:
             self._finish(RunnerState.IDLE, _("Cancelled."))
 
@@ -179,51 +191,48 @@ class Runner(VTKObservationMixin):
         placement = ScanPlacement.of(scan)
         try:
             exported = task.exported(placement)
-            self._folder = folder = JobFolder(python, environment_for(python))
-            folder.job.write_text(task.job(folder.input, folder.output, exported).to_json(), encoding="utf-8")
+            work = Work(python)
         except JobError as error:
             self._finish(RunnerState.FAILED, error_messages.in_panel_words(error))
             return
         except OSError as error:
             self._not_written(error)
             return
+        folder = work.folder
+        request = JobRequest(folder.path.name, task.job(folder.input, folder.output, exported), task.preview)
+        self._job = job = _Job(task, python, work, placement, request)
         voxels = slicer.util.arrayFromVolume(scan)[exported]
         matrix = voxel_geometry.part(placement.ijk_to_ras, [part.start for part in exported])
-        job = _Job(task, python, folder, placement)
-        self._stepper = Stepper(
+        self._change(RunnerState.EXPORTING)
+        work.do(
             nrrd.write(folder.input, voxels, voxel_geometry.LPS @ matrix, metadata=self._entries_of(scan)),
             done=lambda nothing: self._run(job),
             failed=self._not_written,
             progress=self._show_part,
         )
-        self._change(RunnerState.EXPORTING)
-        self._stepper.start()
 
     def _not_written(self, error: Exception) -> None:
         self._finish(RunnerState.FAILED, error_messages.why_it_was_not_written(error, slicer.app.temporaryPath))
 
     def _run(self, job: _Job) -> None:
-        command = library_command(job.python, "run", "--job", str(job.folder.job), "--events", "json")
         self._output = ProcessOutput()
-        self._output.add_to_log(shlex.join([command.program, *command.arguments]))
-        self._process = process = self._make_process()
         self._change(RunnerState.RUNNING)
-        process.start(
-            command,
-            on_output=self._on_output,
-            on_error_output=self._on_error_output,
-            on_end=lambda ended: self._on_end(job, ended),
+        self._worker.ask(
+            library_command(job.python, "serve"),
+            job.request,
+            self._output,
+            on_news=self._tell,
+            on_over=lambda ended: self._over(job, ended),
         )
 
     def _load(self, job: _Job, report: dict[str, Any]) -> None:
-        self._stepper = Stepper(
+        self._change(RunnerState.LOADING)
+        job.work.do(
             _read_result(job, report),
             done=lambda loaded: self._place(job, loaded),
             failed=lambda error: self._finish(RunnerState.FAILED, error_messages.why_it_was_not_loaded(error)),
             progress=self._show_part,
         )
-        self._change(RunnerState.LOADING)
-        self._stepper.start()
 
     def _place(self, job: _Job, loaded: LoadedResult) -> None:
         task, placement = job.task, job.placement
@@ -245,50 +254,54 @@ class Runner(VTKObservationMixin):
         self._ended = time.monotonic()
         self._timer.stop()
         self.removeObservers()
-        if self._stepper is not None:
-            self._stepper.stop()
-        if self._process is not None:
-            self._process.abandon()
-        if self._folder is not None:
-            self._folder.delete()
-        self._folder = self._stepper = self._process = None
+        if self._job is not None:
+            self._job.work.put_away()
+        self._job = None
         self._reason = ""
         self._outcome = message
         self._change(state)
 
-    # What the process says
+    # What becomes of it
 
-    def _on_output(self, data: bytes) -> None:
-        self._output.read(data)
-        if self._output.finished and self.state is RunnerState.RUNNING and not self._timer.active:
-            self._timer.start(END_MS)
-        self._tell()
+    def _supersede(self) -> None:
+        """Let go of a sketch; the process may write into its folder until it has ended it."""
+        job, self._job = self._job, None
+        self.removeObservers()
+        if job is None:
+            return
+        if self.state is RunnerState.RUNNING:
+            self._superseded[job.request.id] = job.work
+        else:
+            job.work.put_away()
 
-    def _on_error_output(self, data: bytes) -> None:
-        self._output.read_error(data)
-        self._tell()
-
-    def _on_end(self, job: _Job, ended: Ended) -> None:
+    def _over(self, job: _Job, ended: Ended | None) -> None:
+        """The process has done with a job, or has ended with it."""
+        if job is not self._job:
+            self._superseded.pop(job.request.id, job.work).put_away()
+            return
         self._timer.stop()
-        self._output.read(b"", final=True)
-        self._output.read_error(b"", final=True)
-        self._process = None
         result, error = self._output.result, self._output.error
         if self.state is RunnerState.CANCELLING:
             self._finish(RunnerState.IDLE, self._reason)
-        elif ended.normal and ended.code == 0 and result is not None:
+        elif result is not None:
             report = result.get("report")
             self._load(job, report if isinstance(report, dict) else {})
         else:
+            ended = ended or Ended(normal=True, code=0)
             if ended.problem or (error or {}).get("kind") == "install" or error_messages.lacks_kernels(error):
                 self._forget_python()
             self._finish(RunnerState.FAILED, error_messages.why_it_ended(ended, error))
 
     def _end_by_force(self) -> None:
-        if self.state is RunnerState.CANCELLING:
-            self._finish(RunnerState.IDLE, self._reason)
-        else:
-            self._finish(RunnerState.FAILED, _("The background process did not end, so its result was not used."))
+        """A job did not end when it was asked to."""
+        self._stop_worker()
+        self._finish(RunnerState.IDLE, self._reason)
+
+    def _stop_worker(self) -> None:
+        self._worker.stop()
+        for work in self._superseded.values():
+            work.put_away()
+        self._superseded.clear()
 
     # Listeners, and the scene
 
@@ -322,4 +335,4 @@ class Runner(VTKObservationMixin):
 def _read_result(job: _Job, report: dict[str, Any]) -> Generator[float, None, LoadedResult]:
     """Read what a job wrote, by steps."""
     target, matrix = job.task.target(job.placement), job.placement.ijk_to_ras
-    return (yield from result_volumes.load(job.folder.output, report, job.task.ranges, target, matrix))
+    return (yield from result_volumes.load(job.work.folder.output, report, job.task.ranges, target, matrix))

@@ -24,6 +24,9 @@ LATEST = 8
 CUBIC_REFERENCE = "CTSuperResolution.cubic"
 """Node reference from a preview's super-resolved cube to its cubic one."""
 
+SKETCH = "CTSuperResolution.sketch"
+"""Attribute of the super-resolved cube of a sketch."""
+
 
 @dataclass(frozen=True, eq=False)
 class Preview:
@@ -38,6 +41,11 @@ class Preview:
         return report_of(self.sr)
 
     @property
+    def is_sketch(self) -> bool:
+        """Whether it was made by what is quickest, while the user was choosing."""
+        return self.sr.GetAttribute(SKETCH) is not None
+
+    @property
     def kept(self) -> bool:
         """Whether it is saved with the scene, and stays however many come after it."""
         return bool(self.sr.GetSaveWithScene())
@@ -49,8 +57,10 @@ def find_previews() -> list[Preview]:
     return [Preview(node, node.GetNodeReference(CUBIC_REFERENCE)) for node in nodes if role_of(node) == PREVIEW_SR]
 
 
-def add(placed: dict[str, slicer.vtkMRMLScalarVolumeNode]) -> None:
-    """Make a preview of new volumes; the oldest one goes where there are too many."""
+def add(placed: dict[str, slicer.vtkMRMLScalarVolumeNode], *, sketch: bool) -> None:
+    """Make a preview, or a sketch of one, of new volumes; the oldest one goes where there are too many."""
+    if sketch:
+        placed[SR].SetAttribute(SKETCH, "1")
     placed[SR].SetNodeReferenceID(CUBIC_REFERENCE, placed[CUBIC].GetID())
     for old in [preview for preview in find_previews() if not preview.kept][:-LATEST]:
         remove(old)

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import math
+from dataclasses import replace
 
 from slicer.i18n import tr as _
 
 from CTSuperResolutionLib.errors import JobError
 from CTSuperResolutionLib.job.method import Method
+from CTSuperResolutionLib.job.parameters import PARAMETERS, PRESET_NAMES, Value
 from CTSuperResolutionLib.job.refinement import parse_spacing
 from CTSuperResolutionPanel.panel_state import BY_SPACING, PER_AXIS, PanelState
 from CTSuperResolutionPanel.process.error_messages import in_panel_words
@@ -16,6 +18,12 @@ from CTSuperResolutionPanel.scene import region_of_interest, voxel_geometry
 from CTSuperResolutionPanel.scene.suitability import Problem, facts_of, find_problem
 from CTSuperResolutionPanel.scene.voxel_geometry import VoxelRanges
 from CTSuperResolutionPanel.sections.advanced_parameters import parse_settings
+
+QUICK = ("views", "ddim_steps", "start_step", "slice_axes", "gaussians", "max_gaussians", "iterations")
+"""What sketches take from the quickest preset."""
+
+ALONE: dict[str, Value] = {"measured": "no"}
+ON_VOXELS: dict[str, Value] = {"residual": "grid", "grid_steps": 1}
 
 
 class NotReady(Exception):
@@ -96,6 +104,26 @@ def preview_task(state: PanelState, point: tuple[float, float, float]) -> PanelT
     if ranges is None:
         raise NotReady(_("The crosshair is outside the scan; hold Shift and move the mouse over it."))
     return _task(state, ranges, preview=True)
+
+
+def sketch_task(state: PanelState, point: tuple[float, float, float]) -> PanelTask:
+    """The task for a sketch around a point of the world: a preview by what is quickest, but for what the user set.
+
+    It has no volume of what was measured. Its residual is on voxels, which takes a tenth of the time of Gaussians,
+    unless the user set something of these.
+
+    Raises:
+        NotReady: something is missing, or the quickest does not go with what was set.
+    """
+    task = preview_task(state, point)
+    settings = {name: PARAMETERS[name].defaults[PRESET_NAMES[0]] for name in QUICK} | ALONE
+    if not any(PARAMETERS[name].group == "gaussians" for name in task.method.settings):
+        settings |= ON_VOXELS
+    try:
+        method = replace(task.method, settings={**settings, **task.method.settings})
+    except JobError as error:
+        raise NotReady(in_panel_words(error)) from error
+    return replace(task, method=method, sketch=True)
 
 
 def _require_volume(state: PanelState) -> None:

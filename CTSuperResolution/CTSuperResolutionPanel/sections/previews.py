@@ -16,6 +16,7 @@ from CTSuperResolutionPanel.panel_state import BY_SPACING, PER_AXIS, PanelState
 from CTSuperResolutionPanel.process import job_folder
 from CTSuperResolutionPanel.process.acquisition_inspector import AcquisitionInspector
 from CTSuperResolutionPanel.process.hardware import Hardware
+from CTSuperResolutionPanel.process.panel_task import PanelTask
 from CTSuperResolutionPanel.process.runner import Runner
 from CTSuperResolutionPanel.scene import previews, voxel_geometry
 from CTSuperResolutionPanel.scene.previews import Preview, find_previews
@@ -24,7 +25,7 @@ from CTSuperResolutionPanel.scene.result_volumes import SCAN_REFERENCE, SR, fact
 from CTSuperResolutionPanel.scene.slice_overlay import SliceOverlay
 from CTSuperResolutionPanel.scene.voxel_geometry import triple
 from CTSuperResolutionPanel.sections.advanced_parameters import settings_text
-from CTSuperResolutionPanel.sections.choices import NotReady, looking, preview_task
+from CTSuperResolutionPanel.sections.choices import NotReady, looking, preview_task, sketch_task
 from CTSuperResolutionPanel.sections.estimate import estimate
 
 SIDES = (64, 96, 128)
@@ -50,10 +51,12 @@ class PreviewsSection:
         self._listed: list[Preview] = []
         self._filling = False
         self._overlay = SliceOverlay()
+        self._sketched: PanelTask | None = None
         for side, title in zip(SIDES, (_("Small cube"), _("Medium cube"), _("Large cube")), strict=True):
             ui.previewSizeComboBox.addItem(title, side)
         ui.previewSizeComboBox.connect("activated(int)", self._size_chosen)
         ui.previewButton.connect("clicked(bool)", lambda checked: self.start())
+        ui.sketchCheckBox.connect("toggled(bool)", lambda checked: self._sketch())
         ui.previewsList.connect("currentRowChanged(int)", self._row_chosen)
         ui.usePreviewButton.connect("clicked(bool)", lambda checked: self.use_settings())
         ui.keepPreviewButton.connect("clicked(bool)", self.keep)
@@ -87,12 +90,35 @@ class PreviewsSection:
         except (NotReady, JobError) as error:
             self._ui.previewHintLabel.text = f"<b>{error}</b>"
 
-    def finished(self, placed: dict[str, slicer.vtkMRMLScalarVolumeNode], *, show: bool) -> None:
+    def finished(self, placed: dict[str, slicer.vtkMRMLScalarVolumeNode], *, show: bool, sketch: bool) -> None:
         """Take up new volumes, and show them if the views are ours to change."""
-        previews.add(placed)
+        previews.add(placed, sketch=sketch)
         self._list(find_previews())
         if show:
             self._ui.previewsList.setCurrentRow(len(self._listed))
+        self._remove_sketches(but=placed[SR])
+
+    def _remove_sketches(self, but: slicer.vtkMRMLScalarVolumeNode) -> None:
+        """Of sketches the last one stays, and those that the user keeps."""
+        old = [one for one in self._listed if one.is_sketch and not one.kept and one.sr is not but]
+        for one in old:
+            previews.remove(one)
+        if old:
+            self._list(find_previews())
+
+    def _sketch(self) -> None:
+        """Sketch what the state says, where the user wants that and it was not done already."""
+        if self._state is None or not self._ui.sketchCheckBox.checked:
+            self._sketched = None
+            return
+        try:
+            task = sketch_task(self._state, crosshair())
+        except NotReady:
+            return  # the hint says so
+        free = self._runner.sketching or not self._runner.busy
+        if free and task != self._sketched and not self._acquisitions.inspects(self._state.inputVolume):
+            self._sketched = task
+            self._runner.start(task)
 
     def refresh(self) -> None:
         """Show what the state says, and which previews there are."""
@@ -103,12 +129,13 @@ class PreviewsSection:
         there = find_previews()
         if [preview.sr.GetID() for preview in there] != [preview.sr.GetID() for preview in self._listed]:
             self._list(there)
+        self._sketch()
         self.show_job()
 
     def show_job(self) -> None:
         """Show whether a preview can be started, and what it would take."""
         ui = self._ui
-        if self._runner.busy or self._state is None:
+        if (self._runner.busy and not self._runner.sketching) or self._state is None:
             ui.previewButton.enabled = False
             return
         try:
@@ -209,8 +236,10 @@ class PreviewsSection:
 
     def _enable_buttons(self) -> None:
         chosen = self._chosen()
-        for button in (self._ui.usePreviewButton, self._ui.keepPreviewButton, self._ui.removePreviewButton):
+        for button in (self._ui.keepPreviewButton, self._ui.removePreviewButton):
             button.enabled = chosen is not None
+        # Of a sketch they would be those of the sketch, and the panel has what it was made for.
+        self._ui.usePreviewButton.enabled = chosen is not None and not chosen.is_sketch
         self._ui.keepPreviewButton.checked = chosen is not None and chosen.kept
         self._ui.hidePreviewsButton.enabled = self._ui.previewsList.currentRow >= 0
 
@@ -240,6 +269,7 @@ def title(preview: Preview) -> str:
 def row_text(number: int, preview: Preview) -> str:
     """A preview's row in the list."""
     text = f"{number}  {title(preview)}"
+    text = _("{title} · sketch").format(title=text) if preview.is_sketch else text
     return _("{title} · kept").format(title=text) if preview.kept else text
 
 

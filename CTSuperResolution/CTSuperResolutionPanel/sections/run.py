@@ -75,7 +75,7 @@ class RunSection:
 
     def apply(self) -> None:
         """Start the job that the panel describes, or cancel the one that runs."""
-        if self._runner.busy:
+        if self._busy:
             self._runner.cancel()
             return
         self.refresh()
@@ -117,7 +117,7 @@ class RunSection:
         """Show what the runner does."""
         ui, runner = self._ui, self._runner
         cancelling = runner.state is RunnerState.CANCELLING
-        if runner.busy:
+        if self._busy:
             ui.applyButton.text = _("Cancelling…") if cancelling else _("Cancel")
             ui.applyButton.enabled = runner.state not in (RunnerState.CANCELLING, RunnerState.INSTALLING)
             ui.applyButton.toolTip = _("Stop the job; nothing of it is kept.")
@@ -125,12 +125,17 @@ class RunSection:
             ui.applyButton.text = _("Apply")
             ui.applyButton.enabled = self._task is not None
             ui.applyButton.toolTip = _("Super-resolve the scan in the background.")
-        ui.progressBar.visible = runner.busy and runner.state is not RunnerState.INSTALLING
+        ui.progressBar.visible = self._busy and runner.state is not RunnerState.INSTALLING
         ui.progressBar.value = round(1000 * self._fraction())
         ui.progressBar.format = self._doing()
         ui.logButton.visible = bool(runner.log)
         self._say(self._note())
         self._show_log()
+
+    @property
+    def _busy(self) -> bool:
+        """Whether a job is under way that the user ordered here or as a preview; a sketch is in nobody's way."""
+        return self._runner.busy and not self._runner.sketching
 
     def _fraction(self) -> float:
         runner = self._runner
@@ -185,7 +190,7 @@ class RunSection:
 
     def _tick(self) -> None:
         self._ticks += 1
-        if self._runner.busy:
+        if self._busy:
             self.show_job()
         elif self._ticks % 5 == 0:
             self.refresh()

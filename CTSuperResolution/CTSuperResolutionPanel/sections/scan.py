@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -40,9 +41,18 @@ class ScanSection:
         ui: the widgets of the panel by name.
         hardware: what jobs are done on, which another Python may see otherwise.
         acquisitions: how the scans were acquired.
+        before_install: called before what the background process has loaded may be replaced.
     """
 
-    def __init__(self, ui: Any, hardware: Hardware, acquisitions: AcquisitionInspector) -> None:
+    def __init__(
+        self,
+        ui: Any,
+        hardware: Hardware,
+        acquisitions: AcquisitionInspector,
+        *,
+        before_install: Callable[[], None],
+    ) -> None:
+        self._before_install = before_install
         self._ui = ui
         self._hardware = hardware
         self._acquisitions = acquisitions
@@ -163,6 +173,7 @@ class ScanSection:
 
     def choose_python(self) -> None:
         """Let the user choose what runs in the background."""
+        self._before_install()
         python = install.change(slicer.util.mainWindow())
         if python is not None:
             self._hardware.inspect(python, again=True)
@@ -206,6 +217,7 @@ def _preset_title(name: str) -> str:
     return {
         "preview": _("Preview – quickest"),
         "balanced": _("Balanced"),
+        "best": _("Best – several times slower"),
         "paper": _("Paper – to compare with, slow"),
     }.get(name, name)
 

@@ -55,6 +55,17 @@ class qSlicerLoadableModule(AnyModule):
 
 
 @register
+class qSlicerMarkupsModule(qSlicerLoadableModule):
+    """The module Markups, whose tool bar Slicer shows as soon as markups come into the scene; the host has none."""
+
+    autoShowToolBar = stored(bool, "autoShowToolBar", True)
+
+
+OWN = {"Markups": qSlicerMarkupsModule}
+"""Slicer's own modules that have more than others."""
+
+
+@register
 class qSlicerScriptedLoadableModuleWidget(qMRMLWidget):
     """The frame around a scripted module's panel."""
 
@@ -143,7 +154,7 @@ class qSlicerModuleManager(QObject):
         super().__init__(parent)
         self._scene = scene
         self._modules: dict[str, AnyModule] = {
-            name: qSlicerLoadableModule(name, "", scene, logic) for name, logic in logics.items()
+            name: OWN.get(name, qSlicerLoadableModule)(name, "", scene, logic) for name, logic in logics.items()
         }
 
     def module(self, name: str) -> AnyModule | None:

@@ -1,4 +1,4 @@
-"""Stands in for the background process: python child.py MANNER JOB.JSON behaves in the way that the first says.
+"""Stands in for the background process: python child.py FILE does jobs, each in the manner that the file then says.
 
 Standard library and numpy only, so that it starts at once.
 """
@@ -8,6 +8,7 @@ from __future__ import annotations
 import ctypes
 import json
 import os
+import queue
 import signal
 import subprocess
 import sys
@@ -17,12 +18,29 @@ from pathlib import Path
 
 import numpy as np
 
-MANNER, JOB = sys.argv[1], json.loads(Path(sys.argv[2]).read_text(encoding="utf-8"))
-OUTPUT = Path(JOB["output"])
-NAMES = ("sr", "cubic", *(["measured"] if MANNER == "writes what was measured" else []))
+ID, JOB, MANNER, OUTPUT = "", {}, "", Path()
+REQUESTS: queue.SimpleQueue = queue.SimpleQueue()
+CANCELLED: set[str] = set()
+
+
+def listen() -> None:
+    """Take lines from standard input, in a thread; None stands for its end."""
+    for line in sys.stdin:
+        request = json.loads(line)
+        if "cancel" in request:
+            CANCELLED.add(request["cancel"])
+        else:
+            REQUESTS.put(request)
+    REQUESTS.put(None)
+
+
+def names() -> tuple[str, ...]:
+    """The volumes of the result."""
+    return ("sr", "cubic", *(["measured"] if MANNER == "writes what was measured" else []))
 
 
 def say(event: dict) -> None:
+    event = {"id": ID, **event}
     sys.stdout.buffer.write((json.dumps(event, ensure_ascii=False) + "\n").encode())
     sys.stdout.buffer.flush()
 
@@ -77,7 +95,7 @@ def write_results(shift_mm: float = 0.0, voxels_short: int = 0) -> None:
         "kinds: domain domain domain", "endian: little", "encoding: raw", "space origin: " + vectors[3],
     ]  # fmt: skip
     OUTPUT.mkdir()
-    for name in NAMES:
+    for name in names():
         data = array.astype("<i2").tobytes()
         whole = ("\n".join(header) + "\n\n").encode() + data
         (OUTPUT / f"{name}.nrrd").write_bytes(whole[: len(whole) - 2 * voxels_short])
@@ -89,29 +107,35 @@ def result() -> None:
     agreement = {"sr": {"rms_hu": 1.0, "max_hu": 2.0}, "cubic": {"rms_hu": 3.0, "max_hu": 4.0}}
     report = {"note": "Not for diagnosis.", "scale": scale, "job": job, "seed": JOB["seed"], "seconds": 1.0}
     report |= {"peak_mb": 100.0, "device": "cpu", "consistency": agreement, "stages": {}}
-    report["files"] = [f"{name}.nrrd" for name in NAMES]
+    report["files"] = [f"{name}.nrrd" for name in names()]
     say({"event": "result", "elapsed_s": 1.0, "peak_mb": 100.0, "files": {}, "report": report})
 
 
 def wait_for_cancel() -> None:
-    """Work until a line "cancel" comes, and end as the library does."""
-    asked = threading.Event()
-
-    def listen() -> None:
-        for line in sys.stdin:
-            if line.strip() == "cancel":
-                asked.set()
-
-    threading.Thread(target=listen, daemon=True).start()
+    """Work until that is cancelled, or a newer try comes, and end as the library does."""
     step = 0
-    while not asked.is_set() and os.getppid() != 1:
+    while ID not in CANCELLED and REQUESTS.empty() and os.getppid() != 1:
         progress("fit", step := step + 1, 1000, 0.5)
         time.sleep(0.02)
     say({"event": "error", "kind": "cancelled", "message": "Cancelled: asked for on stdin.", "exit_code": 3})
-    sys.exit(3)
 
 
 def main() -> None:
+    global ID, JOB, MANNER, OUTPUT
+    threading.Thread(target=listen, daemon=True).start()
+    while (request := REQUESTS.get()) is not None:
+        ID, JOB = request["id"], request["job"]
+        MANNER, OUTPUT = Path(sys.argv[1]).read_text(encoding="utf-8"), Path(JOB["output"])
+        do()
+        if MANNER in LAST:
+            break
+
+
+LAST = ("ends without a result", "ends badly after its result", "prints garbage", "ends after its job")
+"""Manners of a process that does no other job."""
+
+
+def do() -> None:
     if MANNER == "hangs at the start":
         time.sleep(600)
     say({"event": "plan", "stages": {"fit": 1.0}})
@@ -122,6 +146,7 @@ def main() -> None:
         time.sleep(600)
     if MANNER == "works until cancelled":
         wait_for_cancel()
+        return
     if MANNER == "has a child that hangs":
         grandchild = subprocess.Popen([sys.executable, "-c", "import time; time.sleep(600)"])
         say({"event": "note", "message": f"grandchild {grandchild.pid}"})
@@ -143,12 +168,12 @@ def main() -> None:
         message = f"{problem}; choose a region of interest with --roi, a lower --preset or a lower --scale."
         told = {"message": message, "problem": problem, "remedies": remedies}
         say({"event": "error", "kind": "memory", **told, "exit_code": 2})
-        sys.exit(2)
+        return
     if MANNER == "refuses the job":
         problem = "It has NaN voxels; set them to -1024 HU."
         told = {"message": problem, "problem": problem, "remedies": []}
         say({"event": "error", "kind": "input", **told, "exit_code": 2})
-        sys.exit(2)
+        return
     if MANNER == "ends without a result":
         return
     if MANNER == "says a result and writes none":
@@ -159,14 +184,12 @@ def main() -> None:
         voxels_short=5 if MANNER == "writes too few voxels" else 0,
     )
     if MANNER == "speaks in pieces":
-        text = json.dumps({"event": "note", "message": "größer – 4×"}, ensure_ascii=False).encode() + b"\r\n"
+        text = json.dumps({"id": ID, "event": "note", "message": "größer – 4×"}, ensure_ascii=False).encode() + b"\r\n"
         for byte in text:
             sys.stdout.buffer.write(bytes([byte]))
             sys.stdout.buffer.flush()
             time.sleep(0.002)
     result()
-    if MANNER == "stays after its result":
-        time.sleep(600)
     if MANNER == "ends badly after its result":
         sys.exit(1)
 

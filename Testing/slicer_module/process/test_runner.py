@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import json
 import time
+from pathlib import Path
 
 import numpy as np
 import pytest
 from CTSuperResolutionPanel.process.panel_task import PanelTask
+from CTSuperResolutionPanel.process.process import Command
 from CTSuperResolutionPanel.process.process_tree import is_running
 from CTSuperResolutionPanel.process.runner_state import RunnerState
 from CTSuperResolutionPanel.scene import voxel_geometry
@@ -25,7 +27,6 @@ CRASHES = {
     "says a result and writes none": "could not be read",
     "writes too few voxels": "ends too early",
     "shifts the result by a hundredth of a millimetre": "does not lie where the scan does",
-    "ends badly after its result": "code 1",
 }
 
 
@@ -163,19 +164,85 @@ def test_after_a_failure_the_next_job_works(panel, scan, child, finish, state):
     assert state.srVolume is not None and panel.logic.runner.message.startswith("Done in ")
 
 
-def test_a_process_that_stays_after_its_result_is_ended(panel, scan, child, finish, job_folders, monkeypatch, slicer):
-    monkeypatch.setattr("CTSuperResolutionPanel.process.runner.END_MS", 300)
-    child("stays after its result")
+def process_of(panel) -> int:
+    """The number of the background process that does jobs; 0 where there is none."""
+    process = panel.logic.runner._worker._process
+    return 0 if process is None else process._process.processId()
+
+
+@pytest.mark.parametrize("between", ["does well", "refuses the job", "works until cancelled"])
+def test_the_process_stays_for_the_next_job(panel, scan, child, finish, wait_until, job_folders, between):
+    """Whatever became of one that it could do something about; and it goes with the module."""
+    pids = []
+    for manner in ("does well", between, "does well"):
+        child(manner)
+        panel.ui.applyButton.click()
+        if manner == "works until cancelled":
+            wait_until(lambda: panel.logic.runner.progress.stage == "fit")
+            panel.ui.applyButton.click()
+        finish()
+        assert job_folders() == []
+        pids.append(process_of(panel))
+    assert len(set(pids)) == 1 and is_running(pids[0])
+    panel.logic.shut_down()
+    wait_until(lambda: not is_running(pids[0]))
+
+
+@pytest.mark.parametrize("manner", ["runs out of memory", "crashes", "prints garbage"])
+def test_a_process_that_failed_is_replaced(panel, scan, child, finish, manner):
+    child("does well")
     panel.ui.applyButton.click()
     finish()
-    assert panel.logic.runner.state is RunnerState.FAILED and "did not end" in panel.logic.runner.message
-    assert len(slicer.util.getNodesByClass("vtkMRMLScalarVolumeNode")) == 1
+    first = process_of(panel)
+    child(manner)
+    panel.ui.applyButton.click()
+    finish()
+    assert panel.logic.runner.state is RunnerState.FAILED and process_of(panel) == 0
+    child("does well")
+    panel.ui.applyButton.click()
+    finish()
+    assert panel.logic.runner.state is RunnerState.IDLE and process_of(panel) not in (0, first)
+
+
+@pytest.mark.parametrize("manner", ["ends after its job", "ends badly after its result"])
+def test_a_process_that_ended_without_a_job_is_started_again(panel, scan, child, finish, wait_until, manner):
+    for each in (manner, "does well"):
+        child(each)
+        panel.ui.applyButton.click()
+        finish()
+        assert panel.logic.runner.state is RunnerState.IDLE, panel.logic.runner.message
+        if each == manner:
+            wait_until(lambda: process_of(panel) == 0)
+
+
+ENDS_AT_FIRST = """
+import os, runpy, sys
+if not os.path.exists(sys.argv[2]):
+    sys.exit(open(sys.argv[2], "w").close())
+runpy.run_path(sys.argv[3], run_name="__main__")
+"""
+
+
+def test_a_job_that_came_as_the_process_ended_goes_to_a_new_one(
+    panel, scan, child, finish, monkeypatch, python, tmp_path
+):
+    """As one that was idle for long does: it ends well and has said nothing of the job."""
+    from CTSuperResolutionPanel.process import runner
+
+    child("does well")
+    was_there, (*_, environment) = tmp_path / "was there", vars(runner.library_command(python)).values()
+    script = str(Path(__file__).with_name("child.py"))
+    arguments = ("-u", "-c", ENDS_AT_FIRST, str(tmp_path / "manner.txt"), str(was_there), script)
+    monkeypatch.setattr(runner, "library_command", lambda python, *_: Command(str(python), arguments, environment))
+    panel.ui.applyButton.click()
+    finish()
+    assert was_there.exists()
+    assert panel.logic.runner.state is RunnerState.IDLE and panel.logic.runner.message.startswith("Done in ")
 
 
 def test_a_python_that_is_not_there_is_said(panel, scan, child, finish, job_folders, monkeypatch, tmp_path):
     from CTSuperResolutionPanel import install
     from CTSuperResolutionPanel.process import runner
-    from CTSuperResolutionPanel.process.process import Command
 
     forgotten = []
     monkeypatch.setattr(panel.logic.runner, "_forget_python", lambda: forgotten.append(True))

@@ -86,12 +86,14 @@ def test_while_reading_nothing_else_is_seen(reader, make_study, users_scene, sli
     assert all(bar.isHidden() for bar in window.findChildren("QToolBar"))
     assert not slicer.util.findChildren(window, name="DataProbeCollapsibleWidget")[0].visible
     assert not slicer.util.getNode("My point").GetDisplayNode().GetVisibility()
+    assert not slicer.modules.markups.autoShowToolBar
     for name in ("CTSRAxial1", "CTSRAxial2"):
         widget = layouts.sliceWidget(name)
         assert widget.visible and not widget.sliceController().visible
         assert not widget.sliceView().cornerAnnotation().GetVisibility()
         assert not widget.overlayCornerAnnotation().GetVisibility()
     reader.ui.leaveButton.click()
+    assert slicer.modules.markups.autoShowToolBar
     widget = layouts.sliceWidget("CTSRAxial1")  # the comparison's, too
     assert not widget.sliceController().isHidden() and widget.sliceView().cornerAnnotation().GetVisibility()
 

@@ -268,3 +268,102 @@ def test_more_that_is_loaded_leaves_a_comparison_running(panel, large_scan, chil
     assert button.checked
     import_more()
     assert button.checked and slicer.app.layoutManager().layout == layout
+
+
+@pytest.fixture
+def sketching(panel, large_scan, child, finish):
+    """The box is ticked, and the first sketch is there."""
+    child("does well")
+    panel.ui.sketchCheckBox.setChecked(True)
+    finish()
+    return panel.logic.runner
+
+
+def shown_sketch(panel):
+    """The last preview, which is a sketch and is shown."""
+    last = previews.find_previews()[-1]
+    assert last.is_sketch and panel.ui.previewsList.currentRow == panel.ui.previewsList.count - 1
+    return last
+
+
+def test_a_sketch_follows_every_change_and_only_the_last_one_stays(
+    panel, sketching, state, finish, slicer, job_folders
+):
+    first = shown_sketch(panel)
+    assert first.report["job"]["settings"]["residual"] == "grid" and "sketch" in titles(panel)[1]
+    assert layers(slicer)[1] == first.sr.GetID() and not panel.ui.usePreviewButton.enabled
+    panel.panel.refresh()
+    assert not sketching.busy  # nothing has changed
+    nodes = slicer.mrmlScene.GetNumberOfNodes()
+    for changes in ({"seed": 4}, {"settings": json.dumps({"damping": 0.2})}):
+        for name, value in changes.items():
+            setattr(state, name, value)
+        panel.panel.refresh()
+        assert sketching.sketching and panel.ui.applyButton.text == "Apply"
+        finish()
+    job = shown_sketch(panel).report["job"]
+    assert job["seed"] == 4 and job["settings"]["damping"] == 0.2
+    assert len(previews.find_previews()) == 1 and slicer.mrmlScene.GetNumberOfNodes() == nodes
+    put_crosshair(slicer, 25.0, 25.0, 15.0)
+    panel.panel.refresh()
+    finish()
+    assert not np.array_equal(shown_sketch(panel).sr.GetOrigin(), first.sr.GetOrigin())
+
+
+def test_a_change_takes_the_place_of_the_sketch_before_in_the_same_process(
+    panel, sketching, state, child, finish, wait_until, job_folders
+):
+    process = sketching._worker._process
+    child("works until cancelled")
+    state.seed = 1
+    panel.panel.refresh()
+    wait_until(lambda: sketching.progress.stage == "fit")
+    for seed in (2, 3):
+        child("does well")
+        state.seed = seed
+        panel.panel.refresh()
+    finish()
+    assert shown_sketch(panel).report["job"]["seed"] == 3 and sketching._worker._process is process
+    assert len(previews.find_previews()) == 1
+
+
+@pytest.mark.parametrize("ending", ["apply", "shut down", "crash"])
+def test_what_comes_in_place_of_a_sketch_leaves_nothing_of_it(
+    panel, sketching, state, child, finish, wait_until, job_folders, ending
+):
+    child("works until cancelled")
+    state.seed = 1
+    panel.panel.refresh()
+    wait_until(lambda: sketching.progress.stage == "fit")
+    child("crashes" if ending == "crash" else "does well")
+    if ending == "shut down":
+        state.seed = 2
+        panel.panel.refresh()
+        panel.logic.shut_down()
+        assert job_folders() == []
+        return
+    panel.ui.applyButton.click()
+    assert panel.ui.applyButton.text == "Cancel" and not sketching.sketching
+    finish()
+    assert (state.srVolume is None) is (ending == "crash")
+    assert sketching.message.startswith("The background process crashed" if ending == "crash" else "Done in ")
+
+
+def test_a_sketch_is_of_the_quickest_settings_but_for_what_the_user_set(panel, large_scan, state):
+    from CTSuperResolutionPanel.scene.scan_placement import ScanPlacement
+    from CTSuperResolutionPanel.sections.choices import NotReady, sketch_task
+
+    state.preset, state.settings = "balanced", json.dumps({"views": 50})
+    point = (30.0, 25.0, 20.0)
+    numbers = sketch_task(state, point).method.parameters
+    assert (numbers.views, numbers.slice_axes, numbers.residual, numbers.slice_gain) == (50, 1, "grid", 1.5)
+    state.settings = json.dumps({"gaussians": 9_000})
+    numbers = sketch_task(state, point).method.parameters
+    assert (numbers.residual, numbers.gaussians, numbers.iterations) == ("gaussians", 9_000, 150)
+    task = sketch_task(state, point)
+    grown = [(outer.stop - outer.start) - side for outer, side in
+             zip(task.exported(ScanPlacement.of(large_scan)), task.shape, strict=True)]  # fmt: skip
+    assert max(grown) == 4  # two voxels on each side, as far as the scan goes
+    state.settings = json.dumps({"max_gaussians": 500})
+    with pytest.raises(NotReady):
+        sketch_task(state, point)

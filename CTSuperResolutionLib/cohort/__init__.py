@@ -1,0 +1,1 @@
+"""Cohorts: many scans, each with a job of its own, done by this computer, a Ray cluster or Slurm."""

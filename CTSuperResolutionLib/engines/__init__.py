@@ -1,0 +1,1 @@
+"""Engines that share the work of many tasks: a cluster of computers."""
