@@ -33,6 +33,7 @@ ROOMS = {
         "planning",
         "stages",
         "pipeline",
+        "reconstruction",
         "output",
         "phantom",
         "engines",
