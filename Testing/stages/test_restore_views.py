@@ -54,7 +54,7 @@ PRIOR = Mixing()
 class Anything:
     """A scan that every volume is consistent with."""
 
-    degradation, unit_noise = make_degradation(SHAPE, (2, 2, 2)), 0.01
+    degradation, unit_noise, brightest = make_degradation(SHAPE, (2, 2, 2)), 0.01, None
 
     def spare_ringing(self, change: torch.Tensor, unit: torch.Tensor) -> torch.Tensor:
         return change
