@@ -41,7 +41,7 @@ class Lessons:
         """Random patches of images and truths, mirrored at random, (count, 1, CROP, CROP); None of flat images."""
         drawn: list[torch.Tensor] = []
         for _ in range(TRIES * count):
-            pair = torch.stack(self.pairs[rng.integers(len(self.pairs))])
+            pair = torch.stack(self.pairs[int(rng.integers(len(self.pairs)))])
             top, left = (int(rng.integers(n - CROP + 1)) for n in pair.shape[1:])
             patch = pair[:, top : top + CROP, left : left + CROP]
             if float((patch[0] - patch[1]).abs().mean()) > FLAT:

@@ -100,7 +100,7 @@ class _Teacher:
         degradation = Degradation((None, *degraded.axes, None))
         scan = degradation.A(to_hu(truth, self._upsampled.hu_range)[None])
         cubic = torch.from_numpy(spline_matrix(rows)).to(scan) @ scan
-        rounds, damping = self._upsampled.consistency.rounds, replace(self._upsampled.damping, flat=0.0)
+        rounds, damping = self._upsampled.consistency.rounds, replace(self._upsampled.findings.damping, flat=0.0)
         consistency = DataConsistency.damped(degradation, scan, cubic, damping=damping, rounds=rounds)
         return to_unit(consistency.enforce(cubic), self._upsampled.hu_range)[0], truth
 
