@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import torch
@@ -14,7 +15,10 @@ from CTSuperResolutionLib.job.events import Progress
 from CTSuperResolutionLib.job.method import Method
 from CTSuperResolutionLib.job.priors import find_prior, prior_name
 from CTSuperResolutionLib.job.target_grid import TargetGrid
+from CTSuperResolutionLib.planning.bands import result_bands
 from CTSuperResolutionLib.planning.cost_model import stage_seconds
+from CTSuperResolutionLib.stages.adapt_prior import adapt_prior
+from CTSuperResolutionLib.stages.banded_residual import banded_residual, banded_steps
 from CTSuperResolutionLib.stages.project_volume import (
     ProjectedVolume,
     make_projector,
@@ -22,8 +26,8 @@ from CTSuperResolutionLib.stages.project_volume import (
     project_base,
     projection_steps,
 )
-from CTSuperResolutionLib.stages.reconstruct_residual import reconstruct_residual, residual_steps
 from CTSuperResolutionLib.stages.restore_views import Restorer, interpolate_views
+from CTSuperResolutionLib.stages.scan_findings import ScanFindings
 from CTSuperResolutionLib.stages.upsample_scan import UpsampledScan, upsample_scan
 from CTSuperResolutionLib.volume.intensity import to_unit
 from CTSuperResolutionLib.volume.volume import Volume
@@ -57,7 +61,8 @@ def super_resolve(
     method: Method,
     *,
     target: TargetGrid | None = None,
-    acquisition: Acquisition | None = None,
+    findings: ScanFindings | None = None,
+    bands: Sequence[slice] | None = None,
     progress: Progress | None = None,
 ) -> Result:
     """Super-resolve a scan.
@@ -65,13 +70,14 @@ def super_resolve(
     Args:
         scan: the LR volume, already cut to the region of interest. method: how.
         target: the grid of the result over the scan, where it is part of a larger one; the method's own where None.
-        acquisition: of the scan; found out where None. progress: told of every stage; may raise Cancelled.
+        findings, bands: of the scan that it is part of, see :class:`.ScanFindings` and :mod:`.bands`; its own if None.
+        progress: told of every stage; may raise Cancelled.
 
     Raises:
         JobError: a scale, device or prior that cannot be used.
     """
-    progress = progress or Progress()
-    p, target = method.parameters, (target or method.target_grid(scan.shape, scan.spacing)).countable()
+    progress, p = progress or Progress(), method.parameters
+    target = (target or method.target_grid(scan.shape, scan.spacing)).countable()
     progress.plan(stage_seconds(p, scan.shape, target.factors, scan.spacing))
 
     progress.stage("upsample", 2 + p.consistency_rounds)
@@ -79,46 +85,45 @@ def super_resolve(
     # First, so that a damaged one is said at once.
     prior = kept_prior(find_prior(method.prior), device) if p.uses_prior else None
     progress.advance()
-    upsampled = upsample_scan(scan, target, p, device, acquisition, progress)
+    upsampled = upsample_scan(scan, target, p, device, findings, progress)
     measured = upsampled.measured(progress)
 
     progress.stage("project", projection_steps(p))
     projector = make_projector(upsampled, p)
     start = ProjectedVolume.of(to_unit(measured, upsampled.hu_range), projector, progress)
+    measured = measured.round_().short()  # half as large: volumes are what limits the size of a job
     base = project_base(start, upsampled, projector, p, progress)
     view_degradation = make_view_degradation(upsampled, projector)
     if prior:
+        prior = adapt_prior(prior, start.volume, upsampled, p, method.seed, progress) if p.adapt else prior
         restorer = Restorer(prior, upsampled, projector, view_degradation, p, method.seed)
         progress.stage("restore", restorer.steps)
         restored = restorer.restore(start, progress)
     else:
         restored = interpolate_views(start, view_degradation, p)
-    if p.base == "restored":
-        base = restored.start
+    base = restored.start if p.base == "restored" else base
     del start  # volumes: memory is what limits the size of a job
 
-    progress.stage("fit", residual_steps(p))
-    residual = reconstruct_residual(restored, base, projector, p, seed=method.seed, progress=progress)
+    bands = bands or result_bands(upsampled.target)
+    progress.stage("fit", banded_steps(p, len(bands)))
+    shared = {"slices": upsampled.findings.slices, "seed": method.seed}
+    residual, fitted = banded_residual(restored, base, projector, p, bands, **shared, progress=progress)
 
-    progress.stage("assemble", p.consistency_rounds + 1)
-    slices = progress.in_parts(upsampled.grid.shape[0])
-    fine = upsampled.enforce(base.volume + residual.voxels(slices), progress).round_()
-
-    return Result(
-        sr=upsampled.result(fine),
-        cubic=upsampled.cubic_of_scan(),
-        measured=upsampled.result(measured.round_()),
-        uncertainty=_in_hu(restored.uncertainty, upsampled),
-        acquisition=upsampled.acquisition,
-        report=_reported(method, prior, device) | residual.report | upsampled.report(),
-    )
+    progress.stage("assemble", p.consistency_rounds)
+    uncertainty, unit = _in_hu(restored.uncertainty, upsampled), residual.add_(base.volume)
+    del base, residual, restored
+    fine = upsampled.enforce(unit, progress).round_()
+    volumes = upsampled.result(fine), upsampled.cubic_of_scan(), upsampled.result(measured.float())
+    report = _reported(method, prior, device) | fitted | upsampled.report()
+    return Result(*volumes, uncertainty, upsampled.acquisition, report)
 
 
 def _reported(method: Method, prior: Prior | None, device: torch.device) -> dict[str, object]:
-    return {
-        "device": str(device),
-        "prior": {"name": prior_name(method.prior), "sha256": prior.sha256} if prior else None,
-    }
+    if prior is None:
+        return {"device": str(device), "prior": None}
+    used: dict[str, object] = {"name": prior_name(method.prior), "sha256": prior.sha256}
+    adaptation = {} if prior.adaptation is None else {"adaptation": dict(prior.adaptation)}
+    return {"device": str(device), "prior": used | adaptation}
 
 
 def _in_hu(uncertainty: torch.Tensor | None, upsampled: UpsampledScan) -> Volume | None:

@@ -33,6 +33,7 @@ ROOMS = {
         "planning",
         "stages",
         "pipeline",
+        "reconstruction",
         "output",
         "phantom",
         "engines",
@@ -157,6 +158,16 @@ def test_no_room_imports_from_a_higher_one(package: str) -> None:
         if height.get(found, -1) > height[module]
     ]
     assert upward == []
+
+
+def test_neither_the_library_nor_the_first_panel_knows_the_panel_of_reader_studies() -> None:
+    knowing = [
+        module
+        for package in (LIBRARY, PANEL)
+        for module, tree in modules(package).items()
+        if STUDY_PANEL in ast.dump(tree)
+    ]
+    assert knowing == []
 
 
 def test_no_room_takes_the_names_that_the_package_itself_offers() -> None:

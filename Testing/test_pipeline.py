@@ -308,9 +308,10 @@ STAGES = ["upsample", "project", "restore", "fit", "assemble"]
     [
         ({}, STAGES),
         ({"residual": "grid", "base": "cubic"}, STAGES),
+        ({"adapt": 3}, [*STAGES[:2], "adapt", *STAGES[2:]]),
         ({"view_restoration": "cubic", "base": "none", "start": "edges"}, [s for s in STAGES if s != "restore"]),
     ],
-    ids=["as it is", "grid", "cubic views"],
+    ids=["as it is", "grid", "adapted", "cubic views"],
 )
 def test_stages_are_announced_in_order_with_all_their_steps(truth, choice, stages):
     class Record(Progress):

@@ -5,7 +5,11 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-NOTE = (
+STRUCTURE_NOTE = (
+    "For research; not for diagnosis. Of cubic 5 % are flagged by definition; a patch that agrees with the truth is no "
+    "proof of every detail in it."
+)
+LESION_NOTE = (
     "For research; not for diagnosis. The observer is a model: it says what information is left in a volume for a "
     "known lesion at a known place, and not what a reader would find."
 )

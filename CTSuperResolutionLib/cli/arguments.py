@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import re
 from typing import Any
 
 from CTSuperResolutionLib.errors import JobError
@@ -13,7 +14,7 @@ from CTSuperResolutionLib.job.priors import DEFAULT_PRIOR
 
 # What is not given is None, or here false or empty; a job and its method have the defaults.
 METHOD_OPTIONS = ("scale", "spacing", "preset", "prior", "seed", "device")
-JOB_OPTIONS = ("roi", "series", "allow_unusual", "untilt")
+JOB_OPTIONS = ("roi", "series", "allow_unusual", "untilt", "memory", "fresh")
 
 
 def add_input_options(parser: argparse.ArgumentParser) -> None:
@@ -66,9 +67,31 @@ def add_region_option(parser: argparse.ArgumentParser) -> None:
     )
 
 
+def add_memory_option(parser: argparse.ArgumentParser) -> None:
+    """Option for the memory that a job may take."""
+    parser.add_argument(
+        "--memory",
+        metavar="SIZE",
+        help="memory that the job may take, such as 4GB: a large scan is worked on in as many slabs as that asks for "
+        "(default: four fifths of what is free)",
+    )
+
+
 def preset_help(default: str) -> str:
     """Help of the option for the preset."""
     return f"{'; '.join(f'{name}: {purpose}' for name, purpose in PRESETS.items())} (default {default})"
+
+
+def parse_crop(text: str) -> tuple[int, int, int]:
+    """Voxels along (z, y, x) of an option such as "128,192,192".
+
+    Raises:
+        JobError: it is no such text.
+    """
+    sides = re.fullmatch(r"([1-9]\d{0,4}),([1-9]\d{0,4}),([1-9]\d{0,4})", text.replace(" ", ""))
+    if sides is None:
+        raise JobError(f"The crop '{text}' is not three numbers of voxels z,y,x such as 128,192,192.")
+    return int(sides[1]), int(sides[2]), int(sides[3])
 
 
 def given_entries(options: argparse.Namespace) -> dict[str, Any]:

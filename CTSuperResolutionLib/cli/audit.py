@@ -71,7 +71,7 @@ def describe(found: dict[str, Any]) -> str:
 
 
 def _structure(options: argparse.Namespace, progress: Reporter) -> dict[str, Any]:
-    from CTSuperResolutionLib.audit.report import structure_table
+    from CTSuperResolutionLib.audit.report import STRUCTURE_NOTE, structure_table
     from CTSuperResolutionLib.audit.structure import audit_structure
     from CTSuperResolutionLib.output.folder import OutputFolder
     from CTSuperResolutionLib.output.report import header_entries
@@ -99,13 +99,14 @@ def _structure(options: argparse.Namespace, progress: Reporter) -> dict[str, Any
         done = {"command": "audit structure", "result": folder.name, "reference": reference.name}
         map_ = truth.with_array(flagged.astype("float32"))
         write_volume(map_, out.file("structure.nrrd"), metadata=header_entries("audit", done))
-        return _published(out, "structure", {"job": done, "volumes": report}, structure_table(report))
+        found = {"note": STRUCTURE_NOTE, "job": done, "volumes": report}
+        return _published(out, "structure", found, structure_table(report))
 
 
 def _lesions(options: argparse.Namespace, progress: Reporter) -> dict[str, Any]:
     from CTSuperResolutionLib.audit.experiment import LesionExperiment
     from CTSuperResolutionLib.audit.lesions import KINDS, Lesion
-    from CTSuperResolutionLib.audit.report import lesion_table
+    from CTSuperResolutionLib.audit.report import LESION_NOTE, lesion_table
     from CTSuperResolutionLib.output.folder import OutputFolder
     from CTSuperResolutionLib.volume.reading import read_volume
 
@@ -132,7 +133,8 @@ def _lesions(options: argparse.Namespace, progress: Reporter) -> dict[str, Any]:
     done = {"command": "audit lesions", "ct": path.name, "noise_hu": options.noise, "scale": method.scale,
             "preset": method.preset, "seed": method.seed}  # fmt: skip
     with OutputFolder(place) as out:
-        return _published(out, "lesions", {"job": done, "lesions": rows}, lesion_table(rows))
+        found = {"note": LESION_NOTE, "job": done, "lesions": rows}
+        return _published(out, "lesions", found, lesion_table(rows))
 
 
 def _upsampled(ct: Volume, method: Method, noise_hu: float, seed: int) -> Mapping[str, np.ndarray]:
@@ -157,9 +159,8 @@ def _require_same_grid(path: Path, volume: Volume, reference: Path, truth: Volum
 
 
 def _published(out: Any, name: str, report: dict[str, Any], table: str) -> dict[str, Any]:
-    from CTSuperResolutionLib.audit.report import NOTE
-
-    out.file(f"{name}.md").write_text(f"{table}\n\n{NOTE}\n", encoding="utf-8")
-    out.file(f"{name}.json").write_text(json.dumps({"note": NOTE, **report}, indent=2) + "\n", encoding="utf-8")
+    """Write an audit's table and its report, and say where they are."""
+    out.file(f"{name}.md").write_text(f"{table}\n\n{report['note']}\n", encoding="utf-8")
+    out.file(f"{name}.json").write_text(json.dumps(report, indent=2) + "\n", encoding="utf-8")
     files = out.publish()
     return {"files": {key: str(path.resolve()) for key, path in files.items()}, "table": table, "report": report}

@@ -7,6 +7,9 @@ every case, and in OUT/cases what every method came to: the same command goes on
 has changed, delete OUT/cases.
 Volumes lie in a private temporary folder while they are worked on; a figure shows a part of one slice.
 
+Few views: --sparse-views 36,24,12 scans the references with so many views instead, and reconstructs them by the methods
+of 'ctsr reconstruct'; OUT gets table.md, results.csv and results.json.
+
 Robustness: --noise adds noise to the scans, and --blur-factor blurs them more or less than the methods assume.
 """
 
@@ -14,12 +17,12 @@ from __future__ import annotations
 
 import argparse
 import itertools
-import re
 import tempfile
 from pathlib import Path
 from typing import Any
 
-from CTSuperResolutionLib.cli.arguments import preset_help
+from CTSuperResolutionLib.cli.arguments import parse_crop, preset_help
+from CTSuperResolutionLib.cli.sparse_views import add_sparse_view_options, describe_sparse_views, execute_sparse_views
 from CTSuperResolutionLib.errors import JobError, OtherOption, unknown
 from CTSuperResolutionLib.evaluation.methods import DEFAULT_METHODS, METHODS, parse_methods
 from CTSuperResolutionLib.job.events import Reporter, describe_error
@@ -41,7 +44,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     option("--scale", nargs="+", action="extend", metavar="S", help="a whole factor or z,y,x; several (default 4 8)")
     option("--iso", type=float, default=1.0, metavar="MM", help="spacing of references; 0 keeps the CT's (default 1)")
     option("--crop", default="128,192,192", metavar="Z,Y,X", help="most voxels of references (default 128,192,192)")
-    option("--methods", default=",".join(DEFAULT_METHODS), metavar="LIST", help="of those below (default %(default)s)")
+    option("--methods", metavar="LIST", help=f"of those below (default {','.join(DEFAULT_METHODS)})")
     option("--preset", default=DEFAULT_PRESET, help=preset_help(DEFAULT_PRESET))
     prior = parser.add_mutually_exclusive_group()
     prior.add_argument("--prior", default=DEFAULT_PRIOR, help=f"name or folder of a prior (default {DEFAULT_PRIOR})")
@@ -50,6 +53,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     )
     option("--blur-factor", type=float, default=1.0, metavar="X", help="times the blur of scans (default 1)")
     option("--noise", type=float, default=0.0, metavar="HU", help="standard deviation of noise in scans")
+    add_sparse_view_options(parser)
     option("--set", action="append", default=[], metavar="NAME=VALUE", help="as for 'ctsr run'; may be repeated")
     option("--seed", type=int, default=0, help="of all random numbers (default 0)")
     option("--device", default="auto", help="auto, cpu or cuda (default auto)")
@@ -62,6 +66,8 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def execute(options: argparse.Namespace, progress: Reporter) -> dict[str, Any]:
     """Run the command."""
+    if options.sparse_views is not None:
+        return execute_sparse_views(options, progress)
     values = _checked(options)
     from CTSuperResolutionLib.engines.ray_cluster import find_ray
     from CTSuperResolutionLib.evaluation.cases import case_name
@@ -109,6 +115,8 @@ def execute(options: argparse.Namespace, progress: Reporter) -> dict[str, Any]:
 
 def describe(found: dict[str, Any]) -> str:
     """The result as a terminal shows it."""
+    if "scans" in found["report"]:
+        return describe_sparse_views(found)
     from CTSuperResolutionLib.evaluation.table import format_tables
 
     return "\n".join([format_tables(found["report"]), *(f"  {path}" for path in found["files"].values())])
@@ -118,7 +126,7 @@ def _checked(options: argparse.Namespace) -> dict[str, Any]:
     """Check the options as far as they can be judged before anything is loaded."""
     settings = parse_settings(options.set)
     scales = tuple(dict.fromkeys(map(parse_scale, options.scale or DEFAULT_SCALES)))
-    methods = parse_methods(options.methods)
+    methods = DEFAULT_METHODS if options.methods is None else parse_methods(options.methods)
     given = {name: getattr(options, name) for name in ("preset", "prior", "seed", "device")}
     for scale, method in itertools.product(scales, methods):
         whole_factors(scale)
@@ -131,16 +139,14 @@ def _checked(options: argparse.Namespace) -> dict[str, Any]:
                     f"The method {method} sets the parameter {name} to {own} itself; leave --set "
                     f"{name}={settings[name]} or that method out."
                 )
-    crop = re.fullmatch(r"([1-9]\d{0,4}),([1-9]\d{0,4}),([1-9]\d{0,4})", options.crop.replace(" ", ""))
-    if crop is None:
-        raise JobError(f"The crop '{options.crop}' is not three numbers of voxels z,y,x such as 128,192,192.")
+    crop = parse_crop(options.crop)
     for name, low, high in (("iso", 0, 100), ("blur-factor", 0, 10), ("noise", 0, 1e4)):
         value = getattr(options, name.replace("-", "_"))
         if not low <= value <= high:
             raise JobError(f"--{name} is to be from {low} to {high:g}, not {value:g}.")
     return {
         "scales": scales,
-        "crop": tuple(map(int, crop.groups())),
+        "crop": crop,
         "methods": methods,
         "preset": options.preset,
         "settings": settings,

@@ -6,10 +6,17 @@ import argparse
 from dataclasses import asdict
 from typing import TYPE_CHECKING, Any
 
-from CTSuperResolutionLib.cli.arguments import add_input_options, add_method_options, add_region_option, method_of
+from CTSuperResolutionLib.cli.arguments import (
+    add_input_options,
+    add_memory_option,
+    add_method_options,
+    add_region_option,
+    method_of,
+)
 from CTSuperResolutionLib.cli.wording import error_sentence, remedy_words
 from CTSuperResolutionLib.errors import JobError
 from CTSuperResolutionLib.job.events import Reporter
+from CTSuperResolutionLib.job.memory import parse_memory
 from CTSuperResolutionLib.job.method import Method
 from CTSuperResolutionLib.job.region import parse_roi, region_slices
 from CTSuperResolutionLib.job.terminal import clock_text
@@ -24,6 +31,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("input", nargs="?", metavar="INPUT", help="the scan that a job would have")
     add_method_options(parser)
     add_region_option(parser)
+    add_memory_option(parser)
     add_input_options(parser)
 
 
@@ -45,7 +53,9 @@ def execute(options: argparse.Namespace, progress: Reporter) -> dict[str, Any]:
         )
         for note in scan.notes:
             progress.note(note)
-        needed = requirements_here(method, region_slices(roi, scan.shape), scan.spacing, scan.shape)
+        memory = None if options.memory is None else parse_memory(options.memory)
+        region = region_slices(roi, scan.shape)
+        needed = requirements_here(method, region, scan.spacing, scan.shape, memory=memory)
         found["job"] = {
             "input_shape": scan.shape,
             "input_spacing": scan.spacing,
@@ -123,6 +133,8 @@ def _job_lines(job: dict[str, Any]) -> list[tuple[str, str]]:
         return f"{' x '.join(map(str, shape))} voxels of {' x '.join(f'{s:.4g}' for s in spacing)} mm (z, y, x)"
 
     enough = "fits" if job["fits"] else "does not fit"
+    may = f" of {job['budget'] / 1e6:.0f} MB that it may take, {job['available'] / 1e6:.0f} MB are free"
+    slabs = f" in {job['slabs']} slabs" if job["slabs"] > 1 else ""
     stated = ", ".join(f"{name.replace('_', ' ')} {value}" for name, value in job["acquisition"].items())
     return [
         ("input", grid(job["input_shape"], job["input_spacing"])),
@@ -130,7 +142,7 @@ def _job_lines(job: dict[str, Any]) -> list[tuple[str, str]]:
         ("slices", job["slices"].removeprefix("slices ")),
         ("output", grid(job["output_shape"], job["output_spacing"])),
         ("device", job["device"]),
-        ("memory", f"about {job['memory'] / 1e6:.0f} MB of {job['available'] / 1e6:.0f} MB free, {enough}"),
+        ("memory", f"about {job['memory'] / 1e6:.0f} MB{slabs}{may}, {enough}"),
         ("disk", f"at most {job['disk'] / 1e6:.0f} MB"),
         ("time", _time(job["seconds"])),
         *(("instead", f"{way['words']}, {_time(way['seconds'])}") for way in job["instead"]),

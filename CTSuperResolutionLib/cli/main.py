@@ -23,10 +23,13 @@ from CTSuperResolutionLib.cli import (
     evaluate,
     fetch_prior,
     info,
+    reconstruct,
     run,
     serve,
+    simulate,
     study,
     train_prior,
+    train_slice_fixer,
 )
 from CTSuperResolutionLib.cli.streams import STDIN, stdout_for_events, takes_jobs, wants_json
 from CTSuperResolutionLib.cli.wording import error_sentence
@@ -42,8 +45,11 @@ COMMANDS = {
     "serve": serve,
     "demo": demo,
     "degrade": degrade,
+    "simulate": simulate,
+    "reconstruct": reconstruct,
     "fetch-prior": fetch_prior,
     "train-prior": train_prior,
+    "train-slice-fixer": train_slice_fixer,
     "evaluate": evaluate,
     "audit": audit,
     "study": study,

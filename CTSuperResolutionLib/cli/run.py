@@ -5,6 +5,9 @@ same grid), measured.nrrd (what the scan supports without a prior; not with --se
 compare.png and report.html (a page to print), all of them or none; with --set samples=2 or more also uncertainty.nrrd,
 the standard deviation over the prior's samples in HU.
 
+A scan that is too large for the memory is worked on in slabs, whose results are kept in OUT_DIR until they are put
+together. Where the process was killed, the same command goes on with the slabs that are missing.
+
 With --job, options take the place of the job file's entries: INPUT and OUT_DIR too, where both are given, and --set of
 the settings that it names. result.json says which.
 """
@@ -18,6 +21,7 @@ from typing import Any
 
 from CTSuperResolutionLib.cli.arguments import (
     add_input_options,
+    add_memory_option,
     add_method_options,
     add_region_option,
     given_entries,
@@ -38,6 +42,10 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--job", metavar="FILE", help="take the job from a job.json, where no option says otherwise")
     add_method_options(parser)
     add_region_option(parser)
+    add_memory_option(parser)
+    parser.add_argument(
+        "--fresh", action="store_true", help="begin anew where an unfinished run of the same job has left slabs"
+    )
     add_input_options(parser)
 
 

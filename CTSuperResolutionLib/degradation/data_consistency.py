@@ -24,6 +24,7 @@ class DataConsistency:
         filtered_measurement: y without what its noise forbids to sharpen, same shape.
         rounds: projected gradients of one :meth:`enforce`.
         measured: where y was measured, bool, same shape; elsewhere nothing is demanded. None where that is everywhere.
+        highest: HU that matter may have; those of the measurement, and at least those of metal, where that is None.
     """
 
     degradation: Degradation
@@ -31,6 +32,7 @@ class DataConsistency:
     filtered_measurement: torch.Tensor
     rounds: int
     measured: torch.Tensor | None = None
+    highest: float | None = None
 
     @classmethod
     def damped(
@@ -42,15 +44,16 @@ class DataConsistency:
         damping: Damping,
         rounds: int,
         measured: torch.Tensor | None = None,
+        highest: float | None = None,
     ) -> DataConsistency:
         """Consistency with a noisy scan: what it says beyond its upsampling is damped.
 
         Args:
             degradation: A. measurement: y. upsampled: of y, HU, fine.
-            damping: of what y says beyond that. rounds, measured: see the class.
+            damping: of what y says beyond that. rounds, measured, highest: see the class.
         """
         filtered = damping.filter(degradation, measurement, upsampled)
-        return cls(degradation, measurement, filtered, rounds, measured)
+        return cls(degradation, measurement, filtered, rounds, measured, highest)
 
     def enforce(self, fine: torch.Tensor, progress: Progress | None = None) -> torch.Tensor:
         """The volume nearest to ``fine`` (HU) that is consistent within the HU that matter can have.
@@ -60,7 +63,7 @@ class DataConsistency:
         the first one deblurs what was measured, and the bounds then take back its ringing beside air and metal. The
         bounds have the last word. ``progress`` advances by one a round.
         """
-        highest = max(METAL_HU, float(self.filtered_measurement.max()))
+        highest = self.highest or max(METAL_HU, float(self.filtered_measurement.max()))
         previous, momentum = fine, 1.0
         along_axes = 2 * sum(a is not None for a in self.degradation.axes)
         for _ in range(self.rounds):
@@ -68,9 +71,11 @@ class DataConsistency:
             missing = self.filtered_measurement - self.degradation.A(fine, parts)
             if self.measured is not None:
                 missing *= self.measured
-            current = (fine + self.degradation.A_smooth(missing, parts)).clamp_(AIR_HU, highest)
+            # In place as far as the input allows: volumes are what limits the size of a job.
+            current = self.degradation.A_smooth(missing, parts).add_(fine).clamp_(AIR_HU, highest)
             following = (1 + (1 + 4 * momentum**2) ** 0.5) / 2
-            fine = current + (momentum - 1) / following * (current - previous)
+            share = (momentum - 1) / following
+            fine = previous.mul_(-share).add_(current, alpha=1 + share) if share else current
             previous, momentum = current, following
             parts.advance()
         return previous

@@ -19,18 +19,21 @@ ANY_HU = 10.0  # an overshoot that the change is compared with, at the least
 OPPOSED, ADDING = -0.1, 0.2  # of a change to the overshoot around a voxel, over that overshoot
 
 
-def overshoot(fine: torch.Tensor, scan: torch.Tensor, axes: Sequence[TargetAxis]) -> torch.Tensor:
+def overshoot(
+    fine: torch.Tensor, scan: torch.Tensor, axes: Sequence[TargetAxis], some: slice = slice(None)
+) -> torch.Tensor:
     """How far a volume is above the highest or below the lowest of its scan's voxels around, HU, fine (z, y, x).
 
     Around a fine voxel are the scan's voxel that it lies in and those that touch it.
 
     Args:
-        fine: HU, fine. scan: HU, coarse. axes: fine voxels over the coarse ones.
+        fine: HU, fine, some slices of the volume. scan: HU, coarse, all of it. axes: fine voxels over the coarse ones.
+        some: which slices.
     """
     padded = F.pad(scan[None, None], (1,) * 6, mode="replicate")
     highest, lowest = (sign * F.max_pool3d(sign * padded, 3, 1)[0, 0] for sign in (1, -1))
     for k, axis in enumerate(axes):
-        at = torch.as_tensor(_coarse_indices(axis), device=scan.device)
+        at = torch.as_tensor(_coarse_indices(axis)[slice(None) if k else some], device=scan.device)
         highest, lowest = highest.index_select(k, at), lowest.index_select(k, at)
     return (fine - highest).clamp_(min=0) - (lowest - fine).clamp_(min=0)
 

@@ -88,17 +88,18 @@ def restore(
     prior: Prior,
     settings: SamplerSettings,
     *,
+    brightest: float | None = None,
     progress: Progress | None = None,
 ) -> torch.Tensor:
     """Fine views whose degradation is the coarse ones and whose null-space part the prior drew.
 
     Args:
         coarse: y, (views, v, u), line integrals of any unit.
-        upsampled: projections of the upsampled volume, (views, V, U), same unit: where sampling starts, and what
-            calibrates the intensities of all views alike.
+        upsampled: projections of the upsampled volume, (views, V, U), same unit: where sampling starts.
         degradation: A over (V, U).
         prior: moves with its network's device, where the work is done.
         settings: see :class:`SamplerSettings`.
+        brightest: value that is 1 for the prior in all views alike; their largest where None.
         progress: advanced by :func:`sampler_steps` in all, whenever the network has seen some views.
 
     Returns:
@@ -107,7 +108,7 @@ def restore(
     Raises:
         JobError: memory does not hold the network's work on a single view.
     """
-    brightest = float(upsampled.max()) or 1.0  # nothing but air: any scale will do
+    brightest = brightest or float(upsampled.max()) or 1.0  # nothing but air: any scale will do
     y = coarse / brightest * 2 - 1
     # The first step already sees the measured part sharpened.
     start = degradation.enforce(upsampled / brightest * 2 - 1, y)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -51,12 +51,14 @@ class Prior:
         schedule: ᾱ_t of the steps.
         sha256: of the weights file, for provenance.
         acquisition: how the images were measured, told to the denoiser; set by :meth:`at`.
+        adaptation: what came of adapting it to a scan, as plain values; None where that was not tried.
     """
 
     denoiser: Denoiser
     schedule: NoiseSchedule
     sha256: str
     acquisition: ImageAcquisition | None = None
+    adaptation: Mapping[str, object] | None = None
 
     @classmethod
     def load(cls, place: Path, *, device: torch.device | str = "cpu") -> Prior:

@@ -154,7 +154,8 @@ def _method(task: EvaluationTask, scan: Volume, progress: Progress) -> Callable[
     from CTSuperResolutionLib.pipeline import super_resolve
     from CTSuperResolutionLib.planning.requirements import requirements_here
 
-    needed = requirements_here(task.method, region_slices(None, scan.shape), scan.spacing, scan.shape)
+    region = region_slices(None, scan.shape)
+    needed = requirements_here(task.method, region, scan.spacing, scan.shape, most_slabs=1)
     if not needed.fits:
         raise JobError(
             f"it needs about {bytes_text(needed.memory)} of memory and {bytes_text(needed.available)} are free",

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import torch
@@ -47,7 +48,6 @@ class FitSettings:
     seed: int
 
 
-@torch.enable_grad()
 def fit(
     field: GaussianField,
     views: torch.Tensor,
@@ -74,49 +74,81 @@ def fit(
         progress: advanced once an iteration.
     """
     progress = progress or Progress()
-    torch.manual_seed(settings.seed)  # gsplat's split samples from torch's own stream
-    geometry, views, base_views = scene.geometry(geometry), views * scene.per_mm, base_views * scene.per_mm
-    learned = {**field.parameters, "gamma": field.raw_gamma}
-    optimizers = {name: torch.optim.Adam([p], eps=1e-15, fused=True) for name, p in learned.items()}
-    control = AdaptiveDensityControl(
-        settings.densify_gradient, small=1.5 * max(scene.grid.spacing), limit=settings.limit
-    )
-    generator = torch.Generator().manual_seed(settings.seed)
-    shape, density = settings.shape_rate, settings.density_rate
-    rates = {"means": shape, "scales": shape, "quats": shape, "densities": density, "gamma": 1.0}
-    weights = {"absolute": 2.0, "dissimilarity": settings.lambda_ssim}
-    data_range = float(views.max()) or 1.0
-    order: list[int] = []
-    for iteration in range(settings.iterations):
-        for name, optimizer in optimizers.items():
-            first, last = LEARNING_RATES[name]
-            optimizer.param_groups[0]["lr"] = rates[name] * first * (last / first) ** (iteration / settings.iterations)
-        order = order or torch.randperm(len(views), generator=generator).tolist()
-        seen, order = order[: settings.views_per_step], order[settings.views_per_step :]
+    steps = FieldFit(field, views, base_views, geometry, scene, settings, kernels)
+    for _ in range(settings.iterations):
+        steps.step()
+        progress.advance()
+    kernels.check()
 
-        gaussians = field.gaussians()
-        rendered: list[torch.Tensor] = []
-        gradients: list[torch.Tensor] = []
+
+class FieldFit:
+    """The steps of :func:`fit`, which says what it takes, for a fit that others have a say in."""
+
+    def __init__(
+        self,
+        field: GaussianField,
+        views: torch.Tensor,
+        base_views: torch.Tensor,
+        geometry: ScanGeometry,
+        scene: Scene,
+        settings: FitSettings,
+        kernels: Kernels,
+    ) -> None:
+        torch.manual_seed(settings.seed)  # gsplat's split samples from torch's own stream
+        self._geometry, self._scene = scene.geometry(geometry), scene
+        self._views, self._base_views = views * scene.per_mm, base_views * scene.per_mm
+        self._field, self._settings, self._kernels = field, settings, kernels
+        learned = {**field.parameters, "gamma": field.raw_gamma}
+        self._optimizers = {name: torch.optim.Adam([p], eps=1e-15, fused=True) for name, p in learned.items()}
+        self._control = AdaptiveDensityControl(
+            settings.densify_gradient, small=1.5 * max(scene.grid.spacing), limit=settings.limit
+        )
+        self._generator = torch.Generator().manual_seed(settings.seed)
+        shape, density = settings.shape_rate, settings.density_rate
+        self._rates = {"means": shape, "scales": shape, "quats": shape, "densities": density, "gamma": 1.0}
+        self._weights = {"absolute": 2.0, "dissimilarity": settings.lambda_ssim}
+        self._data_range = float(self._views.max()) or 1.0
+        self._order: list[int] = []
+        self._iteration = 0
+
+    @torch.enable_grad()
+    def step(self, guides: Sequence[tuple[torch.Tensor, torch.Tensor]] = ()) -> None:
+        """One step of the optimizers.
+
+        Args:
+            guides: more of the loss: outputs of the field, and its gradient to each.
+        """
+        settings, kernels, iteration = self._settings, self._kernels, self._iteration
+        for name, optimizer in self._optimizers.items():
+            first, last = LEARNING_RATES[name]
+            decayed = first * (last / first) ** (iteration / settings.iterations)
+            optimizer.param_groups[0]["lr"] = self._rates[name] * decayed
+        self._order = self._order or torch.randperm(len(self._views), generator=self._generator).tolist()
+        seen, self._order = self._order[: settings.views_per_step], self._order[settings.views_per_step :]
+
+        gaussians = self._field.gaussians()
+        rendered = [output for output, _ in guides]
+        gradients = [gradient for _, gradient in guides]
         for view in seen:
-            residual = kernels.rasterize(*gaussians, geometry, view)
-            _, gradient = kernels.view_loss(residual + base_views[view], views[view], data_range, **weights)
+            residual = kernels.rasterize(*gaussians, self._geometry, view)
+            whole = residual + self._base_views[view]
+            _, gradient = kernels.view_loss(whole, self._views[view], self._data_range, **self._weights)
             rendered.append(residual)
             gradients.append(gradient.div_(len(seen)))
         if settings.lambda_tv:
-            crop = kernels.voxelize(*gaussians, _random_crop(scene, generator))
+            crop = kernels.voxelize(*gaussians, _random_crop(self._scene, self._generator))
             rendered.append(crop)
             gradients.append(total_variation(crop)[1].mul_(settings.lambda_tv))
         torch.autograd.backward(rendered, gradients)
 
-        control.collect(field)
-        for optimizer in optimizers.values():
+        self._control.collect(self._field)
+        for optimizer in self._optimizers.values():
             optimizer.step()
             optimizer.zero_grad(set_to_none=True)
         # Refining ends half-way: what is added last still needs time to settle.
         if (iteration + 1) % settings.densify_every == 0 and iteration < settings.iterations // 2:
-            control.refine(field, {name: optimizers[name] for name in field.parameters})
-        progress.advance()
-    kernels.check()
+            self._control.refine(self._field, {name: self._optimizers[name] for name in self._field.parameters})
+        self._iteration += 1
 
 
 def _random_crop(scene: Scene, generator: torch.Generator) -> VoxelGrid:

@@ -57,8 +57,8 @@ OUT_OF_MEMORY = (
 class Progress:
     """Progress of the library's work, told to nobody: the default for library calls."""
 
-    def plan(self, weights: Mapping[str, float]) -> None:
-        """Announce stages to come, each with about the seconds it takes on a plain computer."""
+    def plan(self, weights: Mapping[str, float], rounds: int = 1) -> None:
+        """Announce stages to come, each with about the seconds it takes on a plain computer, in all of its rounds."""
 
     def stage(self, name: str, steps: int = 1) -> None:
         """A stage of that many steps begins; the one before it is over. Raises Cancelled when that was asked for."""
@@ -170,9 +170,9 @@ class Reporter(Progress):
             stopped.set()
             thread.join(1)  # it may be in a write that nobody takes
 
-    def plan(self, weights: Mapping[str, float]) -> None:
+    def plan(self, weights: Mapping[str, float], rounds: int = 1) -> None:
         with self._lock:
-            self._timeline.plan(weights)
+            self._timeline.plan(weights, rounds)
             self._write({"event": "plan", "stages": dict(weights)})
 
     def stage(self, name: str, steps: int = 1) -> None:

@@ -8,17 +8,21 @@ from dataclasses import dataclass, fields
 from typing import Any
 
 from CTSuperResolutionLib.errors import JobError, unknown
+from CTSuperResolutionLib.job.memory import parse_memory
 from CTSuperResolutionLib.job.method import Method, require_path, shown
 from CTSuperResolutionLib.job.region import Roi, Slices, parse_roi, region_slices
 
 ENTRIES = (
     "input", "output", "scale", "spacing", "preset", "roi", "device", "prior", "seed", "series", "allow_unusual",
-    "untilt", "settings",
+    "untilt", "memory", "fresh", "settings",
 )  # fmt: skip
 """Names in a job.json, in their order: those of a job and of its method, side by side."""
 
-VERSION = 2
-"""Of the format of job.json, which has a spacing since the second; a file that does not say may be of any."""
+VERSION = 3
+"""Of the format of job.json, which has a spacing since the second and a memory since the third.
+
+A file that does not say may be of any.
+"""
 
 DEEPEST = 2  # levels of lists and objects inside a job's entries: the region has two
 
@@ -36,6 +40,8 @@ class Job:
         series: number or UID of the series to read from a DICOM folder with several.
         allow_unusual: go on where the input does not look like a CT.
         untilt: shift slices that a tilted gantry displaces sideways to a straight grid.
+        memory: that the job may take, as text such as "4GB"; a share of what is free where None.
+        fresh: begin anew where an unfinished run of the same job has left something.
 
     Raises:
         JobError: something is not allowed.
@@ -48,6 +54,8 @@ class Job:
     series: str | None = None
     allow_unusual: bool = False
     untilt: bool = False
+    memory: str | None = None
+    fresh: bool = False
 
     def __post_init__(self) -> None:
         # Of any type: a job file may hold anything.
@@ -59,9 +67,15 @@ class Job:
             object.__setattr__(self, "roi", parse_roi(self.roi))  # the dataclass is frozen
         if not isinstance(self.series, str | None):
             raise JobError(f"The series of the job is text or nothing, not {shown(self.series)}.")
-        for name in ("allow_unusual", "untilt"):
+        _ = self.memory_bytes
+        for name in ("allow_unusual", "untilt", "fresh"):
             if not isinstance(getattr(self, name), bool):
                 raise JobError(f"The entry {name} of the job is true or false, not {shown(getattr(self, name))}.")
+
+    @property
+    def memory_bytes(self) -> int | None:
+        """Bytes of memory that the job may take; None where nothing is said."""
+        return None if self.memory is None else parse_memory(self.memory)
 
     def region(self, shape: Sequence[int]) -> Slices:
         """The part of an input volume of that shape, (z, y, x), to work on, as three slices.

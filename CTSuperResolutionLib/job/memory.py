@@ -8,7 +8,24 @@ import subprocess
 import sys
 from pathlib import Path
 
+from CTSuperResolutionLib.errors import JobError
+
+UNITS = {"MB": 10**6, "GB": 10**9}
+
 CGROUP = Path("/sys/fs/cgroup")
+
+
+def parse_memory(text: object) -> int:
+    """Bytes of a text such as "4GB" or "1500 MB".
+
+    Raises:
+        JobError: not of that form, or nothing.
+    """
+    found = re.fullmatch(r"\s*([0-9]{1,6}(?:\.[0-9]{1,3})?)\s*(MB|GB)\s*", str(text).upper())
+    count = int(float(found[1]) * UNITS[found[2]]) if found and isinstance(text, str) else 0
+    if not count:
+        raise JobError(f"The memory of a job is a number of MB or GB, such as 4GB, not '{text}'.")
+    return count
 
 
 def free_memory() -> int | None:

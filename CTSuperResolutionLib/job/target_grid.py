@@ -112,6 +112,11 @@ class TargetGrid:
         return z, y, x
 
     @property
+    def voxels(self) -> int:
+        """How many there are."""
+        return math.prod(self.shape)
+
+    @property
     def spacing(self) -> Triple:
         """mm between them, (z, y, x)."""
         z, y, x = (axis.pitch for axis in self.axes)
@@ -139,11 +144,10 @@ class TargetGrid:
         Raises:
             JobError: it has.
         """
-        voxels = math.prod(self.shape)
-        if voxels > MAX_OUTPUT_VOXELS:
+        if self.voxels > MAX_OUTPUT_VOXELS:
             raise JobError(
-                f"The result would have {voxels / 1e9:.1f} billion voxels, and {MAX_OUTPUT_VOXELS / 1e9:.1f} is the "
-                "most; choose a region of interest or a lower scale."
+                f"The result would have {self.voxels / 1e9:.1f} billion voxels, and {MAX_OUTPUT_VOXELS / 1e9:.1f} is "
+                "the most; choose a region of interest or a lower scale."
             )
         return self
 

@@ -26,6 +26,8 @@ class Timeline:
         self._clock = clock
         self._started = clock()
         self._weights: dict[str, float] = {}
+        self._rounds: dict[str, int] = {}
+        self._ended: dict[str, int] = {}  # rounds of every stage that are over
         self._seconds: dict[str, float] = {}
         self._stage_started = self._marked = self._started
         self._fraction = 0.0
@@ -34,13 +36,15 @@ class Timeline:
         self._size: Steps = 1  # of what was counted last
         self.steps = 0
 
-    def plan(self, weights: Mapping[str, float]) -> None:
-        """Add stages that are to come, or give planned ones a new weight."""
+    def plan(self, weights: Mapping[str, float], rounds: int = 1) -> None:
+        """Add stages that are to come, or give planned ones a new weight; all of them in so many rounds together."""
         self._weights.update({name: max(weight, 1e-3) for name, weight in weights.items()})
+        self._rounds.update(dict.fromkeys(weights, rounds))
 
     def begin(self, stage: str, steps: int) -> None:
         """Close the running stage and begin another one (or an earlier one again)."""
         self._seconds = self.seconds()
+        self._ended[self.stage] = self._ended.get(self.stage, 0) + 1
         self.stage, self.step, self.steps = stage, 0, steps
         self._size = 1
         self._seconds.setdefault(stage, 0.0)
@@ -68,7 +72,7 @@ class Timeline:
         if not self._weights:
             return None
         pace, running = self._expected()
-        ahead = sum(weight for name, weight in self._weights.items() if name not in self._seconds)
+        ahead = sum(weight * (1 - self._over(name)) for name, weight in self._weights.items() if name != self.stage)
         return max(running - self._since(), 0.0) + pace * ahead
 
     def _expected(self) -> tuple[float, float]:
@@ -97,8 +101,14 @@ class Timeline:
         return self._fraction
 
     def _done(self) -> float:
-        """Share of the running stage's steps that are done."""
-        return float(self.step / self.steps) if self.steps else 0.0
+        """Share of the running stage's steps that are done, in all of its rounds."""
+        in_round = float(self.step / self.steps) if self.steps else 0.0
+        rounds = self._rounds.get(self.stage, 1)
+        return in_round if rounds == 1 else min(1.0, self._over(self.stage) + in_round / rounds)
+
+    def _over(self, stage: str) -> float:
+        """Share of a stage's rounds that are over."""
+        return min(1.0, self._ended.get(stage, 0) / self._rounds.get(stage, 1))
 
     def _under_way(self) -> float:
         """Share of the running stage that the step under way makes up as far as it has come."""
@@ -107,7 +117,7 @@ class Timeline:
             return 0.0
         size = min(self._size, left)
         expected = max(1.0, self._expected()[1] * size / left)
-        return since / (since + expected) * size / self.steps
+        return since / (since + expected) * float(size / self.steps) / self._rounds.get(self.stage, 1)
 
     def _since(self) -> float:
         """Seconds that the step under way has taken so far."""
@@ -115,5 +125,5 @@ class Timeline:
 
     def _behind(self) -> float:
         """Planned weight of what is done: of the stages left, and of the running one as far as it has come."""
-        left = sum(self._weights.get(name, 0.0) for name in self._seconds if name != self.stage)
+        left = sum(self._over(name) * weight for name, weight in self._weights.items() if name != self.stage)
         return left + self._done() * self._weights.get(self.stage, 0.0)

@@ -6,6 +6,7 @@ import itertools
 import math
 import os
 import textwrap
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -97,11 +98,11 @@ def compare_figure(
     if not sr.shape == cubic.shape == measured.shape or not _fills(sr, scan):
         shapes = ", ".join(map(str, (scan.shape, cubic.shape, measured.shape, sr.shape)))
         raise ValueError(f"grids of {shapes} voxels do not belong together")
-    arrays = [_upright(volume) for volume in (scan, cubic, measured, sr)]
-    centre = [n // 2 for n in arrays[-1].shape]
-    columns = [_planes(array, centre, arrays[-1].shape) for array in arrays]
+    fine = _upright_shape(sr)
+    columns = [_planes(volume, [n // 2 for n in fine], fine) for volume in (scan, cubic, measured, sr)]
     columns.append([result - plain for result, plain in zip(columns[3], columns[2], strict=True)])
-    extent = tuple(n * d for n, d in zip(arrays[0].shape, _upright_spacing(scan), strict=True))
+    z, y, x = (n * d for n, d in zip(_upright_shape(scan), _upright_spacing(scan), strict=True))
+    extent = (z, y, x)
     note = f"Window W {WINDOW:.0f} / L {LEVEL:.0f} HU. Planes through the volume's centre. {DISCLAIMER}"
     width = layout(extent, 0).size[0]
     text = "\n".join(textwrap.fill(part, width // 9) for part in (caption, note) if part)
@@ -148,11 +149,10 @@ def _draw(columns: list, place: Layout, headings: list[str], title: str, text: s
     canvas.print_png(os.fspath(path), metadata={"Software": None})
 
 
-def _upright(volume: Volume) -> np.ndarray:
-    """The voxels with axes turned to (feet to head, front to back, right to left)."""
-    order, signs = _nearest_axes(volume)
-    array = volume.array.transpose(order)
-    return array[tuple(slice(None, None, sign) for sign in signs)]
+def _upright_shape(volume: Volume) -> tuple[int, ...]:
+    """Voxels along (feet to head, front to back, right to left)."""
+    order, _ = _nearest_axes(volume)
+    return tuple(volume.shape[axis] for axis in order)
 
 
 def _upright_spacing(volume: Volume) -> tuple[float, ...]:
@@ -168,10 +168,25 @@ def _nearest_axes(volume: Volume) -> tuple[tuple[int, ...], tuple[int, ...]]:
     return order, tuple(1 if cosines[row, order[row]] >= 0 else -1 for row in range(3))
 
 
-def _planes(array: np.ndarray, centre: list[int], fine: tuple[int, ...]) -> list[np.ndarray]:
-    """Axial, coronal and sagittal slice, as shown, at the fine grid's index `centre`."""
-    z, y, x = (at * coarse // n for at, coarse, n in zip(centre, array.shape, fine, strict=True))
-    return [array[z], array[::-1, y], array[::-1, :, x]]
+def _planes(volume: Volume, centre: Sequence[int], fine: Sequence[int]) -> list[np.ndarray]:
+    """Axial, coronal and sagittal slice, as shown, at the index ``centre`` of an upright grid of ``fine`` voxels.
+
+    They alone are taken from the array, which may lie in a file.
+    """
+    order, signs = _nearest_axes(volume)
+    planes = []
+    for across, (at, n) in enumerate(zip(centre, fine, strict=True)):
+        axis, size = order[across], volume.shape[order[across]]
+        index = at * size // n
+        key: list[slice | int] = [slice(None)] * 3
+        key[axis] = index if signs[across] > 0 else size - 1 - index
+        left = [k for k in range(3) if k != across]
+        plane = volume.array[tuple(key)]
+        if order[left[0]] > order[left[1]]:
+            plane = plane.T
+        planes.append(plane[:: signs[left[0]], :: signs[left[1]]])
+    axial, coronal, sagittal = planes
+    return [axial, coronal[::-1], sagittal[::-1]]
 
 
 def _headings(scan: Volume, sr: Volume) -> list[str]:

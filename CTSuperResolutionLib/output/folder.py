@@ -75,6 +75,7 @@ class OutputFolder:
         self._obsolete: list[str] = []
         self._janitor: subprocess.Popen | None = None
         self._alone = alone
+        self._more: list[Callable[[], None]] = []
         self._unlock: Callable[[], None] = lambda: None
 
     def __enter__(self) -> OutputFolder:
@@ -203,8 +204,14 @@ class OutputFolder:
         except OSError as error:
             raise self._unwritable(error) from None
 
+    def also_discard(self, discard: Callable[[], None]) -> None:
+        """Have something else removed when the staging folder is; a kill or crash leaves it."""
+        self._more.append(discard)
+
     def discard(self) -> None:
         """Remove the staging folder, and the output folder if it was made for this. Safe to call from any thread."""
+        for discard in self._more:
+            discard()
         # Another thread may still be writing into it.
         for _ in range(3):
             if self.staging != self.path and self.staging.exists():

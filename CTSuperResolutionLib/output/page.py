@@ -17,7 +17,7 @@ h1 { font-size: 14pt; margin: 0 } h2 { font-size: 10.5pt; margin: 3mm 0 1mm }
 p { margin: 1mm 0 } .warning { border: 1.5px solid #b00; padding: 1mm 2mm; font-weight: bold }
 table { border-collapse: collapse; width: 100% } td, th { padding: .4mm 1.5mm; border-bottom: .5px solid #bbb }
 th { text-align: left; font-weight: 600 } td + td, th + th { text-align: right }
-table.facts td + td { text-align: left; overflow-wrap: anywhere } img { width: 100% }
+table.facts td + td { text-align: left; overflow-wrap: anywhere } img { max-width: 100%; max-height: 115mm }
 """
 
 TISSUES = {

@@ -61,14 +61,15 @@ def run_job(
         progress.advance()
         region = job.region(source.shape)  # before what takes seconds to load
         # Imported here and not above: the command line must watch for cancelling before torch is loaded.
-        from CTSuperResolutionLib import pipeline
         from CTSuperResolutionLib.degradation.acquisition import acquisition_of, slice_thickness_of
         from CTSuperResolutionLib.degradation.representative import representative_part
-        from CTSuperResolutionLib.output.written_result import written_result
+        from CTSuperResolutionLib.output.slabbed_run import SlabbedRun, kept_slabs, open_store
         from CTSuperResolutionLib.planning.margin import margins, with_margin, within
         from CTSuperResolutionLib.planning.requirements import requirements_here
+        from CTSuperResolutionLib.planning.slabs import plan_slabs
+        from CTSuperResolutionLib.stages.scan_findings import ScanFindings
 
-        needed = requirements_here(job.method, region, source.spacing, source.shape)
+        needed = requirements_here(job.method, region, source.spacing, source.shape, memory=job.memory_bytes)
         needed.require_memory(job.method)
         folder.require_space(needed.disk)
         worked = with_margin(region, needed.factors, source.shape)
@@ -86,14 +87,23 @@ def run_job(
             notes.append(slices.contradiction)
         for note in notes:
             progress.note(note)
+        findings = ScanFindings.of(scan, target, p, acquisition, noise_in=looked_at, check=progress.check)
         del looked_at  # perhaps more than what is worked on
         progress.advance()
-        result = pipeline.super_resolve(scan, job.method, target=target, acquisition=acquisition, progress=progress)
-
-        progress.stage("write", 3 + writing_steps(result, job, picture=picture))
         inner = within(region, worked)
-        result = written_result(scan, result, target, inner, progress)
-        extra = {"margin": margins(region, worked), "notes": notes, "slices": slices.sentence, **score(result)}
+        run = SlabbedRun(scan, job.method, inner, target, findings)
+        plan = plan_slabs(p, target, needed.budget)
+        assert plan is not None  # see require_memory
+        plan = kept_slabs(plan, inner)
+        if len(plan.slabs) == 1:
+            result = run.whole(plan, progress)
+        else:
+            plan, store = open_store(run, plan, needed.budget, folder.path, fresh=job.fresh)
+            folder.also_discard(store.discard)
+            result = run.stored(plan, store, progress)
+        progress.stage("write", writing_steps(result, job, picture=picture))
+        extra = {"margin": margins(region, worked), "notes": notes, "slices": slices.sentence, "slabs": len(plan.slabs)}
+        extra |= score(result)
         with folder.writing():
             report = write_results(folder, scan.crop(inner), result, job, progress, extra=extra, picture=picture)
         progress.cancellation.close()

@@ -7,34 +7,58 @@ from collections.abc import Sequence
 
 from CTSuperResolutionLib.diffusion.sampling_times import function_evaluations
 from CTSuperResolutionLib.job.parameters import Parameters
+from CTSuperResolutionLib.planning.bands import FEWEST_SLICES, HEIGHT, OVERLAP
 from CTSuperResolutionLib.volume.axis_order import AxisOrder
 
-BASE_BYTES = 750_000_000  # Python with torch, diffusers and SimpleITK loaded, a compact prior and its activations
+BASE_BYTES = 560_000_000  # Python with torch, diffusers and SimpleITK loaded, a compact prior and its activations
 # float32 volumes of the output's size, and stacks of views, that are alive at once at the three peaks:
-CONSISTENCY_PEAK = (12, 3)  # data consistency
-PROJECTION_PEAK = (10, 3)  # projection, beside the footprint weights of a view
-RESIDUAL_PEAK = (5, 8)  # residual reconstruction
+CONSISTENCY_PEAK = (4.75, 3)  # data consistency
+PROJECTION_PEAK = (4, 3)  # projection, beside the footprint weights of a view
+RESIDUAL_PEAK = (2.5, 4)  # residual reconstruction, beside the volumes of a band
+BAND_VOLUMES = 5.5
 SAMPLE_VOLUMES = 5  # more, where several samples are added up
+BYTES_A_PIXEL = 400  # of a slice that the prior looks at: activations of a compact network
+PIXELS_TOGETHER = 1 << 21  # of slices that are made ready for it together, at so many bytes each:
+BYTES_A_READY_PIXEL = 80
 VOXELS_A_GAUSSIAN = 64  # a small region starts with fewer Gaussians than its preset says: these have enough to do
 # Footprint weights of one view: every ray meets at most 4 voxels in every line of the plane of rotation, and some 12
 # float64 arrays of that size are alive at once. For flat slabs that is more than their volumes.
 BYTES_A_CROSSING = 8 * 4 * 12
+MOST_CROSSINGS = 1 << 18  # at a time, of a parallel beam
+FITTED_SLICES = HEIGHT + HEIGHT / 4 + 2 * OVERLAP  # of the highest band, with what it overlaps
 BYTES_A_GAUSSIAN = 4_000  # windows, gradients and optimizer state of one Gaussian in the torch reference
 
 
-def estimate_memory(p: Parameters, shape: Sequence[int], factors: Sequence[float], spacing: Sequence[float]) -> int:
-    """Bytes of main memory at the peak of a job on a scan of that shape and spacing in mm, (z, y, x)."""
+def estimate_memory(
+    p: Parameters,
+    shape: Sequence[int],
+    factors: Sequence[float],
+    spacing: Sequence[float],
+    *,
+    share: float = 1.0,
+) -> int:
+    """Bytes of main memory at the peak of work on a scan of that shape and spacing in mm, (z, y, x).
+
+    ``share`` is that of the whole scan where it is a slab: of its Gaussians, that is.
+    """
     voxels = round(math.prod(shape) * math.prod(factors))
     pixels = p.views * _detector_pixels(shape, factors, spacing)
     consistency, projection, residual = (
         4 * (volumes * voxels + stacks * pixels)
         for volumes, stacks in (CONSISTENCY_PEAK, PROJECTION_PEAK, RESIDUAL_PEAK)
     )
-    projection += BYTES_A_CROSSING * _crossings(shape, factors, spacing)
+    crossings, depth = _crossings(shape, factors, spacing), _depth(shape, factors)
+    projection += BYTES_A_CROSSING * (crossings if p.geometry == "cone" else min(crossings, MOST_CROSSINGS))
     if p.has_uncertainty:
         consistency += 4 * SAMPLE_VOLUMES * voxels
+    of_band = 1 if p.geometry == "cone" or depth < FEWEST_SLICES else FITTED_SLICES / depth
+    residual += of_band * 4 * BAND_VOLUMES * voxels
     if p.residual == "gaussians":
-        residual += BYTES_A_GAUSSIAN * gaussian_counts(p, voxels)[1]
+        residual += of_band * share * BYTES_A_GAUSSIAN * gaussian_counts(p, round(voxels / share))[1]
+    if p.uses_prior:
+        largest = _largest_slice(shape, factors)
+        ready = BYTES_A_READY_PIXEL * max(largest, min(PIXELS_TOGETHER, voxels))
+        consistency = max(consistency, 4 * 3 * voxels + BYTES_A_PIXEL * largest + ready)
     return int(BASE_BYTES + max(consistency, projection, residual))
 
 
@@ -62,6 +86,7 @@ def stage_seconds(
     return {
         "upsample": 0.5 + 4e-7 * voxels,
         "project": _projection_seconds(p, voxels),
+        **({"adapt": 2 + 0.04 * p.adapt} if p.uses_prior and p.adapt else {}),
         **({"restore": _restoration_seconds(p, voxels, pixels)} if p.uses_prior else {}),
         "fit": 2 * _projection_seconds(p, voxels) * least_squares_steps(p)
         + (p.iterations * an_iteration if gaussians else 0),
@@ -84,6 +109,18 @@ def _restoration_seconds(p: Parameters, voxels: int, pixels: float) -> float:
         slices = _projection_seconds(p, voxels) + p.consistency_rounds * 1.5e-8 * voxels
     reconstruction = 2 * _projection_seconds(p, voxels) if p.samples > 1 else 0
     return p.samples * (1e-6 * looks + slices + reconstruction)
+
+
+def _depth(shape: Sequence[int], factors: Sequence[float]) -> float:
+    """Slices of the result along the axis of rotation."""
+    order = AxisOrder.for_factors(factors)
+    return order.permute(shape)[0] * order.permute(factors)[0]
+
+
+def _largest_slice(shape: Sequence[int], factors: Sequence[float]) -> float:
+    """Pixels of the largest slice along any axis."""
+    _, second, first = sorted(n * s for n, s in zip(shape, factors, strict=True))
+    return second * first
 
 
 def _detector_pixels(shape: Sequence[int], factors: Sequence[float], spacing: Sequence[float]) -> float:

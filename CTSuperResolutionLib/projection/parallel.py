@@ -13,6 +13,8 @@ from CTSuperResolutionLib.projection.footprint import Lines, centres, columns_of
 from CTSuperResolutionLib.projection.geometry import ScanGeometry
 from CTSuperResolutionLib.projection.grid import VolumeGrid
 
+CROSSINGS = 1 << 18  # of rays with lines of voxels whose weights are made at once: some 100 MB
+
 
 @dataclass(frozen=True)
 class ParallelRays:
@@ -27,11 +29,15 @@ class ParallelRays:
         voxels = volume.reshape(nz, ny * nx).T.contiguous()  # one row of slices per in-plane voxel
         to_rows = self._slices_to_rows(volume)
         views = volume.new_empty((self.geometry.views, *self.geometry.detector_shape))
+        some = max(1, CROSSINGS // max(ny, nx))
         for view, angle in enumerate(self.geometry.angles):
-            taps, weights = voxels_of_columns(self._lines(angle, volume.device), self.grid)
-            weights = weights.flatten(1).to(volume.dtype)
-            columns = F.embedding_bag(taps.flatten(1), voxels, per_sample_weights=weights, mode="sum")  # (nu, nz)
-            views[view] = columns.T if to_rows is None else to_rows @ columns.T
+            lines = self._lines(angle, volume.device)
+            for first in range(0, len(lines.offset), some):
+                block = slice(first, first + some)
+                taps, weights = voxels_of_columns(lines.part(block), self.grid)
+                weights = weights.flatten(1).to(volume.dtype)
+                columns = F.embedding_bag(taps.flatten(1), voxels, per_sample_weights=weights, mode="sum")  # (nu, nz)
+                views[view, :, block] = columns.T if to_rows is None else to_rows @ columns.T
             progress.advance()
         return views
 
@@ -42,15 +48,19 @@ class ParallelRays:
         to_rows = self._slices_to_rows(projections)
         voxels = projections.new_zeros((ny * nx, nz))
         every_voxel = torch.arange(ny * nx, device=device)
+        blocks = every_voxel.split(CROSSINGS)
         for view, angle in enumerate(self.geometry.angles):
             cos, sin = math.cos(angle), math.sin(angle)
             u = centres(ny, sy * sin, device)[:, None] + centres(nx, sx * cos, device)
             column = u.flatten() / du + (nu - 1) / 2
             reach = (sy * abs(sin) + sx * abs(cos)) / du
-            taps, weights = columns_of_voxels(self._lines(angle, device), column, reach, every_voxel, self.grid)
-            columns = projections[view].T if to_rows is None else projections[view].T @ to_rows  # (nu, nz)
-            weights = weights.to(projections.dtype)
-            voxels += F.embedding_bag(taps, columns.contiguous(), per_sample_weights=weights, mode="sum")
+            lines = self._lines(angle, device)
+            columns = (projections[view].T if to_rows is None else projections[view].T @ to_rows).contiguous()
+            for some in blocks:
+                part = slice(int(some[0]), int(some[-1]) + 1)
+                taps, weights = columns_of_voxels(lines, column[part], reach, some, self.grid)
+                weights = weights.to(projections.dtype)
+                voxels[part] += F.embedding_bag(taps, columns, per_sample_weights=weights, mode="sum")  # (…, nz)
             progress.advance()
         return voxels.T.reshape(nz, ny, nx)
 

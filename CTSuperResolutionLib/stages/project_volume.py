@@ -80,7 +80,7 @@ def project_base(
     if p.base == "cubic":
         return ProjectedVolume.of(to_unit(upsampled.cubic, upsampled.hu_range), projector, progress)
     if p.base == "none":
-        empty = upsampled.cubic.new_zeros(()).expand(upsampled.cubic.shape)
+        empty = start.volume.new_zeros(()).expand(start.volume.shape)
         return ProjectedVolume(empty, torch.zeros_like(start.views))
     return start
 

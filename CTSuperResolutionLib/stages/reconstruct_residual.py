@@ -110,7 +110,6 @@ def reconstruct_residual(
         seed=seed,
     )
     backend = choose_backend(views.device)
-    progress.note(backend.why)
     fit(field, views, base.views, projector.geometry, scene, settings, kernels=backend.kernels, progress=progress)
     return GaussianResidual(field, scene, backend)
 

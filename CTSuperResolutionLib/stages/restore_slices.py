@@ -17,6 +17,7 @@ from CTSuperResolutionLib.job.events import Progress
 from CTSuperResolutionLib.stages.orientations import ORIENTATIONS, Orientation
 
 SLAB = 16  # slices restored together
+PIXELS = 1 << 21  # of slices that are in memory for the prior at once
 ALONG_MORE_AXES = 0.8  # gain of what the scan lacks along one axis more, over that without: of four CTs at 4× and 8×
 
 
@@ -52,6 +53,11 @@ class SliceDenoiser:
             look: at the volume. some: indices of slices that follow each other.
         """
         slices, laid = volume.movedim(look.axis, 0), look.orientation
+        most = max(1, PIXELS // slices[0].numel())
+        if len(some) > most:
+            first, rest = range(some.start, some.start + most), range(some.start + most, some.stop)
+            done = self.denoise(volume, look, first, noise_seeds[:most])
+            return torch.cat([done, self.denoise(volume, look, rest, noise_seeds[most:])])
         shown = laid.lay(slices[some.start : some.stop]).contiguous()
         acquisition = laid.of(ImageAcquisition.of_slices(self._degradation, look.axis, self._noise))
         if acquisition not in self._networks:

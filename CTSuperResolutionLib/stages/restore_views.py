@@ -40,6 +40,10 @@ class Consistency(Protocol):
     def unit_noise(self) -> float:
         """Standard deviation of the scan's noise on the scale [0, 1]."""
 
+    @property
+    def brightest(self) -> float:
+        """Largest line integral through the scan on the scale [0, 1], mm."""
+
     def spare_ringing(self, change: torch.Tensor, unit: torch.Tensor) -> torch.Tensor:
         """A change of a volume in [0, 1] without what would add to its ringing."""
 
@@ -120,7 +124,10 @@ class Restorer:
             start = ProjectedVolume.of(self._restore_slices(start.volume, sample, progress), self.projector, progress)
         prior = self.prior.at(ImageAcquisition.of_views(self.degradation, self.consistency.unit_noise))
         settings = self._settings(start.volume.device, sample)
-        drawn = restore(measured, start.views, self.degradation, prior, settings, progress=progress)
+        brightest = self.consistency.brightest
+        drawn = restore(
+            measured, start.views, self.degradation, prior, settings, brightest=brightest, progress=progress
+        )
         # Part of what a weak prior draws is wrong; Wiener's factor, correlation over energy, says what to keep.
         return Restored(torch.lerp(start.views, drawn, self.p.null_space), start)
 
@@ -133,7 +140,10 @@ class Restorer:
         if self.p.slice_axes == 3:
             change = damp_mixed(change, self.consistency.degradation)
         change = self.consistency.spare_ringing(change, volume)
-        return self.consistency.enforce_unit(volume + self.p.slice_gain * change, progress)
+        # Held so that no frame keeps what is not needed any more: volumes limit the size of a job.
+        held = [change.mul_(self.p.slice_gain).add_(volume)]
+        del change
+        return self.consistency.enforce_unit(held.pop(), progress)
 
     def _reconstruct(self, drawn: Restored, progress: Progress) -> torch.Tensor:
         """The volume that one sample's views give, (z, y, x)."""

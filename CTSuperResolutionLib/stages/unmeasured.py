@@ -18,32 +18,31 @@ class Unmeasured:
 
     Attributes:
         measured: bool, where a scanner did, coarse (z, y, x).
-        cubic: cubic upsampling of the scan as its file has it, HU, fine (z, y, x).
-        share: of a result in what is given back, fine: 1 in coarse voxels that were measured, falling to 0 at the
-            centres of those that were not.
+        scan: HU, as the file has it, coarse.
+        axes: fine voxels over them.
     """
 
     measured: torch.Tensor
-    cubic: torch.Tensor
-    share: torch.Tensor
+    scan: torch.Tensor
+    axes: Sequence[TargetAxis]
 
     @classmethod
     def of(cls, coarse: torch.Tensor, valid: np.ndarray, axes: Sequence[TargetAxis]) -> Unmeasured:
-        """The unmeasured part of a scan.
+        """The unmeasured part of a scan: see the class; ``valid`` is where a scanner measured."""
+        return cls(torch.from_numpy(valid).to(coarse.device), coarse, axes)
 
-        Args:
-            coarse: HU, as the file has it, (z, y, x). valid: bool, where a scanner measured. axes: fine
-                voxels over them.
-        """
-        cubic = upsample_onto(coarse, axes)
-        measured = torch.from_numpy(valid).to(coarse.device)
-        # As if both had one box: of factors that are not whole the rim may lie off by a part of a fine voxel.
-        mask = measured.to(coarse)[None, None]
-        share = torch.nn.functional.interpolate(mask, cubic.shape, mode="trilinear").mul_(2).clamp_(max=1)
-        # At its corners a measured voxel lies nearer to several others than to its own centre.
-        inside = torch.nn.functional.interpolate(mask, cubic.shape, mode="nearest-exact")
-        return cls(measured, cubic, torch.maximum(share, inside)[0, 0])
+    def cubic(self) -> torch.Tensor:
+        """Cubic upsampling of the scan as its file has it, HU, fine. Made anew every time: it is needed at the end."""
+        return upsample_onto(self.scan, self.axes)
 
     def given_back(self, fine: torch.Tensor) -> torch.Tensor:
-        """A result (HU, fine) with the cubic upsampling where nothing was measured."""
-        return torch.lerp(self.cubic, fine, self.share)
+        """A result (HU, fine) with the cubic upsampling where nothing was measured.
+
+        The result's share is 1 in voxels of the scan that were measured, and falls to 0 at the centres of others.
+        """
+        # As if both had one box: of factors that are not whole the rim may lie off by a part of a fine voxel.
+        mask = self.measured.to(fine)[None, None]
+        share = torch.nn.functional.interpolate(mask, fine.shape, mode="trilinear").mul_(2).clamp_(max=1)
+        # At its corners a measured voxel lies nearer to several others than to its own centre.
+        inside = torch.nn.functional.interpolate(mask, fine.shape, mode="nearest-exact")
+        return torch.lerp(self.cubic(), fine, torch.maximum(share, inside)[0, 0])

@@ -6,10 +6,8 @@ from dataclasses import dataclass
 
 import torch
 
-from CTSuperResolutionLib.degradation.acquisition import Acquisition, acquisition_of
-from CTSuperResolutionLib.degradation.damping import BLOCK, Damping, suitable_damping
+from CTSuperResolutionLib.degradation.acquisition import Acquisition
 from CTSuperResolutionLib.degradation.data_consistency import DataConsistency
-from CTSuperResolutionLib.degradation.noise_estimation import ScanNoise, scan_noise
 from CTSuperResolutionLib.degradation.operator import Degradation
 from CTSuperResolutionLib.degradation.ringing import overshoot, spare_ringing
 from CTSuperResolutionLib.degradation.upsampling import upsample_onto
@@ -18,11 +16,14 @@ from CTSuperResolutionLib.job.parameters import Parameters
 from CTSuperResolutionLib.job.refinement import Factors
 from CTSuperResolutionLib.job.target_grid import TargetAxis, TargetGrid
 from CTSuperResolutionLib.projection.grid import VolumeGrid
+from CTSuperResolutionLib.stages.scan_findings import ScanFindings
 from CTSuperResolutionLib.stages.unmeasured import Unmeasured
 from CTSuperResolutionLib.volume.axis_order import AxisOrder
 from CTSuperResolutionLib.volume.filling import filled
 from CTSuperResolutionLib.volume.intensity import restore_clipped, to_hu, to_unit
 from CTSuperResolutionLib.volume.volume import Volume
+
+SLICES_AT_ONCE = 16
 
 
 @dataclass(frozen=True, eq=False)
@@ -33,10 +34,8 @@ class UpsampledScan:
         scan: as it was read. target: the grid of the result over it.
         axis_order: from the scan's axes to the scanner's, in which everything below is.
         scale: how many times finer the result is. coarse_grid, grid: the voxels of the scan and of the result.
-        cubic: cubic B-spline upsampling, HU, of the scan with what was not measured filled.
         unmeasured: what was not measured, if anything.
-        acquisition: how the scan was acquired along the scan's own axes.
-        noise: of the scan. damping: that it sets.
+        findings: what holds for the whole scan.
         consistency: the scan's demands on a volume in HU.
         hu_range: HU that are 0 and 1 for the method.
     """
@@ -47,11 +46,8 @@ class UpsampledScan:
     scale: Factors
     coarse_grid: VolumeGrid
     grid: VolumeGrid
-    cubic: torch.Tensor
     unmeasured: Unmeasured | None
-    acquisition: Acquisition
-    noise: ScanNoise
-    damping: Damping
+    findings: ScanFindings
     consistency: DataConsistency
     hu_range: tuple[float, float]
 
@@ -66,10 +62,28 @@ class UpsampledScan:
         return self.consistency.degradation
 
     @property
+    def cubic(self) -> torch.Tensor:
+        """Cubic B-spline upsampling, HU, of the scan with what was not measured filled.
+
+        Made anew every time, for that is quick, and volumes are what limits the size of a job.
+        """
+        return upsample_onto(self.consistency.measurement, self.axis_order.permute(self.target.axes))
+
+    @property
+    def acquisition(self) -> Acquisition:
+        """How the scan was acquired along the scan's own axes."""
+        return self.findings.acquisition
+
+    @property
     def unit_noise(self) -> float:
         """Standard deviation of the scan's noise on the [0, 1] scale, as second differences show it: as in training."""
         low, high = self.hu_range
-        return self.noise.white / (high - low)
+        return self.findings.noise.white / (high - low)
+
+    @property
+    def brightest(self) -> float:
+        """Largest line integral through the scan on the [0, 1] scale, mm."""
+        return self.findings.brightest
 
     def measured(self, progress: Progress | None = None) -> torch.Tensor:
         """What the scan supports by itself: the cubic upsampling made consistent with it, HU. Advances one a round."""
@@ -84,28 +98,46 @@ class UpsampledScan:
 
         Advances by one a round.
         """
-        hu = restore_clipped(to_hu(unit.clamp(min=0), self.hu_range), self.cubic, self.hu_range)
-        return self.consistency.enforce(hu, progress)
+        # Held so that no frame below keeps what is not needed any more: volumes limit the size of a job.
+        held = [self._in_hu(unit)]
+        del unit
+        return self.consistency.enforce(held.pop(), progress)
 
     def enforce_unit(self, unit: torch.Tensor, progress: Progress | None = None) -> torch.Tensor:
         """As :meth:`enforce`, back on the [0, 1] scale."""
-        return to_unit(self.enforce(unit, progress), self.hu_range)
+        held = [unit]
+        del unit
+        return to_unit(self.enforce(held.pop(), progress), self.hu_range)
+
+    def _in_hu(self, unit: torch.Tensor) -> torch.Tensor:
+        low, high = self.hu_range
+        hu = unit.clamp(min=0).mul_(high - low).add_(low)
+        for some, cubic in zip(hu.split(SLICES_AT_ONCE), self.cubic.split(SLICES_AT_ONCE), strict=True):
+            some.copy_(restore_clipped(some, cubic, self.hu_range))
+        return hu
 
     def spare_ringing(self, change: torch.Tensor, unit: torch.Tensor) -> torch.Tensor:
         """A change of a volume, both on the [0, 1] scale, without what would add to its ringing."""
         low, high = self.hu_range
-        over = overshoot(to_hu(unit, self.hu_range), self.consistency.measurement, self.axes)
-        return spare_ringing(change * (high - low), over, self.scale) / (high - low)
+        spared, beyond = torch.empty_like(change), 2 * round(self.scale[0])
+        for first in range(0, len(change), SLICES_AT_ONCE):  # for several volumes of all of it would limit a job's size
+            start = max(first - beyond, 0)
+            some, last = slice(start, first + SLICES_AT_ONCE + beyond), first + SLICES_AT_ONCE
+            over = overshoot(to_hu(unit[some], self.hu_range), self.consistency.measurement, self.axes, some)
+            kept = spare_ringing(change[some] * (high - low), over, self.scale).div_(high - low)
+            spared[first:last] = kept[first - start : last - start]
+        return spared
 
     def report(self) -> dict[str, object]:
         """What was found of the scan, as plain values."""
+        noise, damping = self.findings.noise, self.findings.damping
         return {
             "scale": list(self.target.factors),
             "acquisition": self.acquisition.report(),
             "noise": {
-                "hu": round(self.noise.sd, 1),
-                "damping": round(self.damping.detail, 3),
-                "flat_damping": round(max(self.damping.detail, self.damping.flat), 3),
+                "hu": round(noise.sd, 1),
+                "damping": round(damping.detail, 3),
+                "flat_damping": round(max(damping.detail, damping.flat), 3),
             },
         }
 
@@ -115,7 +147,7 @@ class UpsampledScan:
 
     def cubic_of_scan(self) -> Volume:
         """The cubic upsampling of the scan as its file has it."""
-        return self.to_volume(self.cubic if self.unmeasured is None else self.unmeasured.cubic)
+        return self.to_volume(self.cubic if self.unmeasured is None else self.unmeasured.cubic())
 
     def to_volume(self, fine: torch.Tensor) -> Volume:
         """An array on the result's grid as a volume in the patient's space, its axes in the scan's order."""
@@ -127,16 +159,16 @@ def upsample_scan(
     target: TargetGrid,
     p: Parameters,
     device: torch.device | str,
-    acquisition: Acquisition | None = None,
+    findings: ScanFindings | None = None,
     progress: Progress | None = None,
 ) -> UpsampledScan:
-    """Upsample a scan and find out what it demands: how it was acquired and how noisy it is.
+    """Upsample a scan and find out what it demands.
 
     Args:
         scan: HU. target: the grid of the result over it.
         p: point-spread function, damping, rounds of consistency and range of HU.
         device: where the volumes are to be.
-        acquisition: of the scan, where it is known already; found out otherwise.
+        findings: on the scan as a whole, where it is part of a larger one; found out otherwise.
         progress: advanced by one in all.
     """
     axis_order = AxisOrder.for_factors(target.factors)
@@ -147,27 +179,20 @@ def upsample_scan(
         hu = filled(hu, valid, axis_order.permute(scan.spacing))
     coarse = torch.from_numpy(hu).to(device)
     parts = (progress or Progress()).in_parts(sum(s > 1 for s in scale) + 2)
-    cubic = upsample_onto(coarse, axes, parts)
-    coarse_grid = VolumeGrid(axis_order.permute(scan.shape), axis_order.permute(scan.spacing))
-    grid = VolumeGrid(axis_order.permute(target.shape), axis_order.permute(target.spacing))
-    # In the scanner's order, so that how a scan is stored does not change the result's last bits.
-    noise = scan_noise(hu, coarse_grid.spacing, valid, is_hu=scan.value_scale is None)
+    findings = findings or ScanFindings.of(scan, target, p, check=parts.check)
     parts.advance()
-    acquisition = acquisition or acquisition_of(scan, p, target.factors)
-    permuted = acquisition.permuted(axis_order)
-    block = [axis.part(slice(0, min(axis.size, BLOCK))) for axis in axes]
-    damping = suitable_damping(noise, permuted.degradation_from(block), block, p.damping)
     unmeasured = None
     if valid is not None:
         as_it_is = torch.from_numpy(axis_order.to_scanner_order(scan.array)).to(device)
         unmeasured = Unmeasured.of(as_it_is, valid, axes)
     consistency = DataConsistency.damped(
-        permuted.degradation_from(axes),
+        findings.acquisition.permuted(axis_order).degradation_from(axes),
         coarse,
-        cubic,
-        damping=damping,
+        upsample_onto(coarse, axes, parts),
+        damping=findings.damping,
         rounds=p.consistency_rounds,
         measured=unmeasured.measured if unmeasured else None,
+        highest=findings.highest,
     )
     parts.advance()
     return UpsampledScan(
@@ -175,13 +200,10 @@ def upsample_scan(
         target,
         axis_order,
         scale,
-        coarse_grid,
-        grid,
-        cubic,
+        VolumeGrid(axis_order.permute(scan.shape), axis_order.permute(scan.spacing)),
+        VolumeGrid(axis_order.permute(target.shape), axis_order.permute(target.spacing)),
         unmeasured,
-        acquisition,
-        noise,
-        damping,
+        findings,
         consistency,
         (p.hu_low, p.hu_high),
     )

@@ -29,7 +29,9 @@ def to_unit(hu: Array, bounds: tuple[float, float] = HU_RANGE) -> Array:
     array([0. , 0. , 0.5, 1. ])
     """
     low, high = bounds
-    return ((hu - low) / (high - low)).clip(0, 1)
+    unit = hu - low
+    unit /= high - low
+    return unit.clip(0, 1)
 
 
 def to_hu(unit: Array, bounds: tuple[float, float] = HU_RANGE) -> Array:

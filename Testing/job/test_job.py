@@ -191,17 +191,18 @@ def test_json_keeps_the_job(job: Job) -> None:
 def test_a_job_file_is_flat() -> None:
     """As it has been from the first version on, the method's entries beside the job's."""
     text = """{
-  "version": 2,
+  "version": 3,
   "input": "scan.nrrd", "output": "out", "scale": "4,1,1", "spacing": null, "preset": "preview",
   "roi": [[0, 9], [null, 20], [3, null]],
   "device": "cpu", "prior": "shipped", "seed": 7, "series": "2", "allow_unusual": true, "untilt": false,
+  "memory": "4GB", "fresh": false,
   "settings": {"views": 30}
 }"""
     job = Job.from_json(text)
     method = Method("4,1,1", "preview", {"views": 30}, seed=7, device="cpu")
-    assert job == Job(method, "scan.nrrd", "out", ((0, 9), (None, 20), (3, None)), "2", True)
+    assert job == Job(method, "scan.nrrd", "out", ((0, 9), (None, 20), (3, None)), "2", True, memory="4GB")
     assert json.loads(job.to_json()) == json.loads(text) and list(json.loads(job.to_json())) == list(json.loads(text))
-    assert Job.from_json(text.replace('"version": 2,', "")) == job  # as the first files were
+    assert Job.from_json(text.replace('"version": 3,', "")) == job  # as the first files were
 
 
 @given(st.one_of(bounds, st.none()), bounds, bounds)
@@ -220,7 +221,10 @@ def test_roi_text_and_pairs_agree(start: int | None, stop: int | None, other: in
         ('{"input": "a"}', "no output"),
         ('{"input": "a", "output": "b", "settings": [1]}', "object of names"),
         ('{"input": "a", "output": "b", "roi": [[0, 1.5], [0, 2], [0, 2]]}', "z0:z1"),
-        ('{"version": 3, "new": 1}', r"is of version 3, and 2 is the latest .* update"),
+        ('{"version": 4, "new": 1}', r"is of version 4, and 3 is the latest .* update"),
+        ('{"input": "a", "output": "b", "memory": "4"}', "memory of a job is a number of MB or GB, such as 4GB"),
+        ('{"input": "a", "output": "b", "memory": "0GB"}', "number of MB or GB"),
+        ('{"input": "a", "output": "b", "fresh": 1}', "entry fresh of the job is true or false"),
         ('{"version": 0}', "version of a job file is a whole number from 1 up, not 0"),
         ('{"version": "1"}', 'not "1"'),
         ('{"version": true}', "not true"),

@@ -12,6 +12,7 @@ from CTSuperResolutionLib.degradation.acquisition import acquisition_of
 from CTSuperResolutionLib.degradation.simulation import degrade
 from CTSuperResolutionLib.job.events import Progress
 from CTSuperResolutionLib.job.method import Method
+from CTSuperResolutionLib.output.written_part import WrittenPart
 from CTSuperResolutionLib.output.written_result import written_result
 from CTSuperResolutionLib.phantom import thorax
 from CTSuperResolutionLib.pipeline import Result
@@ -50,7 +51,9 @@ def test_a_result_beyond_int16_is_judged_as_the_file_has_it(method, residual, no
     acquisition = acquisition_of(scan, method.parameters, (2, 2, 2))
     target = Method(scale="2").target_grid(scan.shape, scan.spacing)
     result = Result(fine, cubic, cubic.with_array(fine.array - 60), None, acquisition, {"seed": 0})
-    written = written_result(scan, result, target, all_of_it, Progress())
+    part = WrittenPart.of(scan, result, target, all_of_it)
+    report = part.report | {"clipped": part.clipped}
+    written = written_result(scan, all_of_it, target, acquisition, part.arrays.get, report, Progress())
     for name, volume in (("sr", fine), ("cubic", cubic)):
         stored = np.rint(volume.array).clip(-32768, 32767).astype(np.float64)
         assert np.array_equal(getattr(written, name).array, stored)

@@ -17,8 +17,10 @@ import pytest
 from CTSuperResolutionLib.cli import demo
 from CTSuperResolutionLib.cli.main import make_parser
 from CTSuperResolutionLib.job.parameters import PARAMETERS, Parameters, find_parameter
-from CTSuperResolutionLib.job.target_grid import MAX_OUTPUT_VOXELS
-from CTSuperResolutionLib.planning.cost_model import estimate_memory
+from CTSuperResolutionLib.job.refinement import Refinement
+from CTSuperResolutionLib.job.target_grid import TargetGrid
+from CTSuperResolutionLib.planning.requirements import DEFAULT_SHARE
+from CTSuperResolutionLib.planning.slabs import MARGIN, least_slabs, plan_slabs
 
 ROOT = Path(__file__).resolve().parents[2]
 README = ROOT / "README.md"
@@ -112,17 +114,22 @@ def test_the_guide_says_what_size_of_scan_fits() -> None:
     guide = " ".join(text_of(PAGES / "user-guide.md").split())
     assert "A whole CT of thin slices does not fit at 4×" in text_of(README)
     told = re.search(
-        r"2\.1 billion voxels at the most, which are (\d+) slices of 512 × 512 at 4× and ([\d,]+) at 2×", guide
+        r"(\d+) slices of 512 × 512 at 2× take ([\d.]+) GB at once and (\d+) GB in (\d+) slabs, "
+        r"at 4× ([\d.]+) GB in (\d+) slabs",
+        guide,
     )
     assert told is not None
-    for slices, scale in zip(told.groups(), (4, 2), strict=True):
-        most = MAX_OUTPUT_VOXELS // (512**2 * scale**3)
-        assert int(slices.replace(",", "")) == most
-    told = re.search(r"some (\d+) bytes of memory a voxel, so that (\d+) GB do for (\d+) such slices at 2×", guide)
-    assert told is not None
-    a_voxel, gigabytes, slices = map(int, told.groups())
-    needed = estimate_memory(Parameters.of("balanced"), (slices, 512, 512), (2, 2, 2), (1.0, 0.7, 0.7))
-    assert 0.8 < needed / (gigabytes * 1e9) < 1 and 0.8 < needed / (a_voxel * slices * 512**2 * 8) < 1
+    slices, whole, least, thin, finer, thinner = map(float, told.groups())
+    p = Parameters.of("balanced")
+    grids = [
+        TargetGrid.over((int(slices), 512, 512), (1.0, 0.7, 0.7), Refinement.by_scale(s, (1.0, 0.7, 0.7))) for s in "24"
+    ]
+    at_once = plan_slabs(p, grids[0], 1 << 50, most_slabs=1)
+    assert at_once is not None and at_once.memory == pytest.approx(whole * 1e9, rel=0.02)
+    for grid, memory, count in zip(grids, (least, finer), (thin, thinner), strict=True):
+        slabs, needed = least_slabs(p, grid)
+        assert slabs == count and needed == pytest.approx(memory * 1e9, rel=0.02)
+    assert f"{MARGIN} voxels of the scan on either side" in guide and DEFAULT_SHARE == 0.8
 
 
 def test_every_page_is_linked_from_the_readme() -> None:

@@ -10,7 +10,7 @@ from CTSuperResolutionLib.job.method import Method
 from CTSuperResolutionLib.job.region import region_slices
 from CTSuperResolutionLib.job.target_grid import MAX_OUTPUT_VOXELS
 from CTSuperResolutionLib.planning.margin import margin_of, with_margin, within
-from CTSuperResolutionLib.planning.requirements import Requirements, requirements_on
+from CTSuperResolutionLib.planning.requirements import DEFAULT_SHARE, Requirements, requirements_on
 
 SCAN = (60, 400, 400)
 METHOD = Method("4", "preview", device="cpu")
@@ -49,7 +49,7 @@ def test_memory_is_that_of_the_region_with_its_margin_and_disk_that_of_the_regio
 @pytest.mark.parametrize("available", [3 << 30, 1 << 50])
 def test_the_region_that_is_advised_fits_with_its_margin(available: int) -> None:
     """By memory, and by the most voxels that a result may have."""
-    scan_shape = (60, 400, 400) if available < 1 << 50 else (60, 1000, 1000)
+    scan_shape = (60, 400, 400) if available < 1 << 50 else (19, 1400, 1400)
     needed = required(None, available, scan_shape)
     assert not needed.fits
     with pytest.raises(JobError) as error:
@@ -63,7 +63,9 @@ def test_the_region_that_is_advised_fits_with_its_margin(available: int) -> None
 
 
 def test_a_region_that_only_its_margin_makes_too_large_says_so() -> None:
-    roi = ((0, 60), (0, 300), (0, 300))
-    alone = required(((0, None),) * 3, scan_shape=(60, 300, 300)).memory
-    with pytest.raises(JobError, match="240 x 1200 x 1200 voxels, with the margin around it, needs about"):
-        required(roi, alone).require_memory(METHOD)
+    roi = ((0, 10), (0, 300), (0, 300))
+    alone = required(((0, None),) * 3, scan_shape=(10, 300, 300)).memory
+    with pytest.raises(
+        JobError, match=r"40 x 1200 x 1200 voxels, with the margin around it, needs about .* may be taken"
+    ):
+        required(roi, round(alone / DEFAULT_SHARE) + 1).require_memory(METHOD)

@@ -9,6 +9,7 @@ from typing import Any
 import qt
 import slicer
 from CTSuperResolutionPanel.compare.layouts import PLANES
+from CTSuperResolutionPanel.compare.section import scroll_to
 from CTSuperResolutionPanel.compare.window_presets import WindowPreset, window_presets
 from CTSuperResolutionPanel.process.error_messages import in_panel_words
 from slicer.i18n import tr as _
@@ -61,6 +62,9 @@ class ReadSection(VTKObservationMixin):
         keys = (*FORM_KEYS, *PLANE_KEYS, *SCROLL_KEYS, *OTHER_KEYS)
         self._keys = Keys(self.widget, keys, SCROLL_KEYS, self.press)
         self._planes = dict(zip(PLANES, (ui.axialButton, ui.coronalButton, ui.sagittalButton), strict=True))
+        self._reveal = qt.QTimer()
+        self._reveal.setSingleShot(True)
+        self._reveal.connect("timeout()", lambda: scroll_to(ui.noticeLabel))
         self._connect(ui)
         scene = slicer.mrmlScene
         self.addObserver(scene, scene.StartCloseEvent, self._on_scene_closes)
@@ -90,6 +94,7 @@ class ReadSection(VTKObservationMixin):
     def cleanup(self) -> None:
         """The panel is destroyed."""
         self.leave()
+        self._reveal.stop()
         self.removeObservers()
 
     def press(self, key: str) -> None:
@@ -247,7 +252,10 @@ class ReadSection(VTKObservationMixin):
         ui.progressLabel.text = progress_text(reading)
         ui.taskLabel.text = task_text(sitting.trial) if state in (State.LOOKING, State.FEEDBACK) else ""
         ui.noticeLabel.text = self._hint or sitting.message or where_text(state, reading)
-        ui.noticeLabel.styleSheet = "" if not (self._hint or sitting.message) else "background: #fff3cd; color: black"
+        warns = bool(self._hint or sitting.message)
+        ui.noticeLabel.styleSheet = "background: #fff3cd; color: black" if warns else ""
+        if warns:
+            self._reveal.start(0)  # once the label has its place
         for widget in (ui.taskLabel, ui.noticeLabel):
             widget.visible = bool(widget.text)
         ui.formPlace.visible = ui.commentEdit.visible = ui.viewControls.visible = looking

@@ -153,6 +153,7 @@ class Sitting:
     def _load(self, _result: object = None) -> None:
         """Show the trial as soon as its images are there."""
         self._watch.reset()
+        self._views.blank()  # where a volume that is shown is deleted, Slicer shows another one
         self.state = State.LOADING
         self._want_images()
         self._show_if_there()

@@ -19,7 +19,9 @@ from CTSuperResolutionPanel.scene.suitability import Problem, facts_of, find_pro
 from CTSuperResolutionPanel.scene.voxel_geometry import VoxelRanges
 from CTSuperResolutionPanel.sections.advanced_parameters import parse_settings
 
-QUICK = ("views", "ddim_steps", "start_step", "slice_axes", "gaussians", "max_gaussians", "iterations")
+QUICK = (
+    "views", "ddim_steps", "start_step", "slice_axes", "slice_orientations", "gaussians", "max_gaussians", "iterations",
+)  # fmt: skip
 """What sketches take from the quickest preset."""
 
 ALONE: dict[str, Value] = {"measured": "no"}

@@ -11,7 +11,6 @@ from slicer.i18n import tr as _
 
 from CTSuperResolutionLib.errors import JobError
 from CTSuperResolutionLib.job.method import Method
-from CTSuperResolutionLib.planning.cost_model import stage_seconds
 from CTSuperResolutionLib.planning.requirements import Requirements, requirements_on
 from CTSuperResolutionPanel.process.error_messages import in_panel_words
 from CTSuperResolutionPanel.process.hardware import Hardware
@@ -118,9 +117,7 @@ def gigabytes(count: float) -> str:
 
 def _expected(method: Method, needed: Requirements) -> dict[str, float]:
     """Seconds that the library expects every stage to take."""
-    return stage_seconds(method.parameters, needed.worked_shape, needed.factors, needed.spacing) | {
-        "write": needed.write_seconds
-    }
+    return needed.stage_seconds(method) | {"write": needed.write_seconds}
 
 
 def _in_one_line(parts: Iterable[str]) -> str:

@@ -13,11 +13,15 @@ import slicer
 from slicer.i18n import tr as _
 
 from CTSuperResolutionLib.job.terminal import clock_text
+from CTSuperResolutionLib.output.page import result_page
 from CTSuperResolutionPanel.panel_state import PanelState
 from CTSuperResolutionPanel.process.stepper import Stepper
 from CTSuperResolutionPanel.scene import export, voxel_geometry
 from CTSuperResolutionPanel.scene.result_volumes import CUBIC, SR, report_of
 from CTSuperResolutionPanel.sections.estimate import gigabytes
+
+LEAST_LABEL_WIDTH = 200
+"""Of the summary, pixels, once the panel has been laid out."""
 
 
 class ResultSection:
@@ -33,6 +37,7 @@ class ResultSection:
         self._stepper: Stepper | None = None
         ui.saveNrrdButton.connect("clicked(bool)", lambda checked: self._ask_for_file())
         ui.saveDicomButton.connect("clicked(bool)", lambda checked: self._ask_for_folder())
+        ui.savePageButton.connect("clicked(bool)", lambda checked: self._ask_for_page())
         ui.resultCollapsibleButton.visible = ui.saveLabel.visible = False
 
     def set_state(self, state: PanelState | None) -> None:
@@ -44,7 +49,10 @@ class ResultSection:
         volume = None if self._state is None else self._state.srVolume
         self._ui.resultCollapsibleButton.visible = volume is not None
         if volume is not None:
-            self._ui.reportLabel.text = summary(volume)
+            label = self._ui.reportLabel
+            label.text = summary(volume)
+            # Layouts count a text that wraps as if it did not, and then press what is below it together.
+            label.minimumHeight = label.heightForWidth(label.width) if label.width > LEAST_LABEL_WIDTH else 0
 
     def save_nrrd(self, path: Path) -> None:
         """Write the super-resolved volume to a file, without holding up the window."""
@@ -55,6 +63,17 @@ class ResultSection:
         """Write it to a folder as a DICOM series, without holding up the window."""
         if self._state is not None:
             self._save(export.to_dicom(self._state.srVolume, folder), folder)
+
+    def save_page(self, path: Path) -> None:
+        """Write the page of the result to a file."""
+        if self._state is None:
+            return
+        try:
+            path.write_text(result_page(report_of(self._state.srVolume)), encoding="utf-8", errors="backslashreplace")
+        except OSError as error:
+            self._say(_("It could not be saved: {reason}.").format(reason=error))
+        else:
+            self._say(_("Saved to {place}.").format(place=path))
 
     def stop(self) -> None:
         """Write no more; what is incomplete is deleted."""
@@ -83,7 +102,8 @@ class ResultSection:
         self._ui.saveLabel.visible = True
 
     def _enable(self, enabled: bool) -> None:
-        self._ui.saveNrrdButton.enabled = self._ui.saveDicomButton.enabled = enabled
+        for button in (self._ui.saveNrrdButton, self._ui.saveDicomButton, self._ui.savePageButton):
+            button.enabled = enabled
 
     def _ask_for_file(self) -> None:
         if self._state is None:
@@ -98,6 +118,14 @@ class ResultSection:
         replace = _("{name} is there already. Replace it?").format(name=path.name)
         if path == chosen or not path.exists() or slicer.util.confirmYesNoDisplay(replace):  # it asked for the chosen
             self.save_nrrd(path)
+
+    def _ask_for_page(self) -> None:
+        if self._state is None:
+            return
+        name = Path(file_name(self._state.srVolume.GetName())).with_suffix(".html").name
+        path = qt.QFileDialog.getSaveFileName(slicer.util.mainWindow(), _("Save the page"), name, "HTML (*.html)")
+        if path:
+            self.save_page(Path(path))
 
     def _ask_for_folder(self) -> None:
         folder = qt.QFileDialog.getExistingDirectory(
@@ -138,7 +166,7 @@ def summary(volume: slicer.vtkMRMLScalarVolumeNode) -> str:
     added = (report.get("added") or {}).get("everywhere")
     if added:
         lines.append(
-            _("Added to what was measured: {rms:.0f} HU rms, {share:.1f} % of the voxels by more than 50 HU").format(
+            _("Added {rms:.0f} HU rms, above 50 HU in {share:.0f} % of the voxels").format(
                 rms=added["rms_hu"], share=added["above_50_percent"]
             )
         )

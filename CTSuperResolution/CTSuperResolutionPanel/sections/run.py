@@ -202,6 +202,7 @@ def stage_title(stage: str) -> str:
         "load": _("Reading"),
         "upsample": _("Upsampling"),
         "project": _("Projecting"),
+        "adapt": _("Learning from the scan"),
         "restore": _("Restoring views"),
         "fit": _("Fitting Gaussians"),
         "assemble": _("Assembling"),

@@ -28,6 +28,7 @@ TASKS = {
         "name": "prefer", "kind": "forced_choice", "criteria": ["Which is sharper?"], "tie": True, "strength": 3,
     },
     "like": {"name": "like", "kind": "reference_rating", "criteria": ["As the reference?"], "scale": 10},
+    "chest": {"name": "chest", "kind": "grading", "criteria": "chest"},
     "mark": {"name": "mark", "kind": "marking", "criteria": ["What is invented or missing?"]},
 }  # fmt: skip
 

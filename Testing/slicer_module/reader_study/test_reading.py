@@ -63,6 +63,23 @@ def test_nothing_is_saved_before_everything_is_answered(reader, make_study, entr
     assert entries(folder)[0]["answer"]["grades"] == dict(zip(first.questions, (3, 1, 5), strict=True))
 
 
+def test_the_question_and_what_is_wrong_are_seen_in_a_low_window_too(reader, make_study, slicer, wait_until):
+    window = slicer.util.mainWindow()
+    size = window.width, window.height
+    window.resize(1280, 500)
+    try:
+        reader.open(make_study("chest"))
+        rows = reader.section._form._list()
+        reader.press(*["Down"] * 10, "3")
+        wait_until(lambda: not rows[-1].widget.visibleRegion().isEmpty(), what="the last question's coming into view")
+        assert reader.ui.progressLabel.visibleRegion().isEmpty()
+        reader.press("Space")
+        label = reader.ui.noticeLabel
+        wait_until(lambda: not label.visibleRegion().isEmpty(), what="the message's coming into view")
+    finally:
+        window.resize(*size)
+
+
 def test_digits_of_a_longer_scale_go_together(reader, make_study, entries):
     folder = make_study("like")
     reader.open(folder)

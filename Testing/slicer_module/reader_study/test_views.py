@@ -278,6 +278,17 @@ def test_a_closed_scene_ends_the_reading(reader, make_study, slicer, entries):
     assert reader.sitting.reading.answered == 1
 
 
+def test_while_images_are_loaded_none_is_seen(reader, make_study, users_scene):
+    reader.open(make_study("prefer"))
+    study = reader.sitting.reading.study
+    reader.sitting._images.want([study.image_path(name) for name in reader.trial.images], study.window)
+    for key in ("Left", "1", "Space"):  # with the next case not there yet
+        reader.section.press(key)
+    assert reader.sitting.state is State.LOADING and reader.volumes() == [None, None]
+    reader.settle()
+    assert reader.sitting.state is State.LOOKING and None not in reader.volumes()
+
+
 def test_the_next_case_is_there_before_it_is_asked_for(reader, make_study, wait_until):
     reader.open(make_study("prefer"))
     images = reader.sitting._images

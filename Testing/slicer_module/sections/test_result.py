@@ -1,7 +1,8 @@
-"""The name that a result is saved under."""
+"""The name that a result is saved under, and its page."""
 
 from __future__ import annotations
 
+import json
 from pathlib import Path
 
 import pytest
@@ -49,3 +50,14 @@ def test_a_file_that_the_dialog_did_not_ask_for_is_not_replaced_unasked(save_as,
 def test_the_proposed_name_is_one_that_a_file_can_have(save_as, state, tmp_path):
     state.srVolume.SetName("4: CT a/b SR 2×")
     assert save_as(tmp_path / "x.nrrd")[0] == "4- CT a-b SR 2x.nrrd"
+
+
+def test_the_page_is_saved_with_what_the_result_carries(save_as, panel, state, tmp_path):
+    report = {"note": "Not for diagnosis.", "added": {"lung": {"rms_hu": 31.26}}}
+    state.srVolume.SetAttribute("CTSuperResolution.report", json.dumps(report))
+    panel.panel.result.save_page(tmp_path / "page.html")
+    page = (tmp_path / "page.html").read_text(encoding="utf-8")
+    assert "Not for diagnosis." in page and "<td>lung</td><td>31.3</td>" in page
+    assert panel.ui.saveLabel.text == f"Saved to {tmp_path / 'page.html'}."
+    panel.panel.result.save_page(tmp_path / "missing" / "page.html")
+    assert "could not be saved" in panel.ui.saveLabel.text

@@ -1,0 +1,1 @@
+"""SliceFixer: repair of the slices of a reconstruction from few views, in one step."""

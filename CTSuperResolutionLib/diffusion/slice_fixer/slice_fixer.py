@@ -1,0 +1,98 @@
+"""Slice fixer: a trained network with its files, which repairs the slices of a volume."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import safetensors.torch
+import torch
+import torch.nn.functional as F
+
+from CTSuperResolutionLib.diffusion.prior_folder import CARD, CONFIG, WEIGHTS
+from CTSuperResolutionLib.diffusion.slice_fixer.network import NEIGHBOURS, SliceFixerNetwork
+from CTSuperResolutionLib.errors import JobError
+from CTSuperResolutionLib.job.events import Progress
+
+DENSEST = 2.0  # attenuation relative to water that becomes 1
+AT_ONCE = 8  # slices
+
+
+@dataclass(frozen=True, eq=False)
+class SliceFixer:
+    """A network that repairs slices in one step.
+
+    Attributes:
+        network: see :class:`.SliceFixerNetwork`. sha256: of its weights. trained_on: names of CTs.
+    """
+
+    network: SliceFixerNetwork
+    sha256: str
+    trained_on: tuple[str, ...] = ()
+
+    @classmethod
+    def load(cls, folder: Path, device: torch.device | str = "cpu") -> SliceFixer:
+        """Read a folder that 'ctsr train-slice-fixer' wrote.
+
+        Raises:
+            JobError: it is none, or its files are damaged.
+        """
+        for needed in (CONFIG, WEIGHTS):
+            if not (folder / needed).is_file():
+                raise JobError(f"The slice fixer {folder} has no {needed}; name a folder that was trained as one.")
+        try:
+            network = SliceFixerNetwork.from_config(SliceFixerNetwork.load_config(folder))
+            content = (folder / WEIGHTS).read_bytes()  # once: what is hashed is what is loaded
+            network.load_state_dict(safetensors.torch.load(content))
+            card = json.loads((folder / CARD).read_text()) if (folder / CARD).is_file() else {}
+        except Exception as error:  # diffusers, safetensors and json each raise their own kinds
+            raise JobError(f"The slice fixer {folder} is damaged or of another version; train it again.") from error
+        if not all(values.isfinite().all() for values in network.parameters()):
+            raise JobError(f"The slice fixer {folder} has weights that are not numbers; train it again.")
+        network = network.to(device).eval().requires_grad_(False)
+        return cls(network, hashlib.sha256(content).hexdigest(), tuple(card.get("ct", ())))
+
+    @torch.no_grad()
+    def repair(self, volume: torch.Tensor, views: torch.Tensor, progress: Progress | None = None) -> torch.Tensor:
+        """The volume with every axial slice repaired, (z, y, x), attenuation relative to water.
+
+        Args:
+            volume: the same unit. views: (z, 2, rows, columns), what two projections show near each slice.
+            progress: advanced by one a slice.
+        """
+        progress = progress or Progress()
+        shown = with_neighbours((volume / DENSEST).clamp(0, 1))
+        repaired = torch.empty_like(volume)
+        for first in range(0, len(volume), AT_ONCE):
+            part = slice(first, first + AT_ONCE)
+            repaired[part] = DENSEST * apply(self.network, shown[part], views[part])[:, 0].clamp(0, 1)
+            progress.advance(len(repaired[part]))
+        # What is denser than the network knows is left as it was.
+        return torch.where(volume > DENSEST, volume, repaired)
+
+
+def with_neighbours(volume: torch.Tensor) -> torch.Tensor:
+    """Slices with those on either side as channels, (z, 3, y, x); the outermost ones are their own neighbours."""
+    places = torch.arange(len(volume), device=volume.device)
+    return torch.stack([volume[(places + k).clamp(0, len(volume) - 1)] for k in range(-NEIGHBOURS, NEIGHBOURS + 1)], 1)
+
+
+def apply(network: SliceFixerNetwork, slices: torch.Tensor, views: torch.Tensor) -> torch.Tensor:
+    """The network on slices (n, 3, y, x) of any size: (n, 1, y, x)."""
+    (rows, columns), multiple = slices.shape[-2:], network.multiple
+    padded = F.pad(slices, (0, -columns % multiple, 0, -rows % multiple), mode="replicate")
+    return network(padded, views)[..., :rows, :columns]
+
+
+def save_slice_fixer(network: SliceFixerNetwork, folder: Path, card: Mapping[str, Any]) -> None:
+    """Write weights (half precision), configuration and ``training.json`` into a folder."""
+    folder.mkdir(parents=True, exist_ok=True)
+    half: Any = SliceFixerNetwork.from_config(network.config)
+    half.load_state_dict(network.state_dict())
+    torch.nn.Module.half(half)  # diffusers' own conversion warns of layers that this network does not have
+    half.save_pretrained(folder, safe_serialization=True)
+    (folder / CARD).write_text(json.dumps(dict(card), indent=2) + "\n")

@@ -1,0 +1,193 @@
+"""Slabbed run: a scan worked on slab by slab within a budget of memory, and what its files hold put together."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from CTSuperResolutionLib import __version__
+from CTSuperResolutionLib.job.events import Progress
+from CTSuperResolutionLib.job.method import Method
+from CTSuperResolutionLib.job.priors import find_prior
+from CTSuperResolutionLib.job.region import Slices
+from CTSuperResolutionLib.job.target_grid import TargetGrid
+from CTSuperResolutionLib.output.slab_store import SlabStore, StoredArray, keep_plan, open_store_folder
+from CTSuperResolutionLib.output.written_part import WrittenPart
+from CTSuperResolutionLib.output.written_result import written_result
+from CTSuperResolutionLib.pipeline import Result, super_resolve
+from CTSuperResolutionLib.planning.cost_model import stage_seconds
+from CTSuperResolutionLib.planning.margin import within
+from CTSuperResolutionLib.planning.slabs import Slab, SlabPlan, dependence_on_slabs
+from CTSuperResolutionLib.stages.banded_residual import merged_reports
+from CTSuperResolutionLib.stages.scan_findings import ScanFindings
+from CTSuperResolutionLib.volume.volume import Volume
+
+BLOCK = 1 << 22  # bytes of a file that are hashed at once
+
+
+@dataclass(frozen=True, eq=False)
+class SlabbedRun:
+    """A method on a scan, cut into slabs.
+
+    Attributes:
+        scan: HU, all that is worked on, with the margin of a region. method: how.
+        region: what is kept of it, slices along (z, y, x), in voxels of ``scan``.
+        target: the grid of the result over all of ``scan``.
+        findings: on the scan.
+    """
+
+    scan: Volume
+    method: Method
+    region: Slices
+    target: TargetGrid
+    findings: ScanFindings
+
+    def whole(self, plan: SlabPlan, progress: Progress) -> Result:
+        """The result of a plan of a single slab."""
+        (slab,) = plan.slabs
+        part = self._part(slab, plan.axis, progress)
+        return self._written(part.arrays.get, [{"clipped": part.clipped, "report": part.report}], progress)
+
+    def stored(self, plan: SlabPlan, store: SlabStore, progress: Progress) -> Result:
+        """The result of a plan of several slabs; those that the store has already are not done again."""
+        left = [index for index in range(len(plan.slabs)) if not store.has(index)]
+        if len(left) < len(plan.slabs):
+            progress.note(
+                f"An unfinished run of the same job left {len(plan.slabs) - len(left)} of {len(plan.slabs)} slabs; "
+                "this one goes on with the others."
+            )
+        if why := dependence_on_slabs(self.method.parameters):
+            progress.note(
+                f"Memory is there for {len(plan.slabs)} slabs one after the other, and some voxels of the result will "
+                f"be a few HU from those of the whole scan at once, for {why}."
+            )
+        shapes = plan.shapes(self.scan.shape)
+        progress.plan(_seconds(self.method, self.target, [shapes[index] for index in left]), rounds=len(left))
+        quiet = _OneOfSeveral(progress)
+        for index in left:
+            store.add(index, self._part(plan.slabs[index], plan.axis, quiet))
+        return self._written(store.array, store.summaries(), progress)
+
+    def digest(self) -> str:
+        """SHA-256 of all that decides about the result but its slabs: scan, region, method, prior, version."""
+        described = {
+            "version": __version__,
+            "grid": [self.scan.shape, self.scan.spacing, self.scan.origin, self.scan.direction],
+            "region": [(part.start, part.stop) for part in self.region],
+            "target": [asdict(axis) for axis in self.target.axes],
+            "parameters": asdict(self.method.parameters),
+            "seed": self.method.seed,
+            "device": self.method.device,
+            "findings": repr(self.findings),
+        }
+        digest = hashlib.sha256(json.dumps(described, default=str).encode())
+        for array in (self.scan.array, self.scan.valid):
+            if array is not None:
+                digest.update(np.ascontiguousarray(array).view(np.uint8).data)
+        if self.method.parameters.uses_prior:
+            _hash_files(digest, find_prior(self.method.prior))
+        return digest.hexdigest()
+
+    def _part(self, slab: Slab, axis: int, progress: Progress) -> WrittenPart:
+        """A slab, as the files hold it."""
+        worked = slab.region(self.scan.shape, axis)
+        scan, target = self.scan.crop(worked), self.target.part(worked)
+        result = super_resolve(
+            scan,
+            self.method,
+            target=target,
+            findings=self.findings,
+            bands=slab.bands(self.target.axes[axis]),
+            progress=progress,
+        )
+        return WrittenPart.of(scan, result, target, within(_kept(slab, self.region, axis), worked))
+
+    def _written(
+        self,
+        arrays: Callable[[str], np.ndarray | StoredArray | None],
+        summaries: Sequence[Mapping[str, Any]],
+        progress: Progress,
+    ) -> Result:
+        report = merged_reports([summary["report"] for summary in summaries])
+        report["clipped"] = sum(summary["clipped"] for summary in summaries)
+        progress.stage("write")
+        return written_result(self.scan, self.region, self.target, self.findings.acquisition, arrays, report, progress)
+
+
+def open_store(
+    run: SlabbedRun, plan: SlabPlan, budget: int, output: Path, *, fresh: bool
+) -> tuple[SlabPlan, SlabStore]:
+    """The store of a run's slabs in its output folder, and its plan.
+
+    The plan is that of an unfinished run of the same job, if it keeps within the budget.
+    """
+    folder, left = open_store_folder(output, run.digest(), fresh=fresh)
+    before = None if left is None else SlabPlan.from_dict(left)
+    if before is None or before.memory > budget:
+        if before is not None:
+            folder, _ = open_store_folder(output, run.digest(), fresh=True)
+        keep_plan(folder, plan.to_dict())
+        before = plan
+    return before, SlabStore(folder, before.axis, len(before.slabs))
+
+
+def kept_slabs(plan: SlabPlan, region: Slices) -> SlabPlan:
+    """The plan without slabs that give nothing of a region."""
+    part = region[plan.axis]
+    kept = [slab for slab in plan.slabs if slab.core.start < part.stop and part.start < slab.core.stop]
+    return SlabPlan(plan.axis, tuple(kept), plan.memory)
+
+
+class _OneOfSeveral(Progress):
+    """Progress of one slab of several, whose stages are planned together; says every note once."""
+
+    def __init__(self, whole: Progress) -> None:
+        self._whole = whole
+        self._said: set[str] = set()
+
+    def stage(self, name: str, steps: int = 1) -> None:
+        self._whole.stage(name, steps)
+
+    def advance(self, steps: Any = 1) -> None:
+        self._whole.advance(steps)
+
+    def check(self) -> None:
+        self._whole.check()
+
+    def note(self, message: str) -> None:
+        if message not in self._said:
+            self._said.add(message)
+            self._whole.note(message)
+
+
+def _kept(slab: Slab, region: Slices, axis: int) -> Slices:
+    """What a region has of a slab's core."""
+    core, part = slab.core, region[axis]
+    along = slice(max(core.start, part.start), min(core.stop, part.stop))
+    z, y, x = (along if k == axis else other for k, other in enumerate(region))
+    return z, y, x
+
+
+def _seconds(method: Method, target: TargetGrid, shapes: Sequence[Sequence[int]]) -> dict[str, float]:
+    """About how long the stages of all slabs take together, on a plain computer."""
+    spacing = [axis.spacing for axis in target.axes]
+    total: dict[str, float] = {}
+    for shape in shapes:
+        for stage, seconds in stage_seconds(method.parameters, shape, target.factors, spacing).items():
+            total[stage] = total.get(stage, 0.0) + seconds
+    return total
+
+
+def _hash_files(digest: Any, place: Path) -> None:
+    """Add a file, or those of a folder, to a digest."""
+    for file in [place] if place.is_file() else sorted(place.iterdir()):
+        if file.is_file():
+            with file.open("rb") as stream:
+                while block := stream.read(BLOCK):
+                    digest.update(block)

@@ -1,0 +1,1 @@
+"""Reconstruction of volumes from few projections: stacks and their geometry, baselines, fitted representations."""

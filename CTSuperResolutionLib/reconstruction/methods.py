@@ -1,0 +1,59 @@
+"""Methods of reconstruction: their names, and how one is asked for. Standard library only."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+
+from CTSuperResolutionLib.errors import JobError, OtherOption, unknown
+from CTSuperResolutionLib.job.method import Method
+from CTSuperResolutionLib.job.parameters import Value
+from CTSuperResolutionLib.reconstruction.settings import Settings
+
+METHODS: Mapping[str, str] = {
+    "fdk": "filtered backprojection (FDK of a cone beam)",
+    "sart": "SART on subsets of the views",
+    "asd-pocs": "SART with total variation (ASD-POCS)",
+    "gaussians": "a field of positive Gaussians (R2-Gaussian's recipe)",
+    "naf": "a neural attenuation field with hash encoding (NAF)",
+    "diffnr": "either of these two, guided by its own slices once a trained network has repaired them (DiffNR)",
+}
+DEFAULT_METHOD = "gaussians"
+
+
+@dataclass(frozen=True)
+class ReconstructionMethod:
+    """How to reconstruct. Making one checks it.
+
+    Attributes:
+        name: one of :data:`METHODS`.
+        settings: parameters that differ from the defaults, as text or numbers.
+        fixer: folder of a trained slice fixer, which diffnr needs and no other method has.
+        seed: of all random numbers. device: "auto", "cpu", "cuda" or "cuda:N".
+
+    Raises:
+        JobError: something is not allowed; names the nearest name where one is unknown.
+    """
+
+    name: str = DEFAULT_METHOD
+    settings: Mapping[str, Value] = field(default_factory=dict)
+    fixer: str | None = None
+    seed: int = 0
+    device: str = "auto"
+
+    def __post_init__(self) -> None:
+        if self.name not in METHODS:
+            raise unknown("method", self.name, METHODS)
+        if self.name == "diffnr" and self.fixer is None:
+            raise JobError(
+                "The method diffnr needs a slice fixer, and none is shipped",
+                OtherOption("prior", "one with {}, a folder that 'ctsr train-slice-fixer' wrote"),
+            )
+        if self.name != "diffnr" and self.fixer is not None:
+            raise JobError(f"The method {self.name} repairs no slices; leave the slice fixer out or choose diffnr.")
+        _ = self.parameters, Method(seed=self.seed, device=self.device)
+
+    @property
+    def parameters(self) -> Settings:
+        """All parameters."""
+        return Settings.of(self.settings)

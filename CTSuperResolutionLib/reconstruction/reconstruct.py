@@ -1,0 +1,110 @@
+"""Reconstruction from projections to a volume, by any of the methods."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import torch
+
+from CTSuperResolutionLib import machine
+from CTSuperResolutionLib.diffusion.slice_fixer.slice_fixer import SliceFixer
+from CTSuperResolutionLib.job.events import Progress
+from CTSuperResolutionLib.reconstruction.backbone import Backbone
+from CTSuperResolutionLib.reconstruction.biplanar import biplanar_views
+from CTSuperResolutionLib.reconstruction.cost import stage_seconds
+from CTSuperResolutionLib.reconstruction.diffnr import fit_with_repair
+from CTSuperResolutionLib.reconstruction.fdk import filtered_backprojection
+from CTSuperResolutionLib.reconstruction.gaussian_backbone import GaussianBackbone
+from CTSuperResolutionLib.reconstruction.iterative import asd_pocs, sart, sart_steps
+from CTSuperResolutionLib.reconstruction.methods import ReconstructionMethod
+from CTSuperResolutionLib.reconstruction.naf import NafBackbone
+from CTSuperResolutionLib.reconstruction.projections import Projections
+from CTSuperResolutionLib.volume.volume import Volume
+
+
+@dataclass(frozen=True, eq=False)
+class Reconstruction:
+    """What comes out of projections.
+
+    Attributes:
+        volume: HU. fdk: filtered backprojection of the same views, HU, on the same grid.
+        report: what was done and found, as plain values for result.json.
+    """
+
+    volume: Volume
+    fdk: Volume
+    report: dict[str, Any]
+
+
+def reconstruct(
+    projections: Projections, method: ReconstructionMethod, *, progress: Progress | None = None
+) -> Reconstruction:
+    """Reconstruct the volume behind some views.
+
+    Args:
+        projections: line integrals with their geometry. method: how.
+        progress: told of every stage; may raise Cancelled.
+
+    Raises:
+        JobError: a device or a slice fixer that cannot be used.
+    """
+    progress = progress or Progress()
+    device = machine.choose_device(method.device)
+    # First, so that one that is missing or damaged is said at once.
+    fixer = None if method.fixer is None else SliceFixer.load(Path(method.fixer), device)
+    water, projector, p = projections.water_mm(device), projections.projector, method.parameters
+    views = projector.geometry.views
+    progress.plan(stage_seconds(method, projector.geometry, projector.grid))
+    progress.stage("filter", views)
+    with torch.no_grad():
+        first = filtered_backprojection(water, projector.geometry, projector.grid, progress)
+    report: dict[str, Any] = {"device": str(device)}
+    if method.name == "fdk":
+        found = first
+    elif method.name == "sart":
+        progress.stage("fit", sart_steps(p.sart_sweeps, views))
+        found = sart(water, projector, sweeps=p.sart_sweeps, progress=progress)
+    elif method.name == "asd-pocs":
+        progress.stage("fit", sart_steps(p.pocs_rounds, views))
+        found = asd_pocs(water, projector, rounds=p.pocs_rounds, tolerance=p.pocs_tolerance, progress=progress)
+    else:
+        found, more = _fitted(water, projections, method, fixer, progress)
+        report |= more
+    progress.stage("compare", views)
+    with torch.no_grad():
+        missing = projector.forward(found, progress=progress) - water
+    # Of what is measured, so that 0.01 is a hundredth of the signal.
+    report["projection_error"] = round(float(missing.norm() / water.norm()), 6)
+    return Reconstruction(projections.volume(found), projections.volume(first), report)
+
+
+def _fitted(
+    water: torch.Tensor,
+    projections: Projections,
+    method: ReconstructionMethod,
+    fixer: SliceFixer | None,
+    progress: Progress,
+) -> tuple[torch.Tensor, dict[str, Any]]:
+    """The volume of a backbone that is fitted to the views, and what it says of itself."""
+    p = method.parameters
+    kind = p.backbone if method.name == "diffnr" else method.name
+    steps = p.gaussian_steps if kind == "gaussians" else p.naf_steps
+    make: Callable[..., Backbone] = GaussianBackbone if kind == "gaussians" else NafBackbone
+    progress.stage("fit", steps)
+    backbone = make(water, projections.projector, p, iterations=steps, seed=method.seed)
+    if fixer is None:
+        for _ in range(steps):
+            backbone.step()
+            progress.advance()
+        return backbone.volume(), backbone.report
+    views = biplanar_views(water, projections.geometry, projections.place.grid)
+    if p.biplanar == "no":
+        views = torch.zeros_like(views)
+    volume = fit_with_repair(
+        backbone, lambda v: fixer.repair(v, views), p, steps=steps, seed=method.seed, progress=progress
+    )
+    known = {"name": Path(method.fixer or "").name, "sha256": fixer.sha256, "trained_on": list(fixer.trained_on)}
+    return volume, {**backbone.report, "slice_fixer": known}

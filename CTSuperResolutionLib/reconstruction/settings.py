@@ -1,0 +1,84 @@
+"""Settings of a reconstruction: name, meaning, default and limits of every number. Standard library only."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping
+from dataclasses import dataclass, field, fields
+from typing import Any
+
+from CTSuperResolutionLib.errors import unknown
+from CTSuperResolutionLib.job.parameters import Parameter, Value
+
+
+def _number(default: float, low: float, high: float, help: str, unit: str = "") -> Any:
+    return field(default=default, metadata={"low": low, "high": high, "help": help, "unit": unit})
+
+
+def _choice(default: str, choices: tuple[str, ...], help: str) -> Any:
+    return field(default=default, metadata={"choices": choices, "help": help})
+
+
+@dataclass(frozen=True)
+class Settings:
+    """Every number of the methods; each method looks at its own."""
+
+    # fmt: off
+    sart_sweeps: int = _number(15, 1, 10_000, "Of SART, over all views.")
+    pocs_rounds: int = _number(25, 1, 10_000, "Of ASD-POCS: a sweep over all views and ten steps down the variation.")
+    pocs_tolerance: float = _number(0.0, 0, 1, "Of ASD-POCS: share of the views' size that may stay unexplained.")
+    gaussian_steps: int = _number(500, 1, 1_000_000, "Of the fit of the Gaussians.")
+    gaussians: int = _number(50_000, 100, 5_000_000, "That the field starts with, at most one for 24 voxels.")
+    growth: float = _number(2.0, 1, 100, "Of their number, by density control.", "times")
+    views_per_step: int = _number(2, 1, 100, "That a step of the Gaussians' fit looks at.")
+    shape_rate: float = _number(20, 0.01, 100, "Learning rate of positions, scales and rotations.", "of R2-Gaussian's")
+    density_rate: float = _number(30, 0.01, 100, "Learning rate of densities.", "of R2-Gaussian's")
+    lambda_ssim: float = _number(0.5, 0, 10, "Weight of the similarity of views in the Gaussians' loss.")
+    lambda_tv: float = _number(0.1, 0, 10, "Weight of total variation in the Gaussians' loss.")
+    densify_every: int = _number(50, 1, 100_000, "Steps between clones and splits, in the fit's first half.")
+    densify_gradient: float = _number(1e-4, 0, 1, "Gradient of a position from which a Gaussian is cloned or split.")
+    naf_steps: int = _number(1_500, 1, 1_000_000, "Of the fit of NAF.")
+    rays: int = _number(1_024, 1, 1_000_000, "That a step of NAF looks at.")
+    naf_rate: float = _number(1e-2, 1e-6, 1, "Learning rate of NAF at its start.")
+    hash_bits: int = _number(15, 8, 24, "Of the rows of NAF's tables, two to that power.")
+    backbone: str = _choice("gaussians", ("gaussians", "naf"), "Of DiffNR: what is fitted.")
+    repair_at: float = _number(0.6, 0, 1, "Of DiffNR: share of the fit after which slices are repaired first.")
+    repairs: int = _number(1, 0, 100, "Of DiffNR: how often slices are repaired, evenly over the rest of the fit.")
+    lambda_repair: float = _number(5.0, 0, 1_000, "Of DiffNR: weight of the similarity to the repaired volume.")
+    guide_every: int = _number(2, 1, 10_000, "Of DiffNR: steps between those that the repaired volume guides.")
+    guide_slices: int = _number(16, 1, 4_096, "Of DiffNR: slices of the random slab that is compared.")
+    guide: str = _choice("ssim3d", ("ssim3d", "l1", "none"), "Of DiffNR, for ablations; none: post-processing alone.")
+    biplanar: str = _choice("yes", ("yes", "no"), "Of DiffNR, for ablations: whether repair is told of projections.")
+    # fmt: on
+
+    @classmethod
+    def of(cls, settings: Mapping[str, Value]) -> Settings:
+        """The defaults with some set otherwise, as text or numbers.
+
+        Raises:
+            JobError: one is not known or not allowed.
+        """
+        for name in settings:
+            if name not in PARAMETERS:
+                raise unknown("parameter", name, PARAMETERS)
+        return cls(**{name: PARAMETERS[name].parse(value) for name, value in settings.items()})  # type: ignore[arg-type]
+
+
+def _parameter(entry: Any) -> Parameter:
+    meta = entry.metadata
+    return Parameter(
+        name=entry.name,
+        type={"int": int, "float": float, "str": str}[entry.type],
+        group="reconstruction",
+        audience="user",
+        defaults={"default": entry.default},
+        low=meta.get("low", -math.inf),
+        high=meta.get("high", math.inf),
+        choices=meta.get("choices", ()),
+        unit=meta.get("unit", ""),
+        help=meta["help"],
+    )
+
+
+PARAMETERS: Mapping[str, Parameter] = {entry.name: _parameter(entry) for entry in fields(Settings)}
+"""The table, by name."""

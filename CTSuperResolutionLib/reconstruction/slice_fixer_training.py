@@ -1,0 +1,149 @@
+"""Training of a slice fixer: L1 and SSIM of repaired slices, with a moving average of the weights; resumable."""
+
+from __future__ import annotations
+
+import json
+import math
+import time
+from collections.abc import Callable, Sequence
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+from diffusers.training_utils import EMAModel
+
+from CTSuperResolutionLib.diffusion.slice_fixer.network import SliceFixerNetwork
+from CTSuperResolutionLib.diffusion.slice_fixer.slice_fixer import apply, save_slice_fixer
+from CTSuperResolutionLib.diffusion.training.checkpoint import CHECKPOINT, load_checkpoint, save_checkpoint
+from CTSuperResolutionLib.errors import JobError, OtherOption
+from CTSuperResolutionLib.reconstruction.ssim_3d import ssim_of_slices
+from CTSuperResolutionLib.reconstruction.training_slices import TrainingSlices
+
+WEIGHT_SSIM = 0.25  # beside L1
+WARM_UP = 50  # steps
+LOG = "log.jsonl"
+
+
+@dataclass(frozen=True)
+class SliceFixerPlan:
+    """Length and recipe of a training.
+
+    Attributes:
+        minutes: of this call; None for all steps. steps: in all, those of earlier calls included.
+        batch: slices a step. learning_rate: at its highest. channels: of the network. seed: of all that is drawn.
+        up_down: whether the network works on slices of twice their size.
+    """
+
+    minutes: float | None = None
+    steps: int = 100_000
+    batch: int = 4
+    learning_rate: float = 1e-3
+    channels: int = 24
+    seed: int = 0
+    up_down: bool = True
+
+
+class SliceFixerTraining:
+    """One call of the training, from the checkpoint of the last one where there is one.
+
+    Args:
+        out: folder for the fixer, its checkpoint and log. plan: length and recipe. cts: names of the CTs of this call.
+        device: to train on.
+
+    Raises:
+        JobError: a checkpoint cannot be read.
+    """
+
+    def __init__(self, out: Path, plan: SliceFixerPlan, cts: Sequence[str], device: torch.device) -> None:
+        torch.manual_seed(plan.seed)
+        self._out, self._plan, self._device = out, plan, device
+        self._network = SliceFixerNetwork(channels=plan.channels, up_down=plan.up_down).to(device)
+        self._ema = EMAModel(self._network.parameters(), decay=0.995, use_ema_warmup=True, power=0.75)
+        self._optimizer = torch.optim.AdamW(self._network.parameters(), lr=plan.learning_rate, weight_decay=1e-4)
+        self.first, seen = load_checkpoint(out / CHECKPOINT, self._network, self._ema, self._optimizer)
+        self._ema.to(device)
+        self._cts = sorted({*seen, *cts})
+        self._step = self.first
+
+    def run(self, slices: Sequence[TrainingSlices], on_step: Callable[[int, int, float], None]) -> float:
+        """Train to the end of the plan, and write the fixer.
+
+        Args:
+            slices: to train on. on_step: called after each step with (step, steps, loss); may raise to stop, and the
+                checkpoint then stands.
+
+        Returns:
+            By how many dB the averaged weights bring the training slices nearer to the truth, on a sample of them.
+
+        Raises:
+            JobError: the loss is no longer a number.
+        """
+        plan, started = self._plan, time.monotonic()
+        rng = np.random.default_rng((plan.seed, self.first))
+        while self._step < plan.steps:
+            done = (self._step - self.first) / (plan.steps - self.first)
+            if plan.minutes is not None:
+                done = max(done, (time.monotonic() - started) / (60 * plan.minutes))
+            if done >= 1:
+                break
+            for group in self._optimizer.param_groups:
+                warm = min(1.0, (self._step - self.first + 1) / WARM_UP)
+                group["lr"] = plan.learning_rate * warm * max(math.cos(0.5 * math.pi * done), 0.02)
+            loss = self._optimize(slices[int(rng.integers(len(slices)))], rng)
+            try:
+                on_step(self._step, plan.steps, loss)
+            except BaseException:
+                self._save()
+                raise
+        return self._report(slices, rng, (time.monotonic() - started) / 60)
+
+    def _optimize(self, part: TrainingSlices, rng: np.random.Generator) -> float:
+        chosen = torch.from_numpy(rng.integers(len(part.shown), size=self._plan.batch))
+        shown, views, truth = (t[chosen].to(self._device) for t in (part.shown, part.views, part.truth))
+        self._optimizer.zero_grad(set_to_none=True)
+        repaired = apply(self._network, shown, views)
+        loss = (repaired - truth).abs().mean()
+        loss = loss + WEIGHT_SSIM * (1 - ssim_of_slices(repaired[:, 0], truth[:, 0], 1.0))
+        if not torch.isfinite(loss):
+            raise JobError(
+                f"Training ran away: the loss of step {self._step + 1} is not a number",
+                OtherOption("learning-rate", "a lower {} and go on"),
+            )
+        loss.backward()
+        torch.nn.utils.clip_grad_norm_(self._network.parameters(), 1.0)
+        self._optimizer.step()
+        self._ema.step(self._network.parameters())
+        self._step += 1
+        return loss.item()
+
+    @torch.no_grad()
+    def _report(self, slices: Sequence[TrainingSlices], rng: np.random.Generator, minutes: float) -> float:
+        """Write the averaged weights as a fixer, the checkpoint and a line of the log."""
+        self._ema.store(self._network.parameters())
+        self._ema.copy_to(self._network.parameters())
+        before = after = 0.0
+        for number in rng.choice(len(slices), size=min(12, len(slices)), replace=False):
+            part = slices[int(number)]
+            middle = slice(len(part.shown) // 2, len(part.shown) // 2 + 1)
+            shown, views, truth = (t[middle].to(self._device) for t in (part.shown, part.views, part.truth))
+            before += float((shown[:, 1:2] - truth).square().mean())
+            after += float((apply(self._network, shown, views) - truth).square().mean())
+        gain = 10 * math.log10(before / after) if after else 0.0
+        card: dict[str, Any] = {
+            "plan": asdict(self._plan),
+            "ct": self._cts,
+            "parameters": sum(values.numel() for values in self._network.parameters()),
+            "steps_done": self._step,
+            "training_gain_db": round(gain, 2),
+        }
+        save_slice_fixer(self._network, self._out, card)
+        with (self._out / LOG).open("a") as log:
+            log.write(json.dumps({"step": self._step, "minutes": round(minutes, 1), "gain_db": round(gain, 2)}) + "\n")
+        self._ema.restore(self._network.parameters())
+        self._save()
+        return gain
+
+    def _save(self) -> None:
+        save_checkpoint(self._out / CHECKPOINT, self._network, self._ema, self._optimizer, self._step, self._cts)

@@ -1,0 +1,124 @@
+"""Findings on a scan that hold for all of it, whichever part of it is worked on."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+import torch
+
+from CTSuperResolutionLib.degradation.acquisition import Acquisition, acquisition_of
+from CTSuperResolutionLib.degradation.damping import BLOCK, Damping, suitable_damping
+from CTSuperResolutionLib.degradation.data_consistency import METAL_HU
+from CTSuperResolutionLib.degradation.noise_estimation import ScanNoise, scan_noise
+from CTSuperResolutionLib.job.parameters import Parameters
+from CTSuperResolutionLib.job.target_grid import TargetGrid
+from CTSuperResolutionLib.projection.geometry import parallel_beam
+from CTSuperResolutionLib.projection.grid import VolumeGrid
+from CTSuperResolutionLib.projection.projector import Projector
+from CTSuperResolutionLib.volume.axis_order import AxisOrder
+from CTSuperResolutionLib.volume.intensity import to_unit
+from CTSuperResolutionLib.volume.volume import Volume
+
+NOISE_VOXELS = 1 << 23
+"""Of a scan's middle, in which its noise is found: at some 60 bytes each."""
+
+FEWEST_SLICES = 16
+CALIBRATING_VIEWS = 8
+SLICES_AT_ONCE = 16
+
+
+@dataclass(frozen=True)
+class ScanFindings:
+    """What was found out of a scan as a whole.
+
+    Attributes:
+        acquisition: how it was acquired, along its own axes.
+        noise: of the scan. damping: that it sets.
+        highest: HU that its matter may have.
+        brightest: largest line integral through it on the [0, 1] scale, mm: 1 for the prior of views.
+        slices: of its whole result, along the scanner's axis of rotation.
+    """
+
+    acquisition: Acquisition
+    noise: ScanNoise
+    damping: Damping
+    highest: float
+    brightest: float
+    slices: int
+
+    @classmethod
+    def of(
+        cls,
+        scan: Volume,
+        target: TargetGrid,
+        p: Parameters,
+        acquisition: Acquisition | None = None,
+        *,
+        noise_in: Volume | None = None,
+        check: Callable[[], None] = lambda: None,
+    ) -> ScanFindings:
+        """Look at a scan.
+
+        Args:
+            scan: HU, all that is to be worked on. target: the grid of the result over it.
+            p: the method's parameters. acquisition: of the scan, where it is known already.
+            noise_in: where its noise is found, so that a region has that of the whole scan; in itself where None.
+            check: called now and then; may end the looking by raising.
+        """
+        acquisition = acquisition or acquisition_of(scan, p, target.factors, check=check)
+        order = AxisOrder.for_factors(target.factors)
+        axes = order.permute(target.axes)
+        # In the scanner's order, so that how a scan is stored does not change the result's last bits.
+        hu, spacing = scan.array.transpose(order.axes), order.permute(scan.spacing)
+        valid = None if scan.valid is None else scan.valid.transpose(order.axes)
+        noise = _noise(noise_in or scan, order)
+        check()
+        block = [axis.part(slice(0, min(axis.size, BLOCK))) for axis in axes]
+        damping = suitable_damping(noise, acquisition.permuted(order).degradation_from(block), block, p.damping)
+        return cls(
+            acquisition,
+            noise,
+            damping,
+            highest=float(hu.max(where=True if valid is None else valid, initial=METAL_HU)),
+            brightest=_brightest(hu, valid, spacing, (p.hu_low, p.hu_high), check),
+            slices=axes[0].count,
+        )
+
+
+def _noise(scan: Volume, order: AxisOrder) -> ScanNoise:
+    hu = scan.array.transpose(order.axes)
+    middle = _middle(hu.shape)
+    valid = None if scan.valid is None else np.ascontiguousarray(scan.valid.transpose(order.axes)[middle])
+    is_hu = scan.value_scale is None
+    return scan_noise(np.ascontiguousarray(hu[middle]), order.permute(scan.spacing), valid, is_hu=is_hu)
+
+
+def _middle(shape: Sequence[int]) -> slice:
+    """The middle slices of a scan in which its noise is looked for; all of a small one."""
+    kept = min(shape[0], max(FEWEST_SLICES, NOISE_VOXELS // (shape[1] * shape[2])))
+    first = (shape[0] - kept) // 2
+    return slice(first, first + kept)
+
+
+def _brightest(
+    hu: np.ndarray,
+    valid: np.ndarray | None,
+    spacing: Sequence[float],
+    hu_range: tuple[float, float],
+    check: Callable[[], None],
+) -> float:
+    """The largest line integral of a few parallel views of a scan (z, y, x); 1 where there is nothing but air."""
+    brightest = 0.0
+    for first in range(0, len(hu), SLICES_AT_ONCE):
+        check()
+        some = slice(first, first + SLICES_AT_ONCE)
+        part = hu[some] if valid is None else np.where(valid[some], hu[some], np.float32(hu_range[0]))
+        depth, rows, columns = part.shape
+        z, y, x = spacing
+        grid = VolumeGrid((depth, rows, columns), (z, y, x))
+        beam = parallel_beam(views=CALIBRATING_VIEWS, volume_shape=grid.shape, spacing=grid.spacing)
+        views = Projector(grid, beam).forward(to_unit(torch.from_numpy(np.ascontiguousarray(part)), hu_range))
+        brightest = max(brightest, float(views.max()))
+    return brightest or 1.0

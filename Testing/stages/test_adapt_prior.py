@@ -1,0 +1,138 @@
+"""A prior that learns from a scan: the lessons, and what becomes of them."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+
+from CTSuperResolutionLib.degradation.acquisition import acquisition_of
+from CTSuperResolutionLib.diffusion.networks.image_acquisition import ImageAcquisition
+from CTSuperResolutionLib.diffusion.prior import Prior
+from CTSuperResolutionLib.job.events import Progress
+from CTSuperResolutionLib.job.method import Method
+from CTSuperResolutionLib.job.priors import find_prior
+from CTSuperResolutionLib.stages.adapt_prior import adapt_prior
+from CTSuperResolutionLib.stages.upsample_scan import UpsampledScan, upsample_scan
+from CTSuperResolutionLib.volume.volume import Volume
+
+SPACING = (4.0, 0.7, 0.7)
+
+
+class Counter(Progress):
+    done = 0
+
+    def advance(self, steps: int = 1) -> None:
+        self.done += steps
+
+
+def scan_of(shape, spacing=SPACING) -> Volume:
+    """Sharp balls of bone in water."""
+    rng = np.random.default_rng(0)
+    at = np.stack(np.meshgrid(*[(np.arange(n)) * d for n, d in zip(shape, spacing, strict=True)], indexing="ij"))
+    hu = np.zeros(shape, np.float32)
+    for _ in range(60):
+        centre = rng.uniform(0, np.multiply(shape, spacing))
+        hu[((at - centre[:, None, None, None]) ** 2).sum(0) < rng.uniform(2, 6) ** 2] = rng.uniform(200, 1200)
+    return Volume(hu, spacing, (0.0, 0.0, 0.0), (1, 0, 0, 0, 1, 0, 0, 0, 1))
+
+
+def upsampled_by(scale: str, scan: Volume, **settings) -> tuple[UpsampledScan, Method]:
+    method = Method(scale=scale, settings={"psf": "triangle", "slice_width": 4.0, **settings})
+    target = method.target_grid(scan.shape, scan.spacing)
+    acquisition = acquisition_of(scan, method.parameters, target.factors)
+    return upsample_scan(scan, target, method.parameters, "cpu", acquisition), method
+
+
+@pytest.fixture(scope="module")
+def prior() -> Prior:
+    return Prior.load(Path(find_prior("shipped")))
+
+
+@pytest.fixture(scope="module")
+def thick() -> tuple[UpsampledScan, torch.Tensor, Method]:
+    upsampled, method = upsampled_by("4,1,1", scan_of((20, 80, 84)), adapt=6)
+    return upsampled, upsampled.consistent(), method
+
+
+def adapted(prior, thick, *, seed=0, progress=None) -> Prior:
+    upsampled, volume, method = thick
+    return adapt_prior(prior, volume, upsampled, method.parameters, seed, progress or Progress())
+
+
+def predicted(prior: Prior, acquisition: ImageAcquisition) -> torch.Tensor:
+    images = torch.sin(torch.arange(32 * 32).reshape(1, 1, 32, 32) / 7.0) / 4
+    return prior.at(acquisition).predict_noise(images, 0)
+
+
+def test_only_what_was_learned_changes_and_a_seed_gives_the_same_again(prior, thick, monkeypatch):
+    monkeypatch.setattr("CTSuperResolutionLib.diffusion.adaptation.BETTER", 10.0)
+    before = {name: values.clone() for name, values in prior.denoiser.state_dict().items()}
+    first, again, other = (adapted(prior, thick, seed=seed) for seed in (0, 0, 1))
+    thick_rows = ImageAcquisition.of_slices(thick[0].degradation, 1, thick[0].unit_noise)
+    in_plane = ImageAcquisition.of_slices(thick[0].degradation, 0, thick[0].unit_noise)
+    assert thick_rows[:3] == (4, 1, 1) and in_plane[:3] == (1, 1, 4)
+    for acquisition in (thick_rows, thick_rows.turned()):
+        assert not torch.equal(predicted(first, acquisition), predicted(prior, acquisition))
+        assert torch.equal(predicted(first, acquisition), predicted(again, acquisition))
+        assert not torch.equal(predicted(first, acquisition), predicted(other, acquisition))
+    assert torch.equal(predicted(first, in_plane), predicted(prior, in_plane))
+    assert all(torch.equal(values, before[name]) for name, values in prior.denoiser.state_dict().items())
+    assert first.adaptation["kept"] and first.adaptation["steps"] == 6 and first.sha256 == prior.sha256
+
+
+def test_what_is_no_better_on_held_out_slices_is_dropped(prior, thick, monkeypatch):
+    monkeypatch.setattr("CTSuperResolutionLib.diffusion.adaptation.LEARNING_RATE", 0.3)  # runs away
+    counter = Counter()
+    found = adapted(prior, thick, progress=counter)
+    assert found.denoiser is prior.denoiser and not found.adaptation["kept"]
+    assert found.adaptation["error_after"] > found.adaptation["error_before"]
+    assert counter.done == 32 + 8 + 6
+
+
+def test_a_network_that_knows_nothing_learns_from_the_scan(prior, thick, monkeypatch):
+    """One that finds no noise anywhere leaves images as they are: an error of 1. What it learns is worth something."""
+    monkeypatch.setattr("CTSuperResolutionLib.diffusion.adaptation.LEARNING_RATE", 3e-3)
+    ignorant = type(prior.denoiser).from_config(prior.denoiser.config)  # its last layer is zero
+    upsampled, volume, _ = thick
+    p = Method(scale="4,1,1", settings={"adapt": 40}).parameters
+    network = Prior(ignorant.eval().requires_grad_(False), prior.schedule, "none")
+    found = adapt_prior(network, volume, upsampled, p, 0, Progress())
+    assert found.adaptation["error_before"] == pytest.approx(1, abs=1e-3)
+    assert found.adaptation["kept"] and found.adaptation["error_after"] < 0.95
+
+
+@pytest.mark.parametrize(("scale", "shape"), [("2", (24, 60, 60)), ("4,1,1", (20, 30, 30)), ("4,1,1", (2, 80, 80))])
+def test_without_finer_slices_or_room_in_them_there_is_nothing_to_learn(prior, scale, shape):
+    upsampled, method = upsampled_by(scale, scan_of(shape), adapt=5)
+    counter = Counter()
+    found = adapt_prior(prior, upsampled.consistent(), upsampled, method.parameters, 0, counter)
+    assert found.denoiser is prior.denoiser and found.adaptation == {"kept": False}
+    assert counter.done == 32 + 8 + 5
+
+
+@pytest.mark.parametrize("scale", ["4,1,1", "1,1,4"])
+def test_lessons_are_degraded_as_the_scan_is(prior, thick, scale, monkeypatch):
+    """Degraded along their rows by a triangle of 4 mm, an image and its truth are one, but for what damping leaves."""
+    seen = []
+
+    def look(prior, lessons, held_out, **others):
+        seen.extend([lessons, held_out])
+        return prior, {}
+
+    monkeypatch.setattr("CTSuperResolutionLib.stages.adapt_prior.adapt", look)
+    spacing, shape = (SPACING, (20, 80, 84)) if scale == "4,1,1" else (SPACING[::-1], (84, 80, 20))
+    upsampled, method = upsampled_by(scale, scan_of(shape, spacing), adapt=1)
+    adapt_prior(prior, upsampled.consistent(), upsampled, method.parameters, 0, Progress())
+    assert [len(lessons.pairs) for lessons in seen] == [32, 8]
+    for lessons in seen:
+        assert lessons.acquisition[:3] == (4, 1, 1)
+        for image, truth in lessons.pairs:
+            rows = np.arange(len(truth))  # 1 mm apart
+            centres = 4 * np.arange(len(truth) // 4) + 1.5
+            weights = np.clip(1 - np.abs(rows - centres[:, None]) / 4, 0, None)
+            weights = weights[1:-1] / weights[1:-1].sum(1, keepdims=True)
+            beyond, missing = weights @ (image - truth).numpy(), (image - truth).numpy()
+            assert np.abs(beyond).mean() < 0.25 * np.abs(missing).mean() + 1e-5
