@@ -124,7 +124,7 @@ def dependence_on_slabs(p: Parameters) -> str | None:
     if p.uses_prior and p.start_step:
         return "the noise that is drawn is not that of the whole scan"
     if p.uses_prior and p.adapt:
-        return "the prior learns from each slab for itself"
+        return "the prior is adapted to every slab by itself"
     if p.residual == "gaussians":
         return "a fit of Gaussians follows the least of differences, as with another seed"
     return None
