@@ -24,6 +24,9 @@ BETTER = 0.99  # error after over that before, on held-out patches, from which o
 FLAT = 5e-4  # mean difference between an image and its truth: of less there is nothing to learn
 TRIES = 100
 
+Patches = tuple[torch.Tensor, torch.Tensor]
+"""Images and their truths, (n, 1, rows, columns) each, in [0, 1]."""
+
 
 @dataclass(frozen=True, eq=False)
 class Lessons:
@@ -37,7 +40,7 @@ class Lessons:
     pairs: Sequence[tuple[torch.Tensor, torch.Tensor]]
     acquisition: ImageAcquisition
 
-    def draw(self, count: int, rng: np.random.Generator) -> tuple[torch.Tensor, torch.Tensor] | None:
+    def draw(self, count: int, rng: np.random.Generator) -> Patches | None:
         """Random patches of images and truths, mirrored at random, (count, 1, CROP, CROP); None of flat images."""
         drawn: list[torch.Tensor] = []
         for _ in range(TRIES * count):
@@ -90,7 +93,8 @@ def adapt(
 
     Args:
         prior: of a :class:`.ResidualDenoiser`. lessons: to learn from. held_out: to compare on.
-        steps: of Adam, on BATCH patches each; the rate falls to zero in half a cosine. seed: of the patches.
+        steps: of Adam, on BATCH patches each, every other time turned; the rate falls to zero in half a cosine.
+        seed: of the patches.
         progress: advanced by one a step.
 
     Returns:
@@ -113,12 +117,13 @@ def adapt(
     for step in range(steps):
         patches = first if step == 0 else lessons.draw(BATCH, rng)
         assert patches is not None  # as the first time
+        images, acquisition = _laid(patches, lessons.acquisition, turned=step % 2 == 1)
         for group in optimizer.param_groups:
             falling = (1 + math.cos(math.pi * step / steps)) / 2
             group["lr"] = LEARNING_RATE * falling * min(1, (step + 1) / WARM_UP)
         optimizer.zero_grad(set_to_none=True)
         with torch.enable_grad():
-            _relative_error(network, prior.schedule, patches, lessons.acquisition).backward()  # type: ignore[no-untyped-call]
+            _relative_error(network, prior.schedule, images, acquisition).backward()  # type: ignore[no-untyped-call]
         torch.nn.utils.clip_grad_norm_(network.parameters(), 1.0)
         optimizer.step()
         progress.advance()
@@ -137,20 +142,24 @@ def adapt(
 
 
 def _error(
-    network: ResidualDenoiser,
-    schedule: NoiseSchedule,
-    patches: tuple[torch.Tensor, torch.Tensor],
-    acquisition: ImageAcquisition,
+    network: ResidualDenoiser, schedule: NoiseSchedule, patches: Patches, acquisition: ImageAcquisition
 ) -> float:
+    """Mean of the relative errors of patches as they are, and turned."""
     with torch.no_grad():
-        return float(_relative_error(network, schedule, patches, acquisition))
+        both = [_relative_error(network, schedule, *_laid(patches, acquisition, turned)) for turned in (False, True)]
+    return float(torch.stack(both).mean())
+
+
+def _laid(patches: Patches, acquisition: ImageAcquisition, turned: bool) -> tuple[Patches, ImageAcquisition]:
+    """Patches and how they were measured, with rows and columns exchanged or not."""
+    if not turned:
+        return patches, acquisition
+    images, truths = patches
+    return (images.transpose(-2, -1), truths.transpose(-2, -1)), acquisition.turned()
 
 
 def _relative_error(
-    network: ResidualDenoiser,
-    schedule: NoiseSchedule,
-    patches: tuple[torch.Tensor, torch.Tensor],
-    acquisition: ImageAcquisition,
+    network: ResidualDenoiser, schedule: NoiseSchedule, patches: Patches, acquisition: ImageAcquisition
 ) -> torch.Tensor:
     """Squared error of x₀|0 over that of the images as they are."""
     images, truths = patches

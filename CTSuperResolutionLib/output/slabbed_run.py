@@ -84,7 +84,6 @@ class SlabbedRun:
             "parameters": asdict(self.method.parameters),
             "seed": self.method.seed,
             "device": self.method.device,
-            "findings": repr(self.findings),
         }
         digest = hashlib.sha256(json.dumps(described, default=str).encode())
         for array in (self.scan.array, self.scan.valid):

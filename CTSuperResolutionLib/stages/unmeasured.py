@@ -31,6 +31,7 @@ class Unmeasured:
         """The unmeasured part of a scan: see the class; ``valid`` is where a scanner measured."""
         return cls(torch.from_numpy(valid).to(coarse.device), coarse, axes)
 
+    @property
     def cubic(self) -> torch.Tensor:
         """Cubic upsampling of the scan as its file has it, HU, fine. Made anew every time: it is needed at the end."""
         return upsample_onto(self.scan, self.axes)
@@ -45,4 +46,4 @@ class Unmeasured:
         share = torch.nn.functional.interpolate(mask, fine.shape, mode="trilinear").mul_(2).clamp_(max=1)
         # At its corners a measured voxel lies nearer to several others than to its own centre.
         inside = torch.nn.functional.interpolate(mask, fine.shape, mode="nearest-exact")
-        return torch.lerp(self.cubic(), fine, torch.maximum(share, inside)[0, 0])
+        return torch.lerp(self.cubic, fine, torch.maximum(share, inside)[0, 0])

@@ -147,7 +147,7 @@ class UpsampledScan:
 
     def cubic_of_scan(self) -> Volume:
         """The cubic upsampling of the scan as its file has it."""
-        return self.to_volume(self.cubic if self.unmeasured is None else self.unmeasured.cubic())
+        return self.to_volume(self.cubic if self.unmeasured is None else self.unmeasured.cubic)
 
     def to_volume(self, fine: torch.Tensor) -> Volume:
         """An array on the result's grid as a volume in the patient's space, its axes in the scan's order."""

@@ -19,9 +19,7 @@ from CTSuperResolutionPanel.process.stepper import Stepper
 from CTSuperResolutionPanel.scene import export, voxel_geometry
 from CTSuperResolutionPanel.scene.result_volumes import CUBIC, SR, report_of
 from CTSuperResolutionPanel.sections.estimate import gigabytes
-
-LEAST_LABEL_WIDTH = 200
-"""Of the summary, pixels, once the panel has been laid out."""
+from CTSuperResolutionPanel.sections.wrapped_text import set_wrapped_text
 
 
 class ResultSection:
@@ -49,10 +47,7 @@ class ResultSection:
         volume = None if self._state is None else self._state.srVolume
         self._ui.resultCollapsibleButton.visible = volume is not None
         if volume is not None:
-            label = self._ui.reportLabel
-            label.text = summary(volume)
-            # Layouts count a text that wraps as if it did not, and then press what is below it together.
-            label.minimumHeight = label.heightForWidth(label.width) if label.width > LEAST_LABEL_WIDTH else 0
+            set_wrapped_text(self._ui.reportLabel, summary(volume))
 
     def save_nrrd(self, path: Path) -> None:
         """Write the super-resolved volume to a file, without holding up the window."""

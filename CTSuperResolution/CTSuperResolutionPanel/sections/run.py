@@ -22,6 +22,7 @@ from CTSuperResolutionPanel.process.runner_state import RunnerState
 from CTSuperResolutionPanel.scene import voxel_geometry
 from CTSuperResolutionPanel.sections.choices import NotReady, looking, run_task, volume_problem
 from CTSuperResolutionPanel.sections.estimate import calibrate, estimate
+from CTSuperResolutionPanel.sections.wrapped_text import set_wrapped_text
 
 SILENCE_S = 60
 """A process that says nothing for so long may be stuck: the user is told, and decides."""
@@ -104,7 +105,8 @@ class RunSection:
             seen = volume_problem(self._state) is not None  # and said beside the volume
             problem = _("This volume cannot be used, see above.") if seen else str(missing)
         notes = [*self._hardware.notes] if line else []
-        self._ui.estimateLabel.text = "<br>".join([part for part in (line, _bold(problem), *notes) if part])
+        lines = [part for part in (line, _bold(problem), *notes) if part]
+        set_wrapped_text(self._ui.estimateLabel, "<br>".join(lines))
         self._ui.estimateLabel.toolTip = _("Size of the result · memory at the peak · where it is computed · how long")
         self.show_job()
 
