@@ -49,8 +49,8 @@ def estimate_memory(
     )
     crossings, depth = _crossings(shape, factors, spacing), _depth(shape, factors)
     projection += BYTES_A_CROSSING * (crossings if p.geometry == "cone" else min(crossings, MOST_CROSSINGS))
-    if p.has_uncertainty:
-        consistency += 4 * SAMPLE_VOLUMES * voxels
+    samples = 4 * SAMPLE_VOLUMES * voxels if p.has_uncertainty else 0
+    consistency += samples
     of_band = 1 if p.geometry == "cone" or depth < FEWEST_SLICES else FITTED_SLICES / depth
     residual += of_band * 4 * BAND_VOLUMES * voxels
     if p.residual == "gaussians":
@@ -58,7 +58,7 @@ def estimate_memory(
     if p.uses_prior:
         largest = _largest_slice(shape, factors)
         ready = BYTES_A_READY_PIXEL * max(largest, min(PIXELS_TOGETHER, voxels))
-        consistency = max(consistency, 4 * 3 * voxels + BYTES_A_PIXEL * largest + ready)
+        consistency = max(consistency, samples + 4 * 3 * voxels + BYTES_A_PIXEL * largest + ready)
     return int(BASE_BYTES + max(consistency, projection, residual))
 
 

@@ -110,6 +110,7 @@ def test_a_child_that_dies_is_one_scans_failure(tmp_path, monkeypatch):
     assert [found[name].kind for name in "abc"] == ["input", "crash", "input"] and "code 9" in found["b"].error
 
 
+@pytest.mark.slow
 @pytest.mark.skipif(os.name == "nt", reason="POSIX signals")
 def test_a_cohort_that_is_stopped_leaves_what_is_done_and_nothing_else(tmp_path, quick, start):
     table, out = make_scans(tmp_path / "in", 2), tmp_path / "out"

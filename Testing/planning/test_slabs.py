@@ -95,6 +95,8 @@ def test_the_estimate_is_that_of_the_budget() -> None:
         ({"residual": "grid", "start_step": 10}, True),
         ({"residual": "grid", "adapt": 10}, True),
         ({"residual": "grid", "start_step": 10, "null_space": 0}, False),
+        ({"residual": "grid", "adapt": 200}, True),
+        ({"residual": "grid", "adapt": 200, "null_space": 0}, False),
     ],
 )
 def test_what_makes_a_result_depend_on_its_slabs_is_known(settings: dict, depends: bool) -> None:
