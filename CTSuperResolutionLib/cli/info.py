@@ -46,6 +46,7 @@ def execute(options: argparse.Namespace, progress: Reporter) -> dict[str, Any]:
     progress.advance()
     if options.input is not None:
         from CTSuperResolutionLib.planning.requirements import requirements_here
+        from CTSuperResolutionLib.planning.slabs import dependence_note
         from CTSuperResolutionLib.volume.reading import open_scan
 
         scan = open_scan(
@@ -56,6 +57,8 @@ def execute(options: argparse.Namespace, progress: Reporter) -> dict[str, Any]:
         memory = None if options.memory is None else parse_memory(options.memory)
         region = region_slices(roi, scan.shape)
         needed = requirements_here(method, region, scan.spacing, scan.shape, memory=memory)
+        if needed.fits and (depends := dependence_note(method.parameters, needed.slabs)):
+            progress.note(depends)
         found["job"] = {
             "input_shape": scan.shape,
             "input_spacing": scan.spacing,

@@ -23,7 +23,7 @@ from CTSuperResolutionLib.output.written_result import written_result
 from CTSuperResolutionLib.pipeline import Result, super_resolve
 from CTSuperResolutionLib.planning.cost_model import stage_seconds
 from CTSuperResolutionLib.planning.margin import within
-from CTSuperResolutionLib.planning.slabs import Slab, SlabPlan, dependence_on_slabs
+from CTSuperResolutionLib.planning.slabs import Slab, SlabPlan, dependence_note
 from CTSuperResolutionLib.stages.banded_residual import merged_reports
 from CTSuperResolutionLib.stages.scan_findings import ScanFindings
 from CTSuperResolutionLib.volume.volume import Volume
@@ -62,11 +62,8 @@ class SlabbedRun:
                 f"An unfinished run of the same job left {len(plan.slabs) - len(left)} of {len(plan.slabs)} slabs; "
                 "this one goes on with the others."
             )
-        if why := dependence_on_slabs(self.method.parameters):
-            progress.note(
-                f"Memory is there for {len(plan.slabs)} slabs one after the other, and some voxels of the result will "
-                f"be a few HU from those of the whole scan at once, for {why}."
-            )
+        if note := dependence_note(self.method.parameters, len(plan.slabs)):
+            progress.note(note)
         shapes = plan.shapes(self.scan.shape)
         progress.plan(_seconds(self.method, self.target, [shapes[index] for index in left]), rounds=len(left))
         quiet = _OneOfSeveral(progress)

@@ -117,6 +117,17 @@ def least_slabs(p: Parameters, target: TargetGrid, most_slabs: int | None = None
     return count, _memory(p, target, axis, _slabs(target.axes[axis], _shared(bands, count)))
 
 
+def dependence_note(p: Parameters, count: int) -> str | None:
+    """A sentence for the user on a result that will depend on its slabs, so many; None where it does not."""
+    why = dependence_on_slabs(p)
+    if count == 1 or why is None:
+        return None
+    return (
+        f"Memory is there for {count} slabs one after the other, and some voxels of the result will be a few HU from "
+        f"those of the whole scan at once, for {why}."
+    )
+
+
 def dependence_on_slabs(p: Parameters) -> str | None:
     """What makes a result depend on its slabs, by more than 1 HU in some voxels; None where nothing does."""
     if p.geometry == "cone":

@@ -24,6 +24,7 @@ from CTSuperResolutionLib.volume.intensity import restore_clipped, to_hu, to_uni
 from CTSuperResolutionLib.volume.volume import Volume
 
 SLICES_AT_ONCE = 16
+SPARED_AT_ONCE = 4  # of ten volumes of their size
 
 
 @dataclass(frozen=True, eq=False)
@@ -119,10 +120,10 @@ class UpsampledScan:
     def spare_ringing(self, change: torch.Tensor, unit: torch.Tensor) -> torch.Tensor:
         """A change of a volume, both on the [0, 1] scale, without what would add to its ringing."""
         low, high = self.hu_range
-        spared, beyond = torch.empty_like(change), 2 * round(self.scale[0])
-        for first in range(0, len(change), SLICES_AT_ONCE):  # for several volumes of all of it would limit a job's size
-            start = max(first - beyond, 0)
-            some, last = slice(start, first + SLICES_AT_ONCE + beyond), first + SLICES_AT_ONCE
+        spared, beyond = torch.empty_like(change), round(self.scale[0])
+        for first in range(0, len(change), SPARED_AT_ONCE):  # for several volumes of all of it would limit a job's size
+            start, last = max(first - beyond, 0), first + SPARED_AT_ONCE
+            some = slice(start, last + beyond)
             over = overshoot(to_hu(unit[some], self.hu_range), self.consistency.measurement, self.axes, some)
             kept = spare_ringing(change[some] * (high - low), over, self.scale).div_(high - low)
             spared[first:last] = kept[first - start : last - start]
