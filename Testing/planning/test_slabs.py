@@ -95,7 +95,6 @@ def test_the_estimate_is_that_of_the_budget() -> None:
         ({"residual": "grid", "start_step": 10}, True),
         ({"residual": "grid", "adapt": 10}, True),
         ({"residual": "grid", "start_step": 10, "null_space": 0}, False),
-        ({"residual": "grid", "adapt": 200}, True),
         ({"residual": "grid", "adapt": 200, "null_space": 0}, False),
     ],
 )
