@@ -79,7 +79,7 @@ def test_broken_scans_are_listed_and_the_same_command_goes_on(tmp_path, quick, c
         assert [row["name"] for row in csv.DictReader(file)] == [row["name"] for row in rows]
     text = (out / "cohort.md").read_text()
     assert text.count("\n| scan0 |") == text.count("\n| cut |") == 1 and "not for diagnosis" in text
-    assert {path.name for path in (out / "scan0").iterdir()} == {"sr.nrrd", "cubic.nrrd", "result.json", "compare.png"}
+    assert {"sr.nrrd", "cubic.nrrd", "result.json", "compare.png"} <= {path.name for path in (out / "scan0").iterdir()}
     assert not (out / "cut").exists()
     # One is mended, of one the result went, and one stays.
     begun.clear()
