@@ -82,7 +82,9 @@ class CohortOutcome:
 
 def task_key(job: Job, prior_sha256: str | None) -> str:
     """SHA-256 of everything that the outcome of a job depends on: what it is, its files, its prior and this version."""
-    values = job.to_dict() | {"output": None, "prior": prior_sha256, "library": __version__, "files": _stamp(job.input)}
+    # How much memory it may take is not among that.
+    same = {"output": None, "memory": None, "fresh": False}
+    values = job.to_dict() | same | {"prior": prior_sha256, "library": __version__, "files": _stamp(job.input)}
     return hashlib.sha256(json.dumps(values, sort_keys=True).encode()).hexdigest()
 
 
