@@ -48,8 +48,8 @@ def banded_residual(
     for band in bands:
         some = slice(max(band.start - OVERLAP, 0), min(band.stop + OVERLAP, height))
         found = reconstruct_residual(
-            Restored(restored.views[:, some], _cut(restored.start, some)),
-            _cut(base, some),
+            Restored(_rows(restored.views, projector, some), _cut(restored.start, projector, some)),
+            _cut(base, projector, some),
             _of_slices(projector, some),
             _shared_out(p, projector, some.stop - some.start, slices),
             seed=seed,
@@ -81,8 +81,13 @@ def _number(value: object) -> int | float:
     return value
 
 
-def _cut(projected: ProjectedVolume, some: slice) -> ProjectedVolume:
-    return ProjectedVolume(projected.volume[some], projected.views[:, some])
+def _cut(projected: ProjectedVolume, projector: Projector, some: slice) -> ProjectedVolume:
+    return ProjectedVolume(projected.volume[some], _rows(projected.views, projector, some))
+
+
+def _rows(views: torch.Tensor, projector: Projector, some: slice) -> torch.Tensor:
+    """The rows of views that see some slices; all for the whole volume, of which a cone beam needs more than slices."""
+    return views if some == slice(0, projector.grid.shape[0]) else views[:, some]
 
 
 def _of_slices(projector: Projector, some: slice) -> Projector:
