@@ -77,7 +77,6 @@ def run_job(
         notes: list[str] = []
         scan = source.read(worked, notes.append, progress.check)
         progress.advance()
-        progress.plan({"write": needed.write_seconds})
 
         p, thickness = job.method.parameters, source.acquisition.slice_thickness
         looked_at = representative_part(source, scan, worked, progress.check)
@@ -90,6 +89,7 @@ def run_job(
         findings = ScanFindings.of(scan, target, p, acquisition, noise_in=looked_at, check=progress.check)
         del looked_at  # perhaps more than what is worked on
         progress.advance()
+        progress.plan({"write": needed.write_seconds})
         inner = within(region, worked)
         run = SlabbedRun(scan, job.method, inner, target, findings)
         plan = plan_slabs(p, target, needed.budget)

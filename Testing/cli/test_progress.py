@@ -9,7 +9,6 @@ from pathlib import Path
 
 import pytest
 
-from CTSuperResolutionLib.degradation.data_consistency import DataConsistency
 
 Ctsr = Callable[..., object]
 LIMIT = 2.0
@@ -28,13 +27,13 @@ def test_the_bar_moves_whatever_takes_long(
     ctsr_here: Ctsr, scan: Path, quick: Sequence[str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """What an operation on a volume of gigabytes takes, in each of the stages that had none or few steps."""
-    from CTSuperResolutionLib.output import comparison_figure
-    from CTSuperResolutionLib.stages import upsample_scan
+    from CTSuperResolutionLib.output import comparison_figure, written_result
+    from CTSuperResolutionLib.stages import scan_findings
     from CTSuperResolutionLib.volume.scan_source import ScanSource
 
     monkeypatch.setattr(ScanSource, "read", slowed(ScanSource.read, LONG))
-    monkeypatch.setattr(upsample_scan, "scan_noise", slowed(upsample_scan.scan_noise, LONG))
-    monkeypatch.setattr(DataConsistency, "residual", slowed(DataConsistency.residual, LONG))
+    monkeypatch.setattr(scan_findings, "scan_noise", slowed(scan_findings.scan_noise, LONG))
+    monkeypatch.setattr(written_result, "residual_norms", slowed(written_result.residual_norms, LONG))
     monkeypatch.setattr(comparison_figure, "compare_figure", slowed(comparison_figure.compare_figure, LONG))
     ended = ctsr_here("run", scan, tmp_path, *quick, "--events", "json")
     assert ended.code == 0, ended.err
