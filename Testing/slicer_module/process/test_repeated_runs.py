@@ -23,7 +23,8 @@ def test_nothing_grows_with_the_runs(panel, make_scan, state, child, slicer):
     runs = repeated_runs.WARM + len(repeated_runs.MANNERS)
     held = [found for _number, found in repeated_runs.repeat(panel, runs, set_manner=child)]
     assert held[-2].growth(held[-1]) == []
-    assert held[-1].processes == held[-1].temporary_files == 0
+    assert held[-1].processes <= 1  # the one that does the next job
+    assert held[-1].temporary_files == 0
 
 
 def test_a_leak_of_any_kind_is_noticed():
