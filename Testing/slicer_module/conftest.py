@@ -52,12 +52,12 @@ def installed(application, monkeypatch, python):
 
 
 @pytest.fixture
-def child(monkeypatch, python, tmp_path):
+def child(monkeypatch, python, tmp_path_factory):
     """child("hangs"): jobs are done, from now on, by child.py in that manner."""
     from CTSuperResolutionPanel.process import hardware, runner
     from CTSuperResolutionPanel.process.process import Command, environment_for
 
-    manners = tmp_path / "manner.txt"
+    manners = tmp_path_factory.mktemp("child") / "manner.txt"  # not among what a test looks at
     command = Command(str(python), ("-u", str(CHILD), str(manners)), environment_for(python))
     monkeypatch.setattr(runner, "library_command", lambda python, *arguments: command)
     # Nobody asks what the machine has, which takes the seconds of an import of torch.
