@@ -15,6 +15,7 @@ from CTSuperResolutionLib.job.events import Progress
 from CTSuperResolutionLib.job.method import Method
 from CTSuperResolutionLib.job.priors import find_prior
 from CTSuperResolutionLib.stages.adapt_prior import adapt_prior
+from CTSuperResolutionLib.stages.scan_findings import ScanFindings
 from CTSuperResolutionLib.stages.upsample_scan import UpsampledScan, upsample_scan
 from CTSuperResolutionLib.volume.volume import Volume
 
@@ -43,7 +44,8 @@ def upsampled_by(scale: str, scan: Volume, **settings) -> tuple[UpsampledScan, M
     method = Method(scale=scale, settings={"psf": "triangle", "slice_width": 4.0, **settings})
     target = method.target_grid(scan.shape, scan.spacing)
     acquisition = acquisition_of(scan, method.parameters, target.factors)
-    return upsample_scan(scan, target, method.parameters, "cpu", acquisition), method
+    findings = ScanFindings.of(scan, target, method.parameters, acquisition)
+    return upsample_scan(scan, target, method.parameters, "cpu", findings), method
 
 
 @pytest.fixture(scope="module")

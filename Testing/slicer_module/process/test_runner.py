@@ -230,10 +230,11 @@ def test_a_job_that_came_as_the_process_ended_goes_to_a_new_one(
     from CTSuperResolutionPanel.process import runner
 
     child("does well")
-    was_there, (*_, environment) = tmp_path / "was there", vars(runner.library_command(python)).values()
-    script = str(Path(__file__).with_name("child.py"))
-    arguments = ("-u", "-c", ENDS_AT_FIRST, str(tmp_path / "manner.txt"), str(was_there), script)
-    monkeypatch.setattr(runner, "library_command", lambda python, *_: Command(str(python), arguments, environment))
+    was_there, usual = tmp_path / "was there", runner.library_command(python)
+    script, manners = usual.arguments[-2:]
+    arguments = ("-u", "-c", ENDS_AT_FIRST, manners, str(was_there), script)
+    command = Command(str(python), arguments, usual.environment)
+    monkeypatch.setattr(runner, "library_command", lambda python, *_: command)
     panel.ui.applyButton.click()
     finish()
     assert was_there.exists()
