@@ -9,7 +9,6 @@ from pathlib import Path
 
 import pytest
 
-
 Ctsr = Callable[..., object]
 LIMIT = 2.0
 LONG = 2 * LIMIT
