@@ -89,7 +89,8 @@ def run_job(
         findings = ScanFindings.of(scan, target, p, acquisition, noise_in=looked_at, check=progress.check)
         del looked_at  # perhaps more than what is worked on
         progress.advance()
-        progress.plan({"write": needed.write_seconds}, rounds=2)  # what is in the files is judged, then they are written
+        # What goes into the files is judged, then they are written.
+        progress.plan({"write": needed.write_seconds}, rounds=2)
         inner = within(region, worked)
         run = SlabbedRun(scan, job.method, inner, target, findings)
         plan = plan_slabs(p, target, needed.budget)
