@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import argparse
 import re
+from collections.abc import Mapping
 from typing import Any
 
-from CTSuperResolutionLib.errors import JobError
+from CTSuperResolutionLib.errors import JobError, unknown
 from CTSuperResolutionLib.job.job import Job
 from CTSuperResolutionLib.job.method import Method, parse_settings
 from CTSuperResolutionLib.job.parameters import DEFAULT_PRESET, PARAMETERS, PRESET_NAMES, PRESETS, Audience
@@ -135,3 +136,21 @@ def _table(audience: Audience) -> str:
         shown = values[0] if len(values) == 1 else ", ".join(map(str, parameter.defaults.values()))
         rows.append(f"  {parameter.name:<18} {shown:<28} {parameter.help} ({limits})")
     return "\n".join(rows)
+
+
+def require_action(command: str, options: argparse.Namespace, actions: Mapping[str, int]) -> None:
+    """Refuse an action that a command does not have, or another number of paths than it takes.
+
+    Args:
+        command: its name. options: with ``action`` and ``paths``. actions: how many paths each takes.
+
+    Raises:
+        JobError: says which there are, or how many.
+    """
+    if options.action not in actions:
+        raise unknown(f"action of ctsr {command}", options.action, actions)
+    if len(options.paths) != actions[options.action]:
+        raise JobError(
+            f"'ctsr {command} {options.action}' takes {actions[options.action]} paths and not {len(options.paths)}; "
+            f"see 'ctsr {command} --help'."
+        )

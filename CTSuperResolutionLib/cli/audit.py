@@ -18,7 +18,7 @@ import json
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from CTSuperResolutionLib.cli.arguments import add_method_options, given_entries
+from CTSuperResolutionLib.cli.arguments import add_method_options, given_entries, require_action
 from CTSuperResolutionLib.errors import JobError, unknown
 from CTSuperResolutionLib.job.events import Reporter
 from CTSuperResolutionLib.job.method import Method
@@ -55,13 +55,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def execute(options: argparse.Namespace, progress: Reporter) -> dict[str, Any]:
     """Run the command."""
-    if options.action not in ACTIONS:
-        raise unknown("action of ctsr audit", options.action, ACTIONS)
-    if len(options.paths) != ACTIONS[options.action]:
-        raise JobError(
-            f"'ctsr audit {options.action}' takes {ACTIONS[options.action]} paths and not {len(options.paths)}; see "
-            "'ctsr audit --help'."
-        )
+    require_action("audit", options, ACTIONS)
     return {"structure": _structure, "lesions": _lesions}[options.action](options, progress)
 
 

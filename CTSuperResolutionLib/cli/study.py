@@ -16,6 +16,7 @@ import argparse
 from pathlib import Path
 from typing import Any
 
+from CTSuperResolutionLib.cli.arguments import require_action
 from CTSuperResolutionLib.errors import JobError, unknown
 from CTSuperResolutionLib.job.events import Reporter
 
@@ -47,13 +48,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def execute(options: argparse.Namespace, progress: Reporter) -> dict[str, Any]:
     """Run the command."""
-    if options.action not in ACTIONS:
-        raise unknown("action of ctsr study", options.action, ACTIONS)
-    if len(options.paths) != ACTIONS[options.action]:
-        raise JobError(
-            f"'ctsr study {options.action}' takes {ACTIONS[options.action]} paths and not {len(options.paths)}; see "
-            "'ctsr study --help'."
-        )
+    require_action("study", options, ACTIONS)
     run = {"design": _design, "check": _check, "simulate": _simulate, "analyse": _analyse, "export": _export,
            "demo": _demo}[options.action]  # fmt: skip
     return {"action": options.action, **run(options, progress)}
