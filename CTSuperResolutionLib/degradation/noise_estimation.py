@@ -8,7 +8,7 @@ from dataclasses import dataclass
 
 import numpy as np
 import scipy.ndimage as ndi
-from scipy.stats import chi2
+from scipy.special import gammaincinv
 
 WINDOW_MM = 8.0  # side of a window within slices: between vessels and fat organs have room for many of them
 LEAST_WINDOW = 5  # voxels, below which a window within slices shows no more than its edges
@@ -120,7 +120,8 @@ def _by_chance(size: Sequence[int], correlation: Sequence[float]) -> float:
     independent = math.prod(
         max(1.0, n / float((r ** (2.0 * steps)).sum())) for n, r in zip(size, correlation, strict=True) if n > 1
     )
-    return float(chi2.ppf(QUIETEST, independent - 1) / (independent - 1))
+    freedom = independent - 1  # of a chi-square, whose quantile this is; scipy.stats loads slowly
+    return float(2 * gammaincinv(freedom / 2, QUIETEST) / freedom)
 
 
 def _correlation(hu: np.ndarray, where: np.ndarray, axis: int, variance: float) -> float:

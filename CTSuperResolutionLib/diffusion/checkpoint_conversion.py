@@ -13,8 +13,8 @@ import torch
 from safetensors.torch import save_file
 
 from CTSuperResolutionLib.diffusion.networks.guided_diffusion import GuidedDiffusionUNet, configuration, convert_weights
-from CTSuperResolutionLib.diffusion.noise_schedule import linear_scheduler
-from CTSuperResolutionLib.diffusion.prior_folder import CONFIG, SOURCE, WEIGHTS, sha256_of
+from CTSuperResolutionLib.diffusion.noise_schedule import LINEAR
+from CTSuperResolutionLib.diffusion.prior_folder import CONFIG, SCHEDULE, SOURCE, WEIGHTS, sha256_of
 from CTSuperResolutionLib.errors import JobError
 from CTSuperResolutionLib.job.priors import cache_folder
 
@@ -66,7 +66,7 @@ def convert_checkpoint(checkpoint: Path, folder: Path, *, source: Mapping[str, o
         save_file(weights, staging / WEIGHTS, metadata={"format": "pt"})
         (staging / CONFIG).write_text(json.dumps({"_class_name": GuidedDiffusionUNet.__name__, **config}, indent=2))
         (staging / SOURCE).write_text(json.dumps(dict(source), indent=2))
-        linear_scheduler().save_config(staging)
+        (staging / SCHEDULE).write_text(json.dumps(dict(LINEAR), indent=2))
         shutil.rmtree(folder, ignore_errors=True)
         os.replace(staging, folder)
     except Exception as error:  # a full disk is an OSError here and a SafetensorError there

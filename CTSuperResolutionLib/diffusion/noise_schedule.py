@@ -3,16 +3,26 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import overload
+from types import MappingProxyType
+from typing import Any, overload
 
 import torch
-from diffusers.schedulers.scheduling_ddim import DDIMScheduler
 
-
-def linear_scheduler() -> DDIMScheduler:
-    """The linear schedule of DDPM and of the paper's prior: β from 1e-4 to 0.02 over 1000 steps."""
-    return DDIMScheduler(num_train_timesteps=1000, beta_start=1e-4, beta_end=0.02, beta_schedule="linear")
+LINEAR: Mapping[str, object] = MappingProxyType(
+    {
+        "_class_name": "DDIMScheduler",
+        "num_train_timesteps": 1000,
+        "beta_start": 1e-4,
+        "beta_end": 0.02,
+        "beta_schedule": "linear",
+        "trained_betas": None,
+        "rescale_betas_zero_snr": False,
+        "prediction_type": "epsilon",
+    }
+)
+"""The linear schedule of DDPM and of the paper's prior, β from 1e-4 to 0.02, as a configuration of diffusers."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -30,18 +40,29 @@ class NoiseSchedule:
 
     @classmethod
     def linear(cls) -> NoiseSchedule:
-        """ᾱ of :func:`linear_scheduler`, float32."""
-        return cls(linear_scheduler().alphas_cumprod)
+        """ᾱ of :data:`LINEAR`, float32."""
+        return cls.of(LINEAR)
 
     @classmethod
-    def of(cls, scheduler: DDIMScheduler) -> NoiseSchedule:
-        """ᾱ of a prior's scheduler.
+    def of(cls, config: Mapping[str, Any]) -> NoiseSchedule:
+        """ᾱ of a prior's scheduler, float32.
+
+        Args:
+            config: of a scheduler of diffusers.
 
         Raises:
             ValueError: the network of that scheduler does not predict noise, or not at every step.
         """
-        alphas = scheduler.alphas_cumprod
-        if scheduler.config["prediction_type"] != "epsilon" or not (alphas > 0).all():
+        told = "beta_schedule", "trained_betas", "rescale_betas_zero_snr"
+        if all(config.get(key, ...) == LINEAR[key] for key in told):
+            betas = torch.linspace(config["beta_start"], config["beta_end"], config["num_train_timesteps"])
+            alphas, predicts = torch.cumprod(1 - betas, 0), config["prediction_type"]
+        else:
+            from diffusers.schedulers.scheduling_ddim import DDIMScheduler  # takes longer to load than torch
+
+            scheduler = DDIMScheduler.from_config(dict(config))
+            alphas, predicts = scheduler.alphas_cumprod, scheduler.config["prediction_type"]
+        if predicts != "epsilon" or not (alphas > 0).all():
             raise ValueError("does not predict noise at every step (prediction_type epsilon, no zero terminal SNR)")
         return cls(alphas)
 

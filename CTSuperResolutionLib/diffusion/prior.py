@@ -4,35 +4,21 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any
 
 import safetensors.torch
 import torch
 import torch.nn.functional as F
-from diffusers.models.unets.unet_2d import UNet2DModel
-from diffusers.schedulers.scheduling_ddim import DDIMScheduler
 
-from CTSuperResolutionLib.diffusion.checkpoint_conversion import converted_once
 from CTSuperResolutionLib.diffusion.networks.denoiser import Denoiser
-from CTSuperResolutionLib.diffusion.networks.guided_diffusion import GuidedDiffusionUNet
 from CTSuperResolutionLib.diffusion.networks.image_acquisition import ImageAcquisition
+from CTSuperResolutionLib.diffusion.networks.kinds import NETWORKS
 from CTSuperResolutionLib.diffusion.networks.residual_denoiser import ResidualDenoiser
-from CTSuperResolutionLib.diffusion.networks.unet_denoiser import UNetDenoiser
-from CTSuperResolutionLib.diffusion.noise_schedule import NoiseSchedule, linear_scheduler
+from CTSuperResolutionLib.diffusion.noise_schedule import LINEAR, NoiseSchedule
 from CTSuperResolutionLib.diffusion.prior_folder import CARD, CONFIG, SCHEDULE, WEIGHTS
 from CTSuperResolutionLib.errors import JobError
-
-# Networks that a prior may have, by the class name in its configuration, and what makes a denoiser of each.
-NETWORKS: dict[str, tuple[type[Any], Callable[[Any], Denoiser]]] = {
-    # A CPU convolves with the channels last in 2/3 of the time.
-    "ResidualDenoiser": (ResidualDenoiser, lambda network: network.to(memory_format=torch.channels_last)),
-    "UNet2DModel": (UNet2DModel, UNetDenoiser),
-    "GuidedDiffusionUNet": (GuidedDiffusionUNet, UNetDenoiser),
-}
-
 
 ATTENTION_NAMES = {"query": "to_q", "key": "to_k", "value": "to_v", "proj_attn": "to_out.0"}
 """Names of attention's weights before diffusers 0.14, and today."""
@@ -73,17 +59,17 @@ class Prior:
             JobError: not a prior, or its files are damaged.
         """
         place = Path(place)
-        folder = converted_once(place) if place.is_file() else place
+        folder = _converted(place) if place.is_file() else place
         _require_one_network(place, folder)
         try:
-            name = json.loads((folder / CONFIG).read_text(encoding="utf-8"))["_class_name"]
-            kind, make_denoiser = NETWORKS[name]
-            network = kind.from_config(kind.load_config(folder))
+            config = json.loads((folder / CONFIG).read_text(encoding="utf-8"))
+            kind = NETWORKS[name := config["_class_name"]]
+            network = kind.make(config)
             content = (folder / WEIGHTS).read_bytes()  # once: what is hashed is what is loaded
             digest, weights = hashlib.sha256(content).hexdigest(), safetensors.torch.load(content)
             missing, unexpected = network.load_state_dict(_renamed(weights, network), strict=False)
             del content, weights
-            scheduler = DDIMScheduler.from_config(DDIMScheduler.load_config(folder))
+            schedule = json.loads((folder / SCHEDULE).read_text(encoding="utf-8"))
         except Exception as error:  # diffusers, safetensors and json each raise their own kinds
             raise JobError(
                 f"The prior {place} is damaged or not one of {', '.join(NETWORKS)}; download or train it again."
@@ -94,7 +80,7 @@ class Prior:
             raise JobError(f"The prior {place} has weights that are not numbers; download or train it again.")
         network = network.to(device).eval().requires_grad_(False)
         try:
-            prior = cls(make_denoiser(network), NoiseSchedule.of(scheduler), digest)
+            prior = cls(kind.denoiser(network), NoiseSchedule.of(schedule), digest)
         except ValueError as error:
             raise JobError(f"The prior {place} {error}; choose another one.") from None
         if not prior._predicts_noise(device):
@@ -139,6 +125,13 @@ class Prior:
         return all(float(values.abs().max()) < MOST_NOISE for values in predicted)
 
 
+def _converted(checkpoint: Path) -> Path:
+    # Here, for it loads diffusers, which takes longer than torch, and the shipped prior does without it.
+    from CTSuperResolutionLib.diffusion.checkpoint_conversion import converted_once
+
+    return converted_once(checkpoint)
+
+
 def _require_one_network(place: Path, folder: Path) -> None:
     """The folder has the files of a prior, and no others that weights could be taken from."""
     for needed in (CONFIG, SCHEDULE, WEIGHTS):
@@ -167,16 +160,15 @@ def _renamed(weights: dict[str, torch.Tensor], network: torch.nn.Module) -> dict
     return renamed
 
 
-def save_prior(network: ResidualDenoiser | UNet2DModel, folder: Path, *, card: dict[str, object]) -> None:
+def save_prior(network: ResidualDenoiser, folder: Path, *, card: dict[str, object]) -> None:
     """Write weights (half precision), both configurations and ``training.json`` into a folder.
 
-    The schedule is that of :func:`.linear_scheduler`.
+    The schedule is :data:`.LINEAR`.
     """
     folder = Path(folder)
     folder.mkdir(parents=True, exist_ok=True)
-    half: Any = type(network).from_config(network.config)
-    half.load_state_dict(network.state_dict())
-    torch.nn.Module.half(half)  # diffusers' own conversion warns of layers that these networks do not have
-    half.save_pretrained(folder, safe_serialization=True)
-    linear_scheduler().save_config(folder)
-    (folder / CARD).write_text(json.dumps(card, indent=2) + "\n")
+    half = {name: values.half().contiguous() for name, values in network.state_dict().items()}
+    config = {"_class_name": type(network).__name__, **network.config}
+    for name, content in ((CONFIG, config), (SCHEDULE, dict(LINEAR)), (CARD, card)):
+        (folder / name).write_text(json.dumps(content, indent=2) + "\n")
+    safetensors.torch.save_file(half, folder / WEIGHTS, metadata={"format": "pt"})

@@ -4,8 +4,10 @@ import math
 
 import pytest
 import torch
+from diffusers.schedulers.scheduling_ddim import DDIMScheduler
 
-from CTSuperResolutionLib.diffusion.noise_schedule import NoiseSchedule, linear_scheduler
+from CTSuperResolutionLib.diffusion import noise_schedule
+from CTSuperResolutionLib.diffusion.noise_schedule import NoiseSchedule
 
 LINEAR = NoiseSchedule.linear()
 ALPHAS = torch.cumprod(1 - torch.linspace(1e-4, 0.02, 1000, dtype=torch.float64), 0)
@@ -18,7 +20,20 @@ def images(count: int, seed: int = 0) -> torch.Tensor:
 def test_the_linear_schedule_is_that_of_ddpm():
     assert len(LINEAR) == 1000 and LINEAR.alphas_cumprod.dtype == torch.float32
     torch.testing.assert_close(LINEAR.alphas_cumprod.double(), ALPHAS, rtol=1e-4, atol=1e-7)
-    assert torch.equal(NoiseSchedule.of(linear_scheduler()).alphas_cumprod, LINEAR.alphas_cumprod)
+
+
+@pytest.mark.parametrize(
+    "changed",
+    [
+        {},
+        {"beta_end": 0.012, "num_train_timesteps": 300},
+        {"beta_schedule": "scaled_linear"},
+        {"trained_betas": [0.1, 0.2]},
+    ],
+)
+def test_a_schedule_is_that_of_diffusers_for_the_same_configuration(changed):
+    config = {**noise_schedule.LINEAR, **changed}
+    assert torch.equal(NoiseSchedule.of(config).alphas_cumprod, DDIMScheduler.from_config(config).alphas_cumprod)
 
 
 @pytest.mark.parametrize("step", [0, 60, 999])

@@ -2,17 +2,21 @@
 
 import hashlib
 import json
+import subprocess
+import sys
+from pathlib import Path
 
 import pytest
 import torch
-from diffusers import UNet2DModel
+from diffusers import DDIMScheduler, UNet2DModel
 from safetensors.torch import load_file, save_file
 
-from CTSuperResolutionLib.diffusion.noise_schedule import linear_scheduler
+from CTSuperResolutionLib.diffusion.networks.residual_denoiser import ResidualDenoiser
 from CTSuperResolutionLib.diffusion.prior import Prior, save_prior
 from CTSuperResolutionLib.diffusion.prior_folder import WEIGHTS
 from CTSuperResolutionLib.errors import JobError
 
+ROOT = Path(__file__).resolve().parents[2]
 TINY = (8, 8, 16)
 
 
@@ -25,9 +29,15 @@ def unet(channels: int = 1) -> UNet2DModel:
     ).eval()  # fmt: skip
 
 
+def save(network: UNet2DModel, folder) -> None:
+    """As diffusers writes a network and the schedule of DDPM."""
+    network.save_pretrained(folder)
+    DDIMScheduler(num_train_timesteps=1000, beta_start=1e-4, beta_end=0.02).save_config(folder)
+
+
 @pytest.fixture
 def folder(tmp_path):
-    save_prior(unet(), tmp_path / "tiny", card={"plan": "none"})
+    save(unet(), tmp_path / "tiny")
     return tmp_path / "tiny"
 
 
@@ -37,8 +47,19 @@ def test_written_and_read_back(folder):
     x = torch.randn(2, 1, 32, 48)
     with torch.no_grad():
         expected = network(x, torch.tensor([50, 50])).sample
-    torch.testing.assert_close(prior.predict_noise(x, 50), expected, atol=5e-3, rtol=0)  # weights in half precision
+    torch.testing.assert_close(prior.predict_noise(x, 50), expected)
     assert prior.sha256 == hashlib.sha256((folder / WEIGHTS).read_bytes()).hexdigest()
+
+
+def test_the_shipped_prior_loads_without_diffusers():
+    """Which takes longer to load than torch, and 130 MB."""
+    told = (
+        "import sys, CTSuperResolutionLib.pipeline; from CTSuperResolutionLib.diffusion.prior import Prior;"
+        "from CTSuperResolutionLib.job.priors import find_prior; Prior.load(find_prior('shipped'));"
+        "sys.exit(sorted({'diffusers', 'accelerate', 'scipy.stats'} & set(sys.modules)) or None)"
+    )
+    ended = subprocess.run([sys.executable, "-c", told], cwd=ROOT, capture_output=True, text=True)
+    assert ended.returncode == 0, ended.stderr
 
 
 @pytest.mark.parametrize("shape", [(33, 47), (64, 5), (20, 20)])
@@ -93,7 +114,7 @@ def test_a_pickle_is_never_loaded(folder):
 
 
 def test_weights_that_are_not_numbers(tmp_path):
-    network = unet()
+    network = ResidualDenoiser(channels=8, blocks=1)
     next(network.parameters()).data[0] = float("nan")
     save_prior(network, tmp_path, card={})
     with pytest.raises(JobError, match="not numbers"):
@@ -105,8 +126,7 @@ def test_huge_weights_are_refused_before_they_overflow(tmp_path, size):
     """All of them are numbers; what comes of them is not, or is no noise."""
     network = unet()
     network.conv_out.weight.data[:] = size
-    network.save_pretrained(tmp_path)
-    linear_scheduler().save_config(tmp_path)
+    save(network, tmp_path)
     with pytest.raises(JobError, match=r"predicts values beyond any noise; download or train it again\.$"):
         Prior.load(tmp_path)
 
@@ -137,8 +157,7 @@ def test_weights_with_the_older_names_of_attention(tmp_path):
         down_block_types=("DownBlock2D", "DownBlock2D", "AttnDownBlock2D"),
         up_block_types=("AttnUpBlock2D", "UpBlock2D", "UpBlock2D"),
     ).eval()  # fmt: skip
-    network.save_pretrained(tmp_path)
-    linear_scheduler().save_config(tmp_path)
+    save(network, tmp_path)
     x = torch.randn(1, 1, 16, 16)
     expected = Prior.load(tmp_path).predict_noise(x, 50)
     older = {}
@@ -153,8 +172,7 @@ def test_weights_with_the_older_names_of_attention(tmp_path):
 
 def save_unet(folder, channels):
     network = unet(channels)
-    network.save_pretrained(folder)
-    linear_scheduler().save_config(folder)
+    save(network, folder)
     return network
 
 
@@ -192,7 +210,6 @@ def test_a_prior_that_does_not_predict_noise_is_refused(folder, changed):
 
 
 def test_a_prior_of_classes_is_refused(tmp_path):
-    UNet2DModel.from_config(unet().config, num_class_embeds=3).save_pretrained(tmp_path)
-    linear_scheduler().save_config(tmp_path)
+    save(UNet2DModel.from_config(unet().config, num_class_embeds=3), tmp_path)
     with pytest.raises(JobError, match="has to be told a class"):
         Prior.load(tmp_path)

@@ -43,7 +43,7 @@ def convolved(features: np.ndarray, weights: dict[str, np.ndarray], name: str) -
 def by_the_formulas(network: ResidualDenoiser, image: np.ndarray, step: int, factors: tuple) -> np.ndarray:
     """One image (v, u): patches to channels, residual blocks that step and coarseness modulate, channels to patches."""
     weights = {name: values.numpy() for name, values in network.state_dict().items()}
-    channels, patch = network.config.channels, network.config.patch
+    channels, patch = network.config["channels"], network.config["patch"]
     frequencies = 10000.0 ** (-np.arange(channels // 2) / (channels // 2))
     time = np.concatenate([np.cos(step * frequencies), np.sin(step * frequencies)])
 
@@ -55,7 +55,7 @@ def by_the_formulas(network: ResidualDenoiser, image: np.ndarray, step: int, fac
     condition = condition + perceptron(np.log2(factors), "coarseness.0", "coarseness.2")
     patches = np.stack([image[i::patch, j::patch] for i in range(patch) for j in range(patch)])
     features = convolved(patches, weights, "conv_in")
-    for k in range(network.config.blocks):
+    for k in range(network.config["blocks"]):
         film = weights[f"body.{k}.film.weight"] @ condition + weights[f"body.{k}.film.bias"]
         scale, shift = film[:channels, None, None], film[channels:, None, None]
         inner = convolved(features, weights, f"body.{k}.first") * (1 + scale) + shift
@@ -70,7 +70,7 @@ def by_the_formulas(network: ResidualDenoiser, image: np.ndarray, step: int, fac
 def test_it_is_the_sum_that_the_docstring_describes(patch, blocks, shape):
     network, x = trained(channels=6, blocks=blocks, patch=patch), images(2, 1, *shape)
     told = ((4, 1), (2.5, 3))
-    answers = network(x, torch.tensor([3, 750]), factors(*told)).sample
+    answers = network(x, torch.tensor([3, 750]), factors(*told))
     for image, answer, step, factor in zip(x, answers, (3, 750), told, strict=True):
         expected = by_the_formulas(network, image[0].numpy(), step, factor)
         # diffusers embeds the step in single precision
@@ -83,7 +83,7 @@ def test_a_pixel_sees_so_many_patches_and_no_more(patch, blocks):
     network, reach = trained(channels=8, blocks=blocks, patch=patch), 2 * blocks + 2
     middle, side = reach + 3, 2 * reach + 7
     x = images(4, 1, side * patch, side * patch).requires_grad_()
-    answer = network(x, torch.full((4,), 20), factors((4, 4)).expand(4, 2)).sample
+    answer = network(x, torch.full((4,), 20), factors((4, 4)).expand(4, 2))
     answer[..., middle * patch, middle * patch].sum().backward()
     seen = x.grad.abs().sum((0, 1)) > 0
     patches = seen.reshape(side, patch, side, patch).any(3).any(1).nonzero()
@@ -99,22 +99,22 @@ def test_a_moved_image_gives_the_moved_answer(moved):
     steps, border = torch.tensor([100]), patch * (2 * blocks + 2) + max(by)
     inside = (..., slice(border, -border), slice(border, -border))
     told = factors((2, 4))
-    expected = network(x, steps, told).sample.roll(by, (-2, -1))[inside]
-    found = network(x.roll(by, (-2, -1)), steps, told).sample[inside]
+    expected = network(x, steps, told).roll(by, (-2, -1))[inside]
+    found = network(x.roll(by, (-2, -1)), steps, told)[inside]
     torch.testing.assert_close(found, expected, rtol=1e-9, atol=1e-9)
 
 
 def test_the_middle_of_an_image_does_not_depend_on_its_size():
     network, x, steps = trained(channels=8, blocks=1, patch=2), images(1, 1, 60, 44), torch.tensor([0])
     told = factors((8, 8))
-    part, whole = network(x[..., 10:50, 6:40], steps, told).sample, network(x, steps, told).sample
+    part, whole = network(x[..., 10:50, 6:40], steps, told), network(x, steps, told)
     torch.testing.assert_close(part[..., 8:-8, 8:-8], whole[..., 18:42, 14:32], rtol=1e-9, atol=1e-9)
 
 
 def test_training_starts_from_no_answer_and_from_contrasts():
     torch.manual_seed(0)
     network, x = ResidualDenoiser(), torch.randn(2, 1, 16, 20)
-    answer = network(x, torch.tensor([0, 500]), torch.tensor([[4.0, 4.0], [1.0, 8.0]])).sample
+    answer = network(x, torch.tensor([0, 500]), torch.tensor([[4.0, 4.0], [1.0, 8.0]]))
     assert answer.shape == x.shape and not answer.any()
     (answer - x).square().mean().backward()
     assert network.conv_out.weight.grad.abs().max() > 1e-3  # and yet it can learn
@@ -136,7 +136,7 @@ def test_written_and_read_back_it_is_the_same_but_for_half_precision(tmp_path, s
         assert torch.equal(values, torch.from_numpy(before[name].numpy().astype(np.float16).astype(np.float32)))
     x = images(2, 1, 24, 16).float()
     answer, steps = prior.at(ImageAcquisition(1, 1)).predict_noise(x, 30), torch.tensor([30, 30])
-    expected = network(x, steps, torch.ones(2, 2)).sample
+    expected = network(x, steps, torch.ones(2, 2))
     torch.testing.assert_close(answer, expected, rtol=0, atol=5e-3 * expected.abs().max().item())
 
 
@@ -148,7 +148,7 @@ def test_as_a_prior_it_takes_images_of_any_size(tmp_path, shape):
     rows, columns = (4 * math.ceil(n / 4) for n in shape)
     padded = np.pad(x.numpy(), [(0, 0), (0, 0), (0, rows - shape[0]), (0, columns - shape[1])], mode="edge")
     told = torch.tensor([[4.0, 1.0], [4.0, 1.0]])
-    expected = prior.denoiser(torch.from_numpy(padded), torch.tensor([9, 9]), told).sample[..., : shape[0], : shape[1]]
+    expected = prior.denoiser(torch.from_numpy(padded), torch.tensor([9, 9]), told)[..., : shape[0], : shape[1]]
     torch.testing.assert_close(prior.at(ImageAcquisition(4, 1)).predict_noise(x, 9), expected)
     assert not torch.allclose(prior.at(ImageAcquisition(1, 4)).predict_noise(x, 9), expected, rtol=0.01)
     with pytest.raises(ValueError, match="how the images were measured"):
@@ -160,7 +160,7 @@ def test_as_a_prior_it_takes_images_of_any_size(tmp_path, shape):
 )
 def test_it_is_told_of_no_factors_that_it_was_not_trained_on(factor, told):
     network, x, steps = trained(channels=8, blocks=1, patch=2), images(1, 1, 12, 12), torch.tensor([0])
-    answer, expected, other = (network(x, steps, factors(f)).sample for f in (factor, told, (2, 7.5)))
+    answer, expected, other = (network(x, steps, factors(f)) for f in (factor, told, (2, 7.5)))
     assert torch.equal(answer, expected) and not torch.allclose(answer, other)
 
 
@@ -179,9 +179,9 @@ def test_weights_without_acquisition_and_neighbours_give_what_they_gave():
     missing, unexpected = new.load_state_dict(old.state_dict(), strict=False)
     assert not unexpected and {name.split(".")[0] for name in missing} == {"neighbours_in", "sampling"}
     x, steps, beyond = images(2, 1, 12, 16), torch.tensor([0, 400]), images(2, 4, 12, 16)
-    expected = old(x, steps, factors((4, 2), (4, 2))).sample
-    assert torch.equal(new(x, steps, told_of(TOLD, 2), beyond).sample, expected)
-    assert torch.equal(old(x, steps, told_of(TOLD, 2), beyond).sample, expected)
+    expected = old(x, steps, factors((4, 2), (4, 2)))
+    assert torch.equal(new(x, steps, told_of(TOLD, 2), beyond), expected)
+    assert torch.equal(old(x, steps, told_of(TOLD, 2), beyond), expected)
 
 
 @pytest.mark.parametrize("name", ImageAcquisition._fields)

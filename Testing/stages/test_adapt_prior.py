@@ -97,7 +97,7 @@ def test_what_is_no_better_on_held_out_slices_is_dropped(prior, thick, monkeypat
 def test_a_network_that_knows_nothing_learns_from_the_scan(prior, thick, monkeypatch):
     """One that finds no noise anywhere leaves images as they are: an error of 1. What it learns is worth something."""
     monkeypatch.setattr("CTSuperResolutionLib.diffusion.adaptation.LEARNING_RATE", 3e-3)
-    ignorant = type(prior.denoiser).from_config(prior.denoiser.config)  # its last layer is zero
+    ignorant = type(prior.denoiser)(**prior.denoiser.config)  # its last layer is zero
     upsampled, volume, _ = thick
     p = Method(scale="4,1,1", settings={"adapt": 40}).parameters
     network = Prior(ignorant.eval().requires_grad_(False), prior.schedule, "none")

@@ -2,12 +2,10 @@
 
 from __future__ import annotations
 
+import math
+
 import torch
 import torch.nn.functional as F
-from diffusers.configuration_utils import ConfigMixin, register_to_config
-from diffusers.models.embeddings import TimestepEmbedding, Timesteps
-from diffusers.models.modeling_utils import ModelMixin
-from diffusers.models.unets.unet_2d import UNet2DOutput
 
 from CTSuperResolutionLib.diffusion.networks.image_acquisition import ImageAcquisition
 
@@ -16,10 +14,11 @@ CONTRAST_SHARE = 7 / 8  # how many of its filters are zero-sum
 # It is told of no factors that it was not trained on: none above 8, nor above 4 where rows and columns differ.
 COARSEST, COARSEST_UNEQUAL = 8.0, 4.0
 WIDTHS = 0.5, 16.0  # pixels
+LONGEST_WAVE = 10_000  # over 2π, in diffusion steps
 NOISE_UNIT, NOISIEST = 1e-3, 0.02  # of the scale [0, 1], which has about 4,000 HU
 
 
-class ResidualDenoiser(ModelMixin, ConfigMixin):  # type: ignore[misc]  # diffusers' two bases differ in a type
+class ResidualDenoiser(torch.nn.Module):
     """Predicts the noise of single-channel images, as a diffusers ``UNet2DModel`` does, from a neighbourhood alone.
 
     The measured range-space holds an image's large structures at every step of the sampler, so what is left to know is
@@ -36,16 +35,24 @@ class ResidualDenoiser(ModelMixin, ConfigMixin):  # type: ignore[misc]  # diffus
         neighbours: slices on either side that are shown with a slice.
         acquisition: whether it is told point-spread function, noise and what lies across the slice, beside the factors
             of rows and columns.
+
+    Attributes:
+        config: these arguments, by their names.
     """
 
-    @register_to_config
     def __init__(
         self, channels: int = 48, blocks: int = 5, patch: int = 2, neighbours: int = 0, acquisition: bool = False
     ) -> None:
         super().__init__()
+        self.config: dict[str, int] = {
+            "channels": channels,
+            "blocks": blocks,
+            "patch": patch,
+            "neighbours": neighbours,
+            "acquisition": acquisition,
+        }
         pixels = patch**2
-        self.steps = Timesteps(channels, flip_sin_to_cos=True, downscale_freq_shift=0)
-        self.embedding = TimestepEmbedding(channels, 2 * channels)
+        self.embedding = _StepEmbedding(channels, 2 * channels)
         self.coarseness = _perceptron(2, 2 * channels)
         self.conv_in = _convolution(pixels, channels)
         self.body = torch.nn.ModuleList(_Block(channels, 2 * channels) for _ in range(blocks))
@@ -69,12 +76,12 @@ class ResidualDenoiser(ModelMixin, ConfigMixin):  # type: ignore[misc]  # diffus
     @property
     def multiple(self) -> int:
         """Image sides that the network takes are multiples of this."""
-        return int(self.config["patch"])
+        return self.config["patch"]
 
     @property
     def reach(self) -> int:
         """How many neighbours it takes on either side."""
-        return int(self.config["neighbours"])
+        return self.config["neighbours"]
 
     def predict_noise(
         self, images: torch.Tensor, step: int, acquisitions: torch.Tensor | None, neighbours: torch.Tensor | None = None
@@ -86,7 +93,10 @@ class ResidualDenoiser(ModelMixin, ConfigMixin):  # type: ignore[misc]  # diffus
         """
         if acquisitions is None:
             raise ValueError("this network has to be told how the images were measured: prior.at(acquisition)")
-        return self(images, torch.full((len(images),), step, device=images.device), acquisitions, neighbours).sample
+        predicted: torch.Tensor = self(
+            images, torch.full((len(images),), step, device=images.device), acquisitions, neighbours
+        )
+        return predicted
 
     def forward(
         self,
@@ -94,13 +104,13 @@ class ResidualDenoiser(ModelMixin, ConfigMixin):  # type: ignore[misc]  # diffus
         timestep: torch.Tensor,
         acquisitions: torch.Tensor,
         neighbours: torch.Tensor | None = None,
-    ) -> UNet2DOutput:
+    ) -> torch.Tensor:
         """ε_θ(x_t, t): images (n, 1, v, u) in [−1, 1] at steps (n,) -> noise, same shape.
 
         ``acquisitions`` are (n, 7), of which a network without ``acquisition`` sees the first two, the factors of rows
         and columns; ``neighbours`` (n, 2 neighbours, v, u).
         """
-        condition = self.embedding(self.steps(timestep).to(sample.dtype))
+        condition = self.embedding(timestep, sample.dtype)
         condition = condition + self.coarseness(_familiar(acquisitions[:, :2]).log2())
         if self.config["acquisition"]:
             condition = condition + self.sampling(_encoded(acquisitions))
@@ -111,7 +121,7 @@ class ResidualDenoiser(ModelMixin, ConfigMixin):  # type: ignore[misc]  # diffus
                 features = features + self.neighbours_in(CONTRAST_GAIN * beyond)
         for block in self.body:
             features = block(features, condition)
-        return UNet2DOutput(sample=F.pixel_shuffle(self.conv_out(features), self.multiple))
+        return F.pixel_shuffle(self.conv_out(features), self.multiple)
 
 
 def _encoded(acquisitions: torch.Tensor) -> torch.Tensor:
@@ -129,6 +139,27 @@ def _familiar(factors: torch.Tensor) -> torch.Tensor:
 
 def _perceptron(inputs: int, outputs: int) -> torch.nn.Sequential:
     return torch.nn.Sequential(torch.nn.Linear(inputs, outputs), torch.nn.SiLU(), torch.nn.Linear(outputs, outputs))
+
+
+class _StepEmbedding(torch.nn.Module):
+    """A diffusion step as features: sines and cosines (Vaswani et al. 2017), through two layers.
+
+    Weights are named as those of diffusers' ``TimestepEmbedding``, whose values it has.
+    """
+
+    def __init__(self, waves: int, outputs: int) -> None:
+        super().__init__()
+        self._waves = waves
+        self.linear_1, self.linear_2 = torch.nn.Linear(waves, outputs), torch.nn.Linear(outputs, outputs)
+
+    def forward(self, steps: torch.Tensor, dtype: torch.dtype) -> torch.Tensor:
+        """Steps (n,) -> (n, outputs) of a type."""
+        half = self._waves // 2
+        rates = torch.exp(-math.log(LONGEST_WAVE) * torch.arange(half, device=steps.device) / half)
+        angles = steps[:, None].float() * rates
+        features: torch.Tensor = self.linear_1(torch.cat([angles.cos(), angles.sin()], 1).to(dtype))
+        features = self.linear_2(F.silu(features))
+        return features
 
 
 class _Block(torch.nn.Module):

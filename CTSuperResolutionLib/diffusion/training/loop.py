@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import torch
 from diffusers.training_utils import EMAModel
+from torch.nn.utils import convert_conv2d_weight_memory_format
 
 from CTSuperResolutionLib.diffusion.networks.residual_denoiser import ResidualDenoiser
 from CTSuperResolutionLib.diffusion.noise_schedule import NoiseSchedule
@@ -113,7 +114,8 @@ class _Trainer:
         rng = np.random.default_rng(7)
         self._validation = [held_out.draw(rng, plan.crop) for _ in range(VALIDATION_EXAMPLES)]
 
-        network = ResidualDenoiser(neighbours=REACH, acquisition=True).to(memory_format=torch.channels_last)
+        network = ResidualDenoiser(neighbours=REACH, acquisition=True)
+        convert_conv2d_weight_memory_format(network, torch.channels_last)
         self._ema = EMAModel(network.parameters(), decay=plan.ema_decay, use_ema_warmup=True, power=0.75, foreach=True)
         optimizer = torch.optim.AdamW(network.parameters(), lr=plan.learning_rate, betas=(0.9, 0.99), weight_decay=1e-4)
         self._first, seen = load_checkpoint(out / CHECKPOINT, network, self._ema, optimizer)
@@ -163,7 +165,7 @@ class _Trainer:
         """One step of the optimizer; the loss before it."""
         self._optimizer.zero_grad(set_to_none=True)
         with self._accelerator.autocast():
-            predicted = self._network(batch.images, batch.steps, batch.acquisitions, batch.neighbours).sample
+            predicted = self._network(batch.images, batch.steps, batch.acquisitions, batch.neighbours)
         loss = (batch.weights * (predicted.float() - batch.targets).square().mean((1, 2, 3))).mean()
         if not torch.isfinite(loss):
             raise JobError(
