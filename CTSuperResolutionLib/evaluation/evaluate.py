@@ -74,7 +74,7 @@ class EvaluationRequest:
             device=self.device,
             prior=prior if prior in known_priors() else os.path.abspath(prior),
             seed=self.seed,
-            settings={**told, **self.settings, **(METHODS[name].settings or {})},
+            settings={**told, **METHODS[name].fit, **self.settings, **(METHODS[name].settings or {})},
         )
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from CTSuperResolutionLib.errors import JobError, unknown
 from CTSuperResolutionLib.job.parameters import Value
@@ -16,15 +16,19 @@ class EvaluatedMethod:
     Attributes:
         help: what it is.
         settings: parameters of the whole method that differ from the preset; None for a baseline, see baselines.
+        fit: more of them, where whoever evaluates does not set them otherwise.
     """
 
     help: str
     settings: Mapping[str, Value] | None
+    fit: Mapping[str, Value] = field(default_factory=dict)
 
 
 VIEWS_ALONE: Mapping[str, Value] = {"slice_gain": 0, "null_space": 1}
 # The whole contribution of the prior becomes the residual, and not only what restoring views adds at last.
 WHOLE_RESIDUAL: Mapping[str, Value] = {"base": "consistent"}
+# And then the presets' fit, which is as short as what is left for it, is too short.
+WHOLE_FIT: Mapping[str, Value] = {"views": 60, "gaussians": 30_000, "max_gaussians": 60_000, "iterations": 300}
 
 _TABLE: tuple[tuple[str, str, Mapping[str, Value] | None], ...] = (
     ("trilinear", "trilinear interpolation", None),
@@ -48,7 +52,10 @@ _TABLE: tuple[tuple[str, str, Mapping[str, Value] | None], ...] = (
     ("views-ddnm", "views by DDNM, in the same way", {**VIEWS_ALONE, "sigma_y": 0}),
     ("views-ddnm+", "views by DDNM+, one by one, without slices restored before", VIEWS_ALONE),
 )
-METHODS: dict[str, EvaluatedMethod] = {name: EvaluatedMethod(help, settings) for name, help, settings in _TABLE}
+METHODS: dict[str, EvaluatedMethod] = {
+    name: EvaluatedMethod(help, settings, WHOLE_FIT if settings and "base" in settings else {})
+    for name, help, settings in _TABLE
+}
 DEFAULT_METHODS = ("trilinear", "cubic", "consistent", "no-prior", "nab-gs")
 
 

@@ -138,7 +138,7 @@ class Parameters:
         "views", ("parallel", "parallel", "cone"), choices=("parallel", "cone"),
         help="Beam of the simulated projections; cone is the paper's.")
     views: int = _number(
-        "views", (24, 60, 100), (4, 1000),
+        "views", (24, 24, 100), (4, 1000),
         help="Projections simulated over half a turn.")
     view_restoration: str = _choice(
         "views", ("ddnm+", "ddnm+", "ddnm+"), choices=("ddnm+", "cubic", "bilinear"),
@@ -189,13 +189,13 @@ class Parameters:
         "gaussians", (3, 3, 3), (1, 100), audience="ablation",
         help="Steps of least squares where residual is grid; a single one is filtered backprojection.")
     gaussians: int = _number(
-        "gaussians", (8_000, 30_000, 50_000), (100, 5_000_000),
+        "gaussians", (8_000, 8_000, 50_000), (100, 5_000_000),
         help="Gaussians that the field starts with.")
     max_gaussians: int = _number(
-        "gaussians", (20_000, 60_000, 500_000), (100, 5_000_000),
+        "gaussians", (20_000, 20_000, 500_000), (100, 5_000_000),
         help="Most Gaussians that the field may grow to.")
     iterations: int = _number(
-        "gaussians", (150, 300, 5_000), (1, 100_000),
+        "gaussians", (30, 30, 5_000), (1, 100_000),
         help="Optimisation steps of the Gaussian field.")
     views_per_step: int = _number(
         "gaussians", (2, 2, 1), (1, 100), audience="ablation",
@@ -222,7 +222,7 @@ class Parameters:
         "gaussians", ("prelu", "prelu", "prelu"), choices=("prelu", "softplus", "relu", "sine"),
         help="From raw to rendered densities; softplus and relu have no negative ones.")
     densify_every: int = _number(
-        "gaussians", (50, 100, 100), (1, 100_000), unit="iterations", audience="ablation",
+        "gaussians", (100, 100, 100), (1, 100_000), unit="iterations", audience="ablation",
         help="How often the field is refined (clone, split, prune), during the first half of the fit.")
     densify_gradient: float = _number(
         "gaussians", (5e-5, 5e-5, 5e-5), (0, 1), audience="ablation",
