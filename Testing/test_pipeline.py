@@ -346,7 +346,7 @@ def test_costs_grow_with_the_work():
     seconds = [sum(stage_seconds(method("4", views=n).parameters, *place).values()) for n in (8, 80)]
     assert seconds[0] < seconds[1]
     grid, gaussians = (
-        estimate_memory(Method(settings={"residual": residual}).parameters, *place)
+        estimate_memory(Method(settings={"residual": residual, "max_gaussians": 60_000}).parameters, *place)
         for residual in ("grid", "gaussians")
     )
     assert grid < gaussians

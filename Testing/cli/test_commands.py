@@ -21,7 +21,7 @@ def test_help_lists_every_parameter_with_its_defaults(ctsr_here: Ctsr, capfd: py
         ctsr_here("run", "--help")
     text = capfd.readouterr().out
     assert ended.value.code == 0
-    assert "24, 60, 60, 100" in text and "lambda_tv" in text and "lanczos|mean" in text
+    assert "24, 24, 24, 100" in text and "lambda_tv" in text and "lanczos|mean" in text
     assert "uncertainty.nrrd" in text
 
 

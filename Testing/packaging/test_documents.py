@@ -114,7 +114,7 @@ def test_the_guide_says_what_size_of_scan_fits() -> None:
     guide = " ".join(text_of(PAGES / "user-guide.md").split())
     assert "too large for the memory (`--memory`) is worked on in slabs" in " ".join(text_of(README).split())
     told = re.search(
-        r"(\d+) slices of 512 × 512 at 2× take ([\d.]+) GB at once and (\d+) GB in (\d+) slabs, "
+        r"(\d+) slices of 512 × 512 at 2× take ([\d.]+) GB at once and ([\d.]+) GB in (\d+) slabs, "
         r"at 4× ([\d.]+) GB in (\d+) slabs",
         guide,
     )
