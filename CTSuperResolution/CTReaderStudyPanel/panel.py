@@ -47,6 +47,8 @@ class Panel:
     def _show_room(self) -> None:
         for button, place in self._places.items():
             place.visible = button.checked
+        if self._ui.designButton.checked:
+            self.design.look()
 
     def _reading_changed(self, reading: bool) -> None:
         """A reader is to see nothing but the study."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from pathlib import Path
 
 from CTSuperResolutionLib.errors import JobError
@@ -30,7 +31,7 @@ def cases_in(folder: Path) -> dict[str, dict[str, Path]]:
     return found
 
 
-def methods_of(cases: dict[str, dict[str, Path]]) -> tuple[str, ...]:
+def methods_of(cases: Mapping[str, Mapping[str, object]]) -> tuple[str, ...]:
     """The methods of which every case has an image, in order of their names."""
     return tuple(sorted(set.intersection(*(set(images) for images in cases.values()))))
 

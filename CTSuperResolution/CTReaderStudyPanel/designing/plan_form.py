@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
 from CTSuperResolutionPanel.compare.window_presets import window_presets
 from slicer.i18n import tr as _
 
+from CTReaderStudyPanel.designing.scene_cases import cases_in_scene
 from CTSuperResolutionLib.errors import JobError
 from CTSuperResolutionLib.study.case_folders import cases_in, methods_of
 from CTSuperResolutionLib.study.criteria import CRITERIA
@@ -27,13 +29,13 @@ class PlanForm:
         ui: the section's widgets by name.
 
     Attributes:
-        cases: images of every case in the folder that is chosen, by method.
+        cases: images of every case by method: files in the folder that is chosen, or volumes of the scene.
         problem: why there are none, in a sentence; "" where there are.
     """
 
     def __init__(self, ui: Any) -> None:
         self._ui = ui
-        self.cases: dict[str, dict[str, Path]] = {}
+        self.cases: Mapping[str, Mapping[str, Any]] = {}
         self.problem = ""
         for name in CRITERIA:
             ui.criteriaComboBox.addItem(_criteria_title(name), name)
@@ -61,11 +63,20 @@ class PlanForm:
         """Their names."""
         return _names(self._ui.readersEdit.text)
 
-    def look_into_folder(self) -> None:
+    @property
+    def takes_scene(self) -> bool:
+        """Whether the cases are results in the scene."""
+        return bool(self._ui.sceneCheckBox.checked)
+
+    def look_for_cases(self) -> None:
         """Find the cases, and offer their methods."""
         ui = self._ui
         self.cases, self.problem = {}, ""
-        if path := ui.casesEdit.currentPath.strip():
+        if self.takes_scene:
+            self.cases = cases_in_scene()
+            if not self.cases:
+                self.problem = _("The scene has no results; super-resolve scans, or choose a folder of cases.")
+        elif path := ui.casesEdit.currentPath.strip():
             try:
                 self.cases = cases_in(Path(path))
             except JobError as error:
@@ -101,14 +112,18 @@ class PlanForm:
             return str(error)
         if not self._tasks():
             return _("Choose a task.")
-        if ui.ratingCheckBox.checked and not self._reference:
+        if ui.ratingCheckBox.checked and not self.reference:
             return _("Rating against a reference needs one; choose the reference.")
         if not ui.studyEdit.currentPath.strip():
             return _("Choose the folder in which the study is made.")
         return ""
 
-    def to_dict(self) -> dict[str, Any]:
-        """The plan, as ``ctsr study design`` reads it."""
+    def to_dict(self, cases: Path | None = None) -> dict[str, Any]:
+        """The plan, as ``ctsr study design`` reads it.
+
+        Args:
+            cases: the folder that they are in, where that is not the one that was chosen.
+        """
         ui = self._ui
         preset = window_presets()[ui.windowComboBox.currentIndex]
         practice = ui.practiceEdit.currentPath.strip()
@@ -116,8 +131,8 @@ class PlanForm:
             "title": ui.titleEdit.text.strip() or _("Reader study"),
             "readers": self.readers,
             "methods": self.methods,
-            "reference": self._reference,
-            "cases": str(Path(ui.casesEdit.currentPath.strip()).absolute()),
+            "reference": self.reference,
+            "cases": str(cases or Path(ui.casesEdit.currentPath.strip()).absolute()),
             "training": str(Path(practice).absolute()) if practice else {},
             "tasks": self._tasks(),
             "reading": {
@@ -133,7 +148,8 @@ class PlanForm:
         }
 
     @property
-    def _reference(self) -> str:
+    def reference(self) -> str:
+        """What the others are rated against, or NO_REFERENCE."""
         return str(self._ui.referenceComboBox.currentData or NO_REFERENCE)
 
     def _tasks(self) -> list[dict[str, Any]]:
@@ -162,5 +178,5 @@ def _names(text: str) -> list[str]:
 
 
 def _criteria_title(name: str) -> str:
-    titles = {"chest": _("Chest (EUR 16262)"), "abdomen": _("Abdomen (EUR 16262)"), "head": _("Head (EUR 16262)")}
+    titles = {"chest": _("Chest (EUR 16262)"), "abdomen": _("Abdomen (EUR 16262)"), "head": _("Head (after EUR 16262)")}
     return titles.get(name, name)

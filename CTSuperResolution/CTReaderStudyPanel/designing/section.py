@@ -10,10 +10,14 @@ from typing import Any
 
 import qt
 import slicer
+from CTSuperResolutionPanel.process.job_folder import JobFolder
+from CTSuperResolutionPanel.process.process import environment_for
+from CTSuperResolutionPanel.process.stepper import Stepper
 from slicer.i18n import tr as _
 
 from CTReaderStudyPanel.command_row import show_command
 from CTReaderStudyPanel.designing.plan_form import PlanForm
+from CTReaderStudyPanel.designing.scene_cases import write_cases
 from CTReaderStudyPanel.html_table import html_table
 from CTReaderStudyPanel.study_command import StudyCommand
 
@@ -40,6 +44,9 @@ class DesignSection:
         parent_layout.addWidget(self.widget)
         ui = self._ui = slicer.util.childWidgetVariables(self.widget)
         self.command = StudyCommand(find_python, self._refresh)
+        self._find_python = find_python
+        self._export: Stepper | None = None
+        self._folder: JobFolder | None = None
         self._form = PlanForm(ui)
         self._connect(ui)
         self._refresh()
@@ -51,18 +58,36 @@ class DesignSection:
         return study.with_name(f"{study.name}-plan.json")
 
     def design(self) -> None:
-        """Write the plan and have the study made."""
-        try:
-            self.plan_file.parent.mkdir(parents=True, exist_ok=True)
-            self.plan_file.write_text(json.dumps(self._form.to_dict(), indent=1, ensure_ascii=False), encoding="utf-8")
-        except OSError as error:
-            self._ui.resultLabel.text = _("The plan could not be written to {file} ({reason}); choose another folder."
-            ).format(file=self.plan_file, reason=error.strerror)  # fmt: skip
-            self._refresh()
+        """Write the plan and have the study made; first the cases, where they are in the scene."""
+        self._ui.resultLabel.text = ""
+        if not self._form.takes_scene:
+            self._make(self.plan_file, self._form.to_dict())
             return
-        options = ["--regrid"] if self._ui.regridCheckBox.checked else []
-        study = Path(self._ui.studyEdit.currentPath.strip())
-        self._start("design", str(self.plan_file), str(study), *options, on_done=self._designed)
+        self._cases_changed()  # what is in the scene now
+        if self._form.lacks() or (python := self._find_python()) is None:
+            return
+        try:
+            folder = self._folder = JobFolder(python, environment_for(python))
+        except OSError as error:
+            self._export_failed(error)
+            return
+        cases = folder.path / "cases"
+        chosen = {method for method in (*self._form.methods, self._form.reference) if method}
+        wanted = {name: {m: case[m] for m in case if m in chosen} for name, case in self._form.cases.items()}
+        plan = self._form.to_dict(cases)  # as the form is now: it can be changed while the volumes are written
+        self._export = Stepper(
+            write_cases(wanted, cases),
+            done=lambda nothing: self._exported(folder.path / "plan.json", plan),
+            failed=self._export_failed,
+            progress=self._show_export,
+        )
+        self._export.start()
+        self._refresh()
+
+    def look(self) -> None:
+        """The room is shown: the scene may have other results now."""
+        if self._form.takes_scene and not self._busy:
+            self._cases_changed()
 
     def simulate(self) -> None:
         """Say what this many readers and cases would find, and what more of them would."""
@@ -78,8 +103,18 @@ class DesignSection:
             on_done=self._simulated,
         )
 
+    def cancel(self) -> None:
+        """Stop what is under way."""
+        if self._export is not None:
+            self._stop_export()
+            self._ui.resultLabel.text = _("Cancelled.")
+            self._refresh()
+        else:
+            self.command.cancel()
+
     def cleanup(self) -> None:
         """The panel is destroyed."""
+        self._stop_export()
         self.command.stop()
 
     def _connect(self, ui: Any) -> None:
@@ -92,11 +127,52 @@ class DesignSection:
             box.connect("toggled(bool)", lambda checked: self._refresh())
         ui.designButton.connect("clicked()", self.design)
         ui.simulateButton.connect("clicked()", self.simulate)
-        ui.cancelButton.connect("clicked()", self.command.cancel)
+        ui.cancelButton.connect("clicked()", self.cancel)
+        ui.sceneCheckBox.connect("toggled(bool)", lambda checked: self._cases_changed())
+
+    @property
+    def _busy(self) -> bool:
+        return self.command.busy or self._export is not None
 
     def _cases_changed(self) -> None:
-        self._form.look_into_folder()
+        self._form.look_for_cases()
         self._refresh()
+
+    def _make(self, plan_file: Path, plan: dict[str, Any]) -> None:
+        try:
+            plan_file.parent.mkdir(parents=True, exist_ok=True)
+            plan_file.write_text(json.dumps(plan, indent=1, ensure_ascii=False), encoding="utf-8")
+        except OSError as error:
+            self._ui.resultLabel.text = _("The plan could not be written to {file} ({reason}); choose another folder."
+            ).format(file=plan_file, reason=error.strerror)  # fmt: skip
+            self._refresh()
+            return
+        options = ["--regrid"] if self._ui.regridCheckBox.checked else []
+        study = Path(self._ui.studyEdit.currentPath.strip())
+        self._start("design", str(plan_file), str(study), *options, on_done=self._designed)
+
+    def _exported(self, plan_file: Path, plan: dict[str, Any]) -> None:
+        self._export = None
+        self._make(plan_file, plan)
+
+    def _export_failed(self, error: Exception) -> None:
+        self._stop_export()
+        reason = getattr(error, "strerror", None) or error
+        self._ui.resultLabel.text = _("The volumes could not be written ({reason}); free some space and try again."
+        ).format(reason=reason)  # fmt: skip
+        self._refresh()
+
+    def _stop_export(self) -> None:
+        """Write no more, and delete what was written."""
+        if self._export is not None:
+            self._export.stop()
+        self._export = None
+        if self._folder is not None:
+            self._folder.delete()
+        self._folder = None
+
+    def _show_export(self, fraction: float) -> None:
+        self._ui.commandProgressBar.value = round(100 * fraction)
 
     def _start(self, *arguments: str, on_done: Callable[[dict[str, Any]], None]) -> None:
         self._ui.resultLabel.text = self._ui.powerLabel.text = ""
@@ -122,6 +198,11 @@ class DesignSection:
     def _refresh(self) -> None:
         ui, form, command = self._ui, self._form, self.command
         show_command(ui, command)
+        if self._export is not None:
+            ui.commandProgressBar.visible = ui.cancelButton.visible = ui.messageLabel.visible = True
+            ui.commandProgressBar.maximum, ui.messageLabel.text = 100, _("Taking the volumes from the scene…")
+        elif not command.busy:
+            self._stop_export()  # the study is made, or cannot be
         lacks = form.lacks()
         ui.casesLabel.text = ""
         if form.cases:
@@ -131,8 +212,9 @@ class DesignSection:
         ui.casesLabel.visible = bool(ui.casesLabel.text)
         ui.lacksLabel.text = lacks
         ui.lacksLabel.visible = bool(lacks)
-        ui.designButton.enabled = not lacks and not command.busy
-        ui.simulateButton.enabled = not command.busy
+        ui.designButton.enabled = not lacks and not self._busy
+        ui.simulateButton.enabled = not self._busy
+        ui.casesEdit.enabled = not form.takes_scene
         ui.choiceOptions.enabled = ui.choiceCheckBox.checked
         ui.gradingOptions.enabled = ui.gradingCheckBox.checked or ui.ratingCheckBox.checked
         for label in (ui.resultLabel, ui.powerLabel):

@@ -5,11 +5,14 @@ from __future__ import annotations
 import json
 import shutil
 
+import numpy as np
 import pytest
+from CTSuperResolutionPanel.scene.result_volumes import CUBIC, MEASURED, REPORT, ROLE, SCAN_REFERENCE, SR
 from fake_process import FakeProcess
 
 from CTSuperResolutionLib.study.plan import Plan
 from CTSuperResolutionLib.study.study_files import read_key, read_study
+from CTSuperResolutionLib.volume.reading import read_volume
 
 
 @pytest.fixture
@@ -77,6 +80,78 @@ def test_a_study_that_was_made_here_can_be_read_here(section, filled, reader, mo
     reader.open(tmp_path / "made", "Ben Ott")
     reader.press("Left", "Space")
     assert len(entries(tmp_path / "made", "Ben Ott")) == 1
+
+
+@pytest.fixture
+def result(slicer, make_scan):
+    """result("chest", preset="draft"): a scan, unless there is one of that name, and a result of it in the scene."""
+
+    def make(scan_name: str, preset: str = "balanced", roles=(SR, CUBIC, MEASURED), step: float = 1) -> dict:
+        scan = slicer.mrmlScene.GetFirstNodeByName(scan_name) or make_scan(name=scan_name)
+        report = json.dumps({"job": {"preset": preset}, "step": step})
+        placed = {}
+        for number, role in enumerate(roles):
+            array = np.random.default_rng(0).integers(-1000, 1000, (8, 9, 10)).astype(np.int16)
+            array[0, 0, 0] = 10 * step + number  # tells them apart
+            node = placed[role] = slicer.util.addVolumeFromArray(array, name=f"{scan_name} {role}")
+            node.SetAttribute(ROLE, role)
+            node.SetAttribute(REPORT, report)
+            node.SetNodeReferenceID(SCAN_REFERENCE, scan.GetID())
+        return placed
+
+    return make
+
+
+def test_a_study_is_made_of_the_results_in_the_scene(section, ui, result, tmp_path, wait_until, job_folders):
+    """The newest result of a scan counts. Volumes and plan are in a private folder meanwhile, which goes."""
+    result("chest", step=9)
+    result("chest", step=1)
+    result("head/neck", step=2)
+    result("tried", roles=("preview-sr", "preview-cubic"))
+    ui.sceneCheckBox.click()
+    ui.readersEdit.text, ui.studyEdit.currentPath = "Ada, Ben", str(tmp_path / "made")
+    ui.attentionSpinBox.value = 0
+    assert ui.casesLabel.text == "2 cases with cubic, measured, sr" and ui.methodsEdit.text == "cubic, sr"
+    assert not ui.lacksLabel.visible and not ui.casesEdit.enabled
+    ui.designButton.click()
+    assert job_folders()[0].stat().st_mode & 0o077 == 0 and not ui.designButton.enabled
+    wait_until(lambda: section._export is None and not section.command.busy, 60)
+    assert section.command.message == "" and "The study is made" in ui.resultLabel.text
+    assert job_folders() == [] and not section.plan_file.exists()
+    study = read_study(tmp_path / "made")
+    key = read_key(tmp_path / "made", study)
+    assert set(key.truth) == {"chest", "head_neck"}
+    value = {"chest": 10, "head_neck": 20}
+    for name, image in key.images.items():
+        volume = read_volume(study.image_path(name), allow_unusual=True)
+        assert volume.array[0, 0, 0] == value[image["case"]] + {"sr": 0, "cubic": 1}[image["method"]]
+
+
+def test_results_of_several_presets_are_methods_of_their_own(section, ui, result):
+    result("chest", "draft")
+    result("chest", "best", step=2)
+    ui.sceneCheckBox.click()
+    assert ui.casesLabel.text == "1 cases with cubic, measured, sr-best, sr-draft"
+
+
+def test_taking_volumes_from_the_scene_can_be_cancelled(section, ui, result, tmp_path, job_folders):
+    result("chest")
+    ui.sceneCheckBox.click()
+    ui.readersEdit.text, ui.studyEdit.currentPath = "Ada, Ben", str(tmp_path / "made")
+    ui.designButton.click()
+    assert ui.cancelButton.visible
+    ui.cancelButton.click()
+    assert ui.resultLabel.text == "Cancelled." and ui.designButton.enabled
+    assert job_folders() == [] and not (tmp_path / "made").exists()
+
+
+def test_a_scene_without_results_is_said_to_have_none(section, ui, result, module):
+    ui.sceneCheckBox.click()
+    assert "The scene has no results" in ui.lacksLabel.text
+    result("chest")
+    module.ui.readButton.click()
+    module.ui.designButton.click()  # where the scene is looked at again
+    assert ui.casesLabel.text == "1 cases with cubic, measured, sr"
 
 
 @pytest.mark.parametrize(
