@@ -35,8 +35,8 @@ class Score:
 def export_grades(answers: Answers, folder: Path) -> list[str]:
     """Write NAME.imrmc and NAME-mrmcaov.csv for every graded criterion into a folder.
 
-    iMRMC's lines are reader, case, modality, score, after lines of reader −1 and modality 0 with the cases' truth; it
-    knows cases by numbers, and so NAME-cases.csv says which is which.
+    iMRMC's lines are reader, case, modality, score, after lines of reader and modality "truth" with the cases' truth.
+    Its format has no quotes for commas, so it gets numbers for cases, and NAME-cases.csv says which is which.
 
     Returns:
         the names of the files.
@@ -106,7 +106,7 @@ def imrmc_text(description: str, scores: list[Score]) -> str:
         f"NM: {len(treatments)}",
         "",
         "BEGIN DATA:",
-        *(f"-1,{number},0,{truth[case]}" for number, case in enumerate(cases, 1)),
+        *(f"truth,{number},truth,{truth[case]}" for number, case in enumerate(cases, 1)),
         *(f"{s.reader},{cases.index(s.case) + 1},{s.treatment},{s.grade:g}" for s in scores),
     ]
     return "\n".join(lines) + "\n"
