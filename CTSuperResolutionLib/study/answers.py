@@ -134,9 +134,15 @@ def logs_of(study: Study) -> dict[str, list[dict[str, Any]]]:
     """The entries of every log that is there, by reader, in the study's order.
 
     Raises:
-        JobError: a log cannot be read, was edited, or is of another study or reader.
+        JobError: a log cannot be read, was edited, or is of another study or reader; or lies in the folder of none.
     """
     logs = {}
+    for path in sorted((study.folder / ANSWERS).glob(f"*/{FILE}")):
+        if path.parent.name not in study.sessions:  # left out without a word, it would be missed by nobody
+            raise JobError(
+                f"The log {path} is in the folder of no reader of this study; name the folder after its reader, or "
+                "take it away."
+            )
     for reader in study.sessions:
         path = study.folder / ANSWERS / reader / FILE
         if path.is_file() and (entries := read_log(path)):

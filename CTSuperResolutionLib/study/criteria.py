@@ -2,7 +2,8 @@
 
 The sets are the criteria of critical reproduction in G. Bongartz et al., European Guidelines on Quality Criteria for
 Computed Tomography, EUR 16262 EN, European Commission 1999: "Chest, general", "Abdomen, general" and "Brain, general",
-without those that need contrast medium.
+without those that need contrast medium. Chest and abdomen are worded as the guidelines are. The head's were not
+compared with their text; do so before a study refers to them.
 """
 
 from __future__ import annotations

@@ -106,7 +106,11 @@ class AnalyseSection:
         self._report = Path(found["files"]["report.html"])
         rows = [_comparison(row) for row in found["comparisons"]]
         head = (_("Question"), _("Measure"), _("Estimate [95 %]"), _("p, Holm"))
-        self._ui.resultLabel.text = html_table(head, rows)
+        note = _(
+            "0.5 is no difference; above it, the method that is named first is preferred or graded higher. p is "
+            "corrected for all rows by Holm's method."
+        )
+        self._ui.resultLabel.text = f"{html_table(head, rows)}<p>{note}</p>"
         self._refresh()
 
     def _exported(self, found: dict[str, Any]) -> None:

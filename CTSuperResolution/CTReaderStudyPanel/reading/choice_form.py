@@ -36,7 +36,8 @@ class ChoiceForm:
         layout.addWidget(question)
         row = qt.QHBoxLayout()
         layout.addLayout(row)
-        titles = {SIDES[0]: _("← Left"), **({TIE: _("↓ Equal")} if task.tie else {}), SIDES[1]: _("Right →")}
+        equal = {TIE: _("↓ Equal")} if task.tie else {}
+        titles = {SIDES[0]: _("← Left image"), **equal, SIDES[1]: _("Right image →")}
         self._buttons: dict[str, qt.QToolButton] = {}
         for choice, title in titles.items():
             button = qt.QToolButton()
@@ -81,6 +82,9 @@ class ChoiceForm:
         found += [_("↓: equal")] if TIE in self._buttons else []
         found += [_("digits: how much")] if self._strength is not None else []
         return " · ".join(found)
+
+    def show(self, shown: bool) -> None:
+        """There is nothing of it in the images."""
 
     def remove(self) -> None:
         """There is nothing of it in the scene."""

@@ -35,6 +35,9 @@ class Form(Protocol):
     def keys(self) -> str:
         """What the keys do, in a line."""
 
+    def show(self, shown: bool) -> None:
+        """Show or hide what it put into the images."""
+
     def remove(self) -> None:
         """Take what it put into the scene away."""
 

@@ -74,6 +74,9 @@ class GradeForm:
         """What the keys do."""
         return _("digits: grade · ↑ ↓: other question")
 
+    def show(self, shown: bool) -> None:
+        """There is nothing of it in the images."""
+
     def remove(self) -> None:
         """There is nothing of it in the scene."""
 

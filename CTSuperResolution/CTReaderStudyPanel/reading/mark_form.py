@@ -77,6 +77,10 @@ class MarkForm:
         """What the keys do."""
         return _("click: mark · I: invented · M: missing · Del: remove the last mark")
 
+    def show(self, shown: bool) -> None:
+        """Show or hide the marks in the image."""
+        self._marks.show(shown)
+
     def remove(self) -> None:
         """Take the marks out of the scene."""
         self._marks.remove()

@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 import slicer
 from CTSuperResolutionPanel.compare.grids import world_to_voxels
+from slicer.i18n import tr as _
 
 from CTReaderStudyPanel.reading.trial_images import remove_with_display
 from CTSuperResolutionLib.study.protocol import MARKS
@@ -36,7 +37,7 @@ class Marks:
             return False
         self._nodes[kind].AddControlPoint(list(ras))
         number = self._nodes[kind].GetNumberOfControlPoints()
-        self._nodes[kind].SetNthControlPointLabel(number - 1, str(number))
+        self._nodes[kind].SetNthControlPointLabel(number - 1, f"{_titles()[kind]} {number}")
         self._made.append((kind, [round(float(index), 2) for index in voxel[::-1]]))
         return True
 
@@ -54,10 +55,20 @@ class Marks:
         """The marks as an answer has them: kind and voxel (z, y, x)."""
         return [{"kind": kind, "voxel": voxel} for kind, voxel in self._made]
 
+    def show(self, shown: bool) -> None:
+        """Show or hide the marks."""
+        for node in self._nodes.values():
+            node.GetDisplayNode().SetVisibility(shown)
+
     def remove(self) -> None:
         """Take them out of the scene."""
         for node in self._nodes.values():
             remove_with_display(node)
+
+
+def _titles() -> dict[str, str]:
+    """What is written beside the marks."""
+    return dict(zip(MARKS, (_("invented"), _("missing")), strict=True))
 
 
 def _node(kind: str) -> slicer.vtkMRMLMarkupsFiducialNode:

@@ -17,16 +17,16 @@ def progress_text(reading: StudyReading) -> str:
     session = reading.session
     if reading.trial is None:
         return _("All {total} cases are read.").format(total=reading.total)
-    text = _("Case {case} of {cases} · session {session} of {sessions}").format(
-        case=session.answered + 1, cases=session.total, session=session.number, sessions=session.sessions
+    text = _("Session {session} of {sessions} · case {case} of {cases}").format(
+        session=session.number, sessions=session.sessions, case=session.answered + 1, cases=session.total
     )
     seconds = reading.seconds_of_answers
     if len(seconds) < ENOUGH_ANSWERS:
         return text
     minutes = sum(seconds) / len(seconds) * (session.total - session.answered) / 60
     if minutes < 1:
-        return text + " · " + _("less than a minute left")
-    return text + " · " + _("about {minutes:.0f} min left").format(minutes=minutes)
+        return text + " · " + _("less than a minute left in it")
+    return text + " · " + _("about {minutes:.0f} min left in it").format(minutes=minutes)
 
 
 def task_text(trial: Trial | None) -> str:
@@ -50,7 +50,7 @@ def where_text(state: State, reading: StudyReading) -> str:
         )
     if state is State.BREAK:
         session = reading.session
-        text = _("Session {number} of {sessions} has {total} cases.").format(
+        text = _("Session {number} of {sessions} has {total} cases. Space begins it.").format(
             number=session.number, sessions=session.sessions, total=session.total
         )
         before = _("The session before is done; rest as long as you like, or leave and come back.")

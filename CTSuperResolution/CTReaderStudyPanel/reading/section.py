@@ -250,6 +250,7 @@ class ReadSection(VTKObservationMixin):
         ui.sessionProgressBar.maximum = reading.session.total
         ui.sessionProgressBar.value = reading.session.answered
         ui.progressLabel.text = progress_text(reading)
+        ui.progressLabel.visible = state is not State.BREAK  # which says it in a sentence
         ui.taskLabel.text = task_text(sitting.trial) if state in (State.LOOKING, State.FEEDBACK) else ""
         ui.noticeLabel.text = self._hint or sitting.message or where_text(state, reading)
         warns = bool(self._hint or sitting.message)
@@ -259,14 +260,17 @@ class ReadSection(VTKObservationMixin):
         for widget in (ui.taskLabel, ui.noticeLabel):
             widget.visible = bool(widget.text)
         ui.formPlace.visible = ui.commentEdit.visible = ui.viewControls.visible = looking
-        ui.goOnButton.text = _("Save and next (Space)") if looking else _("Go on (Space)")
-        ui.goOnButton.enabled = state not in (State.LOADING, State.DONE)
+        names = {State.LOOKING: _("Save and next (Space)"), State.BREAK: _("Begin (Space)")}
+        ui.goOnButton.text = names.get(state, _("Go on (Space)"))
+        ui.goOnButton.enabled = state is not State.LOADING
+        ui.goOnButton.visible = ui.pauseButton.visible = state is not State.DONE
         ui.undoButton.enabled = sitting.may_undo
         ui.pauseButton.enabled = looking
         ui.windowButtons.visible = not self._window_is_locked()
         for plane, button in self._planes.items():
             button.checked = plane == self.views.plane
         if self._form is not None:
+            self._form.show(looking)
             ui.keysLabel.text = f"{self._form.keys()} · {_('wheel, PgUp, PgDn: slices')}"
         self._show_slice()
 

@@ -204,7 +204,9 @@ def _captions(trial: Trial) -> list[str]:
     """What is written over the images: where they are, and which one is the reference."""
     if len(trial.images) == 1:
         return [""]
-    return [_("Reference"), _("Image")] if trial.task.kind == "reference_rating" else [_("Left"), _("Right")]
+    if trial.task.kind == "reference_rating":
+        return [_("Reference"), _("Image")]
+    return [_("Left image"), _("Right image")]  # "Left" alone is a side of the patient to a radiologist
 
 
 def _screen(views: ReadingViews) -> dict[str, Any]:

@@ -193,6 +193,20 @@ def test_a_pause_hides_the_images_and_counts_no_time(reader, make_study, entries
     assert entries(folder)[1]["seconds"] == 3
 
 
+def test_a_pause_hides_marks_too(reader, make_study, slicer):
+    reader.open(make_study("mark"))
+    bounds = [0.0] * 6
+    reader.volumes()[0].GetRASBounds(bounds)
+    reader.press("M")
+    reader.section.views.on_click([(low + high) / 2 for low, high in zip(bounds[::2], bounds[1::2], strict=True)])
+    (made,) = [n for n in slicer.util.getNodesByClass("vtkMRMLMarkupsFiducialNode") if n.GetNumberOfControlPoints()]
+    assert made.GetNthControlPointLabel(0) == "missing 1" and made.GetDisplayNode().GetVisibility()
+    reader.press("P")
+    assert not made.GetDisplayNode().GetVisibility()
+    reader.press("Space")
+    assert made.GetDisplayNode().GetVisibility() and made.GetNumberOfControlPoints() == 1
+
+
 @pytest.mark.skipif(not Path("/dev/full").exists(), reason="a disk without room is played by /dev/full")
 def test_a_full_disk_loses_nothing_but_says_so(reader, make_study, entries, monkeypatch):
     folder = make_study("prefer")
