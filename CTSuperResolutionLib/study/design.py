@@ -17,7 +17,7 @@ from CTSuperResolutionLib.study.images import read_case, write_image
 from CTSuperResolutionLib.study.plan import Case, Plan
 from CTSuperResolutionLib.study.protocol import DEGRADED, Task
 from CTSuperResolutionLib.study.schedule import PlannedTrial, degraded_source, sessions_of
-from CTSuperResolutionLib.study.study_files import IMAGES, KEY, READER_PART, STUDY, VERSION, write_json
+from CTSuperResolutionLib.study.study_files import IMAGES, KEY, MEASURED, READER_PART, STUDY, VERSION, write_json
 from CTSuperResolutionLib.volume.reading import open_scan
 
 TIME_STAMP = 946_684_800  # of every file: 2000-01-01
@@ -58,6 +58,7 @@ def design_study(plan: Plan, folder: Path, *, regrid: bool = False, progress: Pr
             place.mkdir(parents=True)
             images = _write_images(plan, cases, files, place, regrid, progress)
             study, key = _describe(plan, sessions, files, images)
+            key[MEASURED] = {case.name: name for case, name in _measured(cases)}
             write_json(study, out.file(READER_PART) / STUDY)
             write_json(key, out.file(KEY))
             for path in out.staging.rglob("*"):
@@ -79,7 +80,8 @@ def _bytes_needed(cases: Sequence[Case], wanted: set[tuple[str, str]]) -> int:
     needed = 0
     for case in cases:
         z, y, x = open_scan(next(iter(case.images.values()))).shape
-        needed += BYTES_A_VOXEL * z * y * x * sum(name == case.name for name, _ in wanted)
+        images = sum(name == case.name for name, _ in wanted) + (MEASURED in case.images)
+        needed += BYTES_A_VOXEL * z * y * x * images
     return needed
 
 
@@ -96,11 +98,21 @@ def _write_images(
             if (case.name, method) in files:
                 name = files[case.name, method]
                 images[name] = {"shape": list(volume.shape), "sha256": write_image(volume, place / f".{name}")}
+        for owner, name in _measured(cases):
+            if owner is case:  # beside the key, for it says which images have more than that
+                beside = place.parents[1] / MEASURED
+                beside.mkdir(exist_ok=True)
+                write_image(volumes[MEASURED], beside / name)
         progress.advance()
     for name in sorted(images):  # what a file system keeps beside the time stamps goes by the order of writing
         shutil.copyfile(place / f".{name}", place / name)
         (place / f".{name}").unlink()
     return {name: images[name] for name in sorted(images)}
+
+
+def _measured(cases: Sequence[Case]) -> list[tuple[Case, str]]:
+    """The cases that have what was measured, and its file."""
+    return [(case, f"{number}.nrrd") for number, case in enumerate(cases, 1) if MEASURED in case.images]
 
 
 def _describe(

@@ -13,6 +13,7 @@ from typing import Any
 from CTSuperResolutionLib.errors import JobError, unknown
 from CTSuperResolutionLib.study.case_folders import cases_in
 from CTSuperResolutionLib.study.protocol import DEGRADED, Reading, Task
+from CTSuperResolutionLib.study.study_files import MEASURED
 
 READER_NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9 _-]{0,38}[A-Za-z0-9]|[A-Za-z0-9]")
 ENTRIES = (
@@ -114,7 +115,8 @@ class Plan:
             raise JobError("The window is a centre and a width above 0, in HU; write two numbers.")
         if not isinstance(repeats, int | float) or not 0 <= repeats <= 1:
             raise JobError(f"The share of repeats is to be from 0 to 1, not {repeats}.")
-        cases = _cases(values["cases"], needed, folder)
+        wanted = (MEASURED,) if any(task.kind == "marking" for task in tasks) else ()
+        cases = _cases(values["cases"], needed, folder, wanted)
         if not isinstance(checks, int) or not 0 <= checks <= len(cases):
             raise JobError(f"There can be 0 to {len(cases)} attention checks, one a case, not {checks}.")
         if checks and all(task.kind == "marking" for task in tasks):
@@ -156,7 +158,8 @@ def check_readers(names: Any) -> tuple[str, ...]:
     return found
 
 
-def _cases(values: Any, needed: tuple[str, ...], folder: Path) -> tuple[Case, ...]:
+def _cases(values: Any, needed: tuple[str, ...], folder: Path, wanted: tuple[str, ...] = ()) -> tuple[Case, ...]:
+    """Cases of a plan, with the images that are needed, and those that are wanted where they are there."""
     if isinstance(values, str):
         values = {name: {"images": images} for name, images in cases_in((folder / values).absolute()).items()}
     if not isinstance(values, Mapping):
@@ -166,7 +169,7 @@ def _cases(values: Any, needed: tuple[str, ...], folder: Path) -> tuple[Case, ..
         if not isinstance(entry, Mapping) or not isinstance(entry.get("images"), Mapping):
             raise JobError(f"The case '{name}' has no images; write a path for {', '.join(needed)}.")
         images = {}
-        for method in needed:
+        for method in dict.fromkeys((*needed, *(name for name in wanted if name in entry["images"]))):
             if method not in entry["images"]:
                 raise JobError(f"The case '{name}' has no image of {method}; add it or leave the case out.")
             images[method] = folder / str(entry["images"][method])

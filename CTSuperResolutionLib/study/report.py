@@ -6,6 +6,7 @@ import csv
 import html
 import json
 import math
+import statistics
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -16,6 +17,8 @@ from CTSuperResolutionLib.study.analysis import Analysis
 from CTSuperResolutionLib.study.answers import Answers
 from CTSuperResolutionLib.study.bootstrap import DRAWS
 from CTSuperResolutionLib.study.figures import draw_comparisons, draw_curves
+from CTSuperResolutionLib.study.marks import NEAR_MM
+from CTSuperResolutionLib.study.protocol import MARKS
 
 Row = Mapping[str, Any]
 STYLE = (
@@ -84,7 +87,7 @@ def sections_of(analysis: Analysis, has_curves: bool) -> list[Section]:
             [f"Readers who failed one: {', '.join(failed)}." if failed else "No reader failed one."],
             analysis.attention,
         ),
-        Section("Marks", ["Marks an image, of the images that were read for them."], analysis.mark_counts),
+        Section("Marks", _about_marks(analysis), analysis.mark_counts),
         Section("Response times", ["Seconds of looking, without pauses and loading."], analysis.times),
         Section(
             "Position in the session",
@@ -94,6 +97,23 @@ def sections_of(analysis: Analysis, has_curves: bool) -> list[Section]:
     ]
     optional = ("Models", "Attention checks", "Marks", "Position in the session", "Agreement")
     return [section for section in sections if section.rows or section.heading not in optional]
+
+
+def _about_marks(analysis: Analysis) -> list[str]:
+    """What the table counts; and how much images have at the marks beyond what was measured, where that is known."""
+    said = ["Marks an image, of the images that were read for them."]
+    for method in analysis.answers.key.methods:
+        for kind in MARKS:
+            found = [m for m in analysis.marks if (m["method"], m["kind"]) == (method, kind)]
+            known = [m for m in found if m["added HU"] is not None]
+            if known:
+                here = statistics.median(abs(m["added HU"]) for m in known)
+                typical = statistics.median(m["typical added HU"] for m in known)
+                said.append(
+                    f"Within {NEAR_MM:g} mm of marks of {method} as {kind}, the image differs from the measured by "
+                    f"up to {here:.0f} HU (median of {len(known)} marks); typical of the images is {typical:.0f} HU."
+                )
+    return said
 
 
 def as_markdown(sections: Sequence[Section]) -> str:

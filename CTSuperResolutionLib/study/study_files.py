@@ -16,6 +16,7 @@ from CTSuperResolutionLib.errors import JobError, unknown
 from CTSuperResolutionLib.study.protocol import Reading, Task
 
 VERSION = 1
+MEASURED = "measured"  # images of it, and the folder beside the key that has them for the marks
 STUDY, KEY, IMAGES, ANSWERS, READER_PART = "study.json", "key.json", "images", "answers", "reader"
 
 
@@ -93,6 +94,7 @@ class Key:
         trials: role, case and methods (from left to right) of every trial, by its id.
         truth: whether a case has what is looked for, by its name; None where that is no matter.
         seed: of the study's orders.
+        measured: by the case's name, the file of what its scan supports without a prior, where there is one.
     """
 
     study: str
@@ -102,6 +104,7 @@ class Key:
     trials: dict[str, dict[str, Any]]
     truth: dict[str, bool | None]
     seed: int
+    measured: dict[str, Path]
 
 
 def read_study(folder: Path) -> Study:
@@ -143,7 +146,9 @@ def read_key(folder: Path, study: Study) -> Key:
     values = _read(folder / KEY, "key")
     try:
         names = ("study", "methods", "reference", "images", "trials", "truth", "seed")
-        key = Key(**{name: values[name] for name in names} | {"methods": tuple(values["methods"])})
+        measured = {case: folder / MEASURED / name for case, name in values.get(MEASURED, {}).items()}
+        others = {"methods": tuple(values["methods"]), MEASURED: measured}
+        key = Key(**{name: values[name] for name in names} | others)
     except (KeyError, TypeError):
         raise JobError(f"{folder / KEY} is damaged; take the copy that the study was made with.") from None
     if key.study != study.id:

@@ -7,6 +7,7 @@ import itertools
 import json
 import re
 import shutil
+import subprocess
 from collections.abc import Callable
 from pathlib import Path
 
@@ -24,6 +25,8 @@ from CTSuperResolutionLib.study.reading import open_reading
 from CTSuperResolutionLib.study.report import write_report
 from CTSuperResolutionLib.study.simulation import Effect
 from CTSuperResolutionLib.study.study_files import read_key, read_study
+from CTSuperResolutionLib.volume.volume import Volume
+from CTSuperResolutionLib.volume.writing import write_volume
 
 EFFECT = Effect(share=0.9, reader_sd=0.1, case_sd=0.1)
 TASKS = [
@@ -121,6 +124,7 @@ def test_a_mark_has_the_difference_to_the_reference_there(study_folder: Path, tm
             for method in (row["method"], "truth")
         ]
         assert row["difference HU"] == float(values[0]) - float(values[1])
+        assert row["added HU"] is None and row["typical added HU"] is None  # nor what was measured
     (share,) = (row for row in found.comparisons if row["task"] == "prefer")
     assert share["estimate"] == 0.5 and share["p"] is None  # all ties
     assert [row["passed"] for row in found.attention] == [0, 0]  # who answers all alike is found
@@ -166,9 +170,9 @@ def test_the_export_gives_the_area_back(read_folder: Path, analysis: Analysis, t
     head, body = text.split("BEGIN DATA:\n")
     assert "NR: 4\nN0: 12\nN1: 12\nNM: 1\n" in head
     lines = [line.split(",") for line in body.splitlines()]
-    truth = {case: int(value) for reader, case, modality, value in lines if (reader, modality) == ("-1", "0")}
+    truth = {case: int(value) for reader, case, modality, value in lines if (reader, modality) == ("truth", "truth")}
     assert len(truth) == 24
-    scores = [(reader, truth[case], float(value)) for reader, case, _, value in lines if reader != "-1"]
+    scores = [(reader, truth[case], float(value)) for reader, case, _, value in lines if reader != "truth"]
     assert len(scores) == 96 and mean_area(scores) == pytest.approx(area["estimate"])
 
 
@@ -181,12 +185,82 @@ def test_cases_with_a_truth_are_exported_with_it(read_folder: Path, tmp_path: Pa
     assert "N0: 8\nN1: 4\nNM: 2\n" in (tmp_path / "grade-2.imrmc").read_text()
 
 
+def test_a_mark_has_what_the_image_has_there_beyond_what_was_measured(plan_values, tmp_path: Path) -> None:
+    """Beside 10 HU everywhere, 300 HU were added 2 mm from the mark, and 900 HU at more than that."""
+    values, folder = plan_values
+    cases = {}
+    for name in ("a", "b"):
+        body = np.random.default_rng(5).integers(-800, 900, (8, 10, 12)).astype(np.float32)
+        sr = body + 10
+        sr[3, 5, 6] += 290  # a slice of 2 mm from [4, 5, 6]
+        sr[3, 5, 7] += 890  # √5 mm
+        images = {"measured": body, "sr": sr, "cubic": body + 1}
+        cases[name] = {"images": {method: str(tmp_path / f"{name}-{method}.nrrd") for method in images}}
+        for method, array in images.items():
+            volume = Volume(array, (2.0, 1.0, 1.0), (0.0, 0.0, 0.0), (1.0, 0.0, 0.0, 0.0, 1.0, 0.0, 0.0, 0.0, 1.0))
+            write_volume(volume, tmp_path / f"{name}-{method}.nrrd")
+    entries = values | {"cases": cases, "tasks": TASKS[2:], "readers": ["Ada", "Ben"], "training": {}}
+    plan = Plan.from_dict(entries | {"reference": "", "repeats": 0, "attention_checks": 0}, folder)
+    design_study(plan, tmp_path / "study")
+    assert not list((tmp_path / "study" / "reader").rglob("*measured*"))
+    clock = itertools.count(0, 10**6)
+    for reader in plan.readers:
+        with open_reading(tmp_path / "study", reader, lambda: next(clock)) as reading:
+            while reading.trial is not None:
+                marks = [{"voxel": voxel, "kind": "invented"} for voxel in ([4, 5, 6], [0, 0, 0])]
+                reading.answer({"marks": marks}, 1.0)
+    found = analyse(read_answers(tmp_path / "study"))
+    at = {(row["method"], row["z"]): (row["added HU"], row["typical added HU"]) for row in found.marks}
+    assert at == {("sr", 4): (300, 10), ("sr", 0): (10, 10), ("cubic", 4): (1, 1), ("cubic", 0): (1, 1)}
+    write_report(found, tmp_path)
+    assert (
+        "marks of sr as invented, the image differs from the measured by up to" in (tmp_path / "report.md").read_text()
+    )
+
+
+def areas_in_r(package: str, file: Path) -> dict[str, float]:
+    """Area under the curve by treatment, averaged over readers, as a package of R has it."""
+    script = Path(__file__).with_name("read_export.R")
+    if shutil.which("Rscript") is None or subprocess.run(["Rscript", "-e", f"library({package})"]).returncode:
+        pytest.skip(f"R with the package {package} is not installed")
+    found = subprocess.run(["Rscript", str(script), package, str(file)], capture_output=True, text=True)
+    assert found.returncode == 0, found.stderr
+    return {name: float(area) for name, area in (line.rsplit(",", 1) for line in found.stdout.splitlines())}
+
+
+def test_imrmc_finds_the_same_area_in_r(analysis: Analysis, tmp_path: Path) -> None:
+    export_grades(analysis.answers, tmp_path)
+    (area,) = (row for row in analysis.comparisons if row["question"] == "lung")
+    assert areas_in_r("iMRMC", tmp_path / "grade-1.imrmc") == {"sr against cubic": pytest.approx(area["estimate"])}
+
+
+def test_both_packages_compare_methods_in_r_where_cases_have_a_truth(read_folder: Path, tmp_path: Path) -> None:
+    folder = Path(shutil.copytree(read_folder, tmp_path / "study"))
+    key = json.loads((folder / "key.json").read_text())
+    key["truth"] = {name: index % 3 == 0 for index, name in enumerate(key["truth"])}
+    (folder / "key.json").write_text(json.dumps(key))
+    answers = read_answers(folder)
+    export_grades(answers, tmp_path)
+    has = np.array([key["truth"][case] for case in answers.cases])
+    expected = {}
+    for method in ("cubic", "sr"):
+        grades = answers.grades(answers.study.tasks["grade"], "lung", method)
+        more = grades[:, has][:, :, None] - grades[:, ~has][:, None]
+        expected[method] = pytest.approx(((more > 0) + (more == 0) / 2).mean())
+    assert areas_in_r("iMRMC", tmp_path / "grade-1.imrmc") == expected
+    assert areas_in_r("MRMCaov", tmp_path / "grade-1-mrmcaov.csv") == expected
+
+
 def test_a_check_counts_answers_and_finds_what_was_changed(read_folder: Path, tmp_path: Path) -> None:
     folder = Path(shutil.copytree(read_folder, tmp_path / "study"))
     found = check_study(folder)
     assert found["key"] and set(found["readers"]) == {"Ada", "Ben", "Cleo", "Dan"}
     assert all(done == total for done, total in found["readers"].values())
     log = folder / "reader" / "answers" / "Ben" / "answers.jsonl"
+    shutil.copytree(log.parent, log.parents[1] / "Ben (1)")
+    with pytest.raises(JobError, match="in the folder of no reader of this study; name the folder after its reader"):
+        check_study(folder)
+    shutil.rmtree(log.parents[1] / "Ben (1)")
     lines = log.read_bytes().splitlines(keepends=True)
     log.write_bytes(b"".join([*lines[:6], lines[6].replace(b'"seconds":', b'"seconds":1'), *lines[7:]]))
     with pytest.raises(JobError, match=r"answers\.jsonl was edited or damaged at line 7,"):
