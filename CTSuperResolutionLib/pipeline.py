@@ -9,15 +9,14 @@ import torch
 
 from CTSuperResolutionLib import machine
 from CTSuperResolutionLib.degradation.acquisition import Acquisition
-from CTSuperResolutionLib.diffusion.kept_prior import kept_prior
 from CTSuperResolutionLib.diffusion.prior import Prior
 from CTSuperResolutionLib.job.events import Progress
 from CTSuperResolutionLib.job.method import Method
-from CTSuperResolutionLib.job.priors import find_prior, prior_name
+from CTSuperResolutionLib.job.priors import prior_name
 from CTSuperResolutionLib.job.target_grid import TargetGrid
 from CTSuperResolutionLib.planning.bands import result_bands
 from CTSuperResolutionLib.planning.cost_model import stage_seconds
-from CTSuperResolutionLib.stages.adapt_prior import adapt_prior
+from CTSuperResolutionLib.stages.adapt_prior import prior_for
 from CTSuperResolutionLib.stages.banded_residual import banded_residual, banded_steps
 from CTSuperResolutionLib.stages.project_volume import (
     ProjectedVolume,
@@ -62,6 +61,7 @@ def super_resolve(
     *,
     target: TargetGrid | None = None,
     findings: ScanFindings | None = None,
+    prior: Prior | None = None,
     bands: Sequence[slice] | None = None,
     progress: Progress | None = None,
 ) -> Result:
@@ -70,7 +70,8 @@ def super_resolve(
     Args:
         scan: the LR volume, already cut to the region of interest. method: how.
         target: the grid of the result over the scan, where it is part of a larger one; the method's own where None.
-        findings, bands: of the scan that it is part of, see :class:`.ScanFindings` and :mod:`.bands`; its own if None.
+        findings, prior, bands: of the scan that it is part of, see :class:`.ScanFindings`, :func:`.prior_for` and
+            :mod:`.bands`; its own if None.
         progress: told of every stage; may raise Cancelled.
 
     Raises:
@@ -80,11 +81,10 @@ def super_resolve(
     target = (target or method.target_grid(scan.shape, scan.spacing)).countable()
     progress.plan(stage_seconds(p, scan.shape, target.factors, scan.spacing))
 
-    progress.stage("upsample", 2 + p.consistency_rounds)
     device = machine.choose_device(method.device)
     # First, so that a damaged one is said at once.
-    prior = kept_prior(find_prior(method.prior), device) if p.uses_prior else None
-    progress.advance()
+    prior = prior or prior_for(scan, target, method, device, findings, progress)
+    progress.stage("upsample", 1 + p.consistency_rounds)
     upsampled = upsample_scan(scan, target, p, device, findings, progress)
     measured = upsampled.measured(progress)
 
@@ -95,7 +95,6 @@ def super_resolve(
     base = project_base(start, upsampled, projector, p, progress)
     view_degradation = make_view_degradation(upsampled, projector)
     if prior:
-        prior = adapt_prior(prior, start.volume, upsampled, p, method.seed, progress) if p.adapt else prior
         restorer = Restorer(prior, upsampled, projector, view_degradation, p, method.seed)
         progress.stage("restore", restorer.steps)
         restored = restorer.restore(start, progress)

@@ -11,7 +11,8 @@ from typing import Any
 
 import numpy as np
 
-from CTSuperResolutionLib import __version__
+from CTSuperResolutionLib import __version__, machine
+from CTSuperResolutionLib.diffusion.prior import Prior
 from CTSuperResolutionLib.job.events import Progress
 from CTSuperResolutionLib.job.method import Method
 from CTSuperResolutionLib.job.priors import find_prior
@@ -24,6 +25,7 @@ from CTSuperResolutionLib.pipeline import Result, super_resolve
 from CTSuperResolutionLib.planning.cost_model import stage_seconds
 from CTSuperResolutionLib.planning.margin import within
 from CTSuperResolutionLib.planning.slabs import Slab, SlabPlan, dependence_note
+from CTSuperResolutionLib.stages.adapt_prior import prior_for
 from CTSuperResolutionLib.stages.banded_residual import merged_reports
 from CTSuperResolutionLib.stages.scan_findings import ScanFindings
 from CTSuperResolutionLib.volume.volume import Volume
@@ -51,7 +53,7 @@ class SlabbedRun:
     def whole(self, plan: SlabPlan, progress: Progress) -> Result:
         """The result of a plan of a single slab."""
         (slab,) = plan.slabs
-        part = self._part(slab, plan.axis, progress)
+        part = self._part(slab, plan.axis, self._prior(progress), progress)
         return self._written(part.arrays.get, [{"clipped": part.clipped, "report": part.report}], progress)
 
     def stored(self, plan: SlabPlan, store: SlabStore, progress: Progress) -> Result:
@@ -65,10 +67,14 @@ class SlabbedRun:
         if note := dependence_note(self.method.parameters, len(plan.slabs)):
             progress.note(note)
         shapes = plan.shapes(self.scan.shape)
-        progress.plan(_seconds(self.method, self.target, [shapes[index] for index in left]), rounds=len(left))
+        seconds = _seconds(self.method, self.target, [shapes[index] for index in left])
+        once = {stage: seconds.pop(stage) / len(left) for stage in ("adapt",) if stage in seconds}  # for all slabs
+        progress.plan(once)
+        progress.plan(seconds, rounds=len(left))
         quiet = _OneOfSeveral(progress)
+        prior = self._prior(quiet) if left else None  # once, so that all slabs have the same
         for index in left:
-            store.add(index, self._part(plan.slabs[index], plan.axis, quiet))
+            store.add(index, self._part(plan.slabs[index], plan.axis, prior, quiet))
         return self._written(store.array, store.summaries(), progress)
 
     def digest(self) -> str:
@@ -90,7 +96,11 @@ class SlabbedRun:
             _hash_files(digest, find_prior(self.method.prior))
         return digest.hexdigest()
 
-    def _part(self, slab: Slab, axis: int, progress: Progress) -> WrittenPart:
+    def _prior(self, progress: Progress) -> Prior | None:
+        device = machine.choose_device(self.method.device)
+        return prior_for(self.scan, self.target, self.method, device, self.findings, progress)
+
+    def _part(self, slab: Slab, axis: int, prior: Prior | None, progress: Progress) -> WrittenPart:
         """A slab, as the files hold it."""
         worked = slab.region(self.scan.shape, axis)
         scan, target = self.scan.crop(worked), self.target.part(worked)
@@ -99,6 +109,7 @@ class SlabbedRun:
             self.method,
             target=target,
             findings=self.findings,
+            prior=prior,
             bands=slab.bands(self.target.axes[axis]),
             progress=progress,
         )

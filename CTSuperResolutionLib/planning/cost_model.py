@@ -84,14 +84,19 @@ def stage_seconds(
     a_view = 1.5e-7 * gaussians + 2e-8 * pixels
     an_iteration = 0.004 + 1e-7 * gaussians + p.views_per_step * a_view
     return {
+        **({"adapt": 4 + 0.04 * p.adapt} if learns_from_scan(p, factors) else {}),
         "upsample": 0.5 + 4e-7 * voxels,
         "project": _projection_seconds(p, voxels),
-        **({"adapt": 2 + 0.04 * p.adapt} if p.uses_prior and p.adapt else {}),
         **({"restore": _restoration_seconds(p, voxels, pixels)} if p.uses_prior else {}),
         "fit": 2 * _projection_seconds(p, voxels) * least_squares_steps(p)
         + (p.iterations * an_iteration if gaussians else 0),
         "assemble": 5e-6 * gaussians + 2e-7 * voxels,
     }
+
+
+def learns_from_scan(p: Parameters, factors: Sequence[float]) -> bool:
+    """Whether the prior learns from the scan: one that is refined along a single axis is fine along the others."""
+    return p.uses_prior and p.adapt > 0 and sum(factor != 1 for factor in factors) == 1
 
 
 def _projection_seconds(p: Parameters, voxels: int) -> float:

@@ -134,8 +134,6 @@ def dependence_on_slabs(p: Parameters) -> str | None:
         return "a cone beam's rays cross slices"
     if p.uses_prior and p.start_step:
         return "the noise that is drawn is not that of the whole scan"
-    if p.uses_prior and p.adapt:
-        return "the prior is adapted to every slab by itself"
     if p.residual == "gaussians":
         return "a fit of Gaussians follows the least of differences, as with another seed"
     return None

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import replace
 
 import numpy as np
@@ -13,18 +14,74 @@ from CTSuperResolutionLib.degradation.operator import Degradation
 from CTSuperResolutionLib.degradation.point_spread import PointSpread, psf_matrix
 from CTSuperResolutionLib.degradation.upsampling import spline_matrix
 from CTSuperResolutionLib.diffusion.adaptation import CROP, Lessons, adapt
+from CTSuperResolutionLib.diffusion.kept_prior import kept_prior
 from CTSuperResolutionLib.diffusion.networks.image_acquisition import ImageAcquisition
 from CTSuperResolutionLib.diffusion.prior import Prior
 from CTSuperResolutionLib.job.events import Progress
+from CTSuperResolutionLib.job.method import Method
 from CTSuperResolutionLib.job.parameters import Parameters
-from CTSuperResolutionLib.job.target_grid import TargetAxis
-from CTSuperResolutionLib.stages.upsample_scan import UpsampledScan
+from CTSuperResolutionLib.job.priors import find_prior
+from CTSuperResolutionLib.job.region import Slices
+from CTSuperResolutionLib.job.target_grid import TargetAxis, TargetGrid
+from CTSuperResolutionLib.planning.cost_model import learns_from_scan
+from CTSuperResolutionLib.stages.scan_findings import ScanFindings
+from CTSuperResolutionLib.stages.upsample_scan import UpsampledScan, upsample_scan
 from CTSuperResolutionLib.volume.intensity import to_hu, to_unit
+from CTSuperResolutionLib.volume.volume import Volume
 
 LESSONS, HELD_OUT = 32, 8  # slices
 SIDE = 128  # rows and columns, at the most
 TENTHS_HELD_OUT = (2, 7)  # of the slices
+MIDDLE, WIDEST = 1 << 23, 256  # voxels of the result to learn from, and along each of its sides within slices
 COARSER = 1.05  # spacing of slices over that of pixels, from which on rows are brought to it
+
+
+def prior_for(
+    scan: Volume,
+    target: TargetGrid,
+    method: Method,
+    device: torch.device,
+    findings: ScanFindings | None,
+    progress: Progress,
+) -> Prior | None:
+    """The prior of a method, which has learned from the middle of a scan of thick slices where ``adapt`` says so.
+
+    Args:
+        scan: HU, all of it, so that every part of it is restored by the same prior. target: the grid over it.
+        method: how. device: where the network works. findings: on the scan, looked for where None.
+        progress: gets a stage of its own where there is something to learn.
+
+    Raises:
+        JobError: the prior cannot be used.
+    """
+    p = method.parameters
+    if not p.uses_prior:
+        return None
+    prior = kept_prior(find_prior(method.prior), device)
+    if not learns_from_scan(p, target.factors):
+        return prior
+    progress.stage("adapt", p.consistency_rounds + LESSONS + HELD_OUT + p.adapt)
+    part = _middle(target)
+    upsampled = upsample_scan(
+        scan.crop(part), target.part(part), p, device, findings or ScanFindings.of(scan, target, p)
+    )
+    return adapt_prior(prior, upsampled.consistent(progress), upsampled, p, method.seed, progress)
+
+
+def _middle(target: TargetGrid) -> Slices:
+    """The middle of a scan that is refined along one axis, in its own voxels."""
+    factors = target.factors
+    sizes = [
+        axis.size if factor != 1 else min(axis.size, WIDEST) for axis, factor in zip(target.axes, factors, strict=True)
+    ]
+    across = next(k for k, factor in enumerate(factors) if factor != 1)
+    plane = math.prod(size for k, size in enumerate(sizes) if k != across)
+    sizes[across] = min(sizes[across], max(2, int(MIDDLE / (plane * factors[across]))))
+    z, y, x = (
+        slice((axis.size - size) // 2, (axis.size - size) // 2 + size)
+        for axis, size in zip(target.axes, sizes, strict=True)
+    )
+    return z, y, x
 
 
 def adapt_prior(
@@ -37,9 +94,8 @@ def adapt_prior(
 
     Args:
         prior: to adapt. volume: data-consistent, in [0, 1], (z, y, x). upsampled: the scan that it is consistent with.
-        p: how many steps. seed: of all that is drawn. progress: a stage of its own.
+        p: how many steps. seed: of all that is drawn. progress: advanced by one a lesson and a step.
     """
-    progress.stage("adapt", LESSONS + HELD_OUT + p.adapt)
     refined = [k for k, factor in enumerate(upsampled.scale) if factor != 1]
     rng = np.random.default_rng((seed, len(volume)))
     teacher = _Teacher(volume, upsampled, refined[0])

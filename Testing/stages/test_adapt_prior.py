@@ -14,7 +14,7 @@ from CTSuperResolutionLib.diffusion.prior import Prior
 from CTSuperResolutionLib.job.events import Progress
 from CTSuperResolutionLib.job.method import Method
 from CTSuperResolutionLib.job.priors import find_prior
-from CTSuperResolutionLib.stages.adapt_prior import adapt_prior
+from CTSuperResolutionLib.stages.adapt_prior import adapt_prior, prior_for
 from CTSuperResolutionLib.stages.scan_findings import ScanFindings
 from CTSuperResolutionLib.stages.upsample_scan import UpsampledScan, upsample_scan
 from CTSuperResolutionLib.volume.volume import Volume
@@ -113,6 +113,30 @@ def test_without_finer_slices_or_room_in_them_there_is_nothing_to_learn(prior, s
     found = adapt_prior(prior, upsampled.consistent(), upsampled, method.parameters, 0, counter)
     assert found.denoiser is prior.denoiser and found.adaptation == {"kept": False}
     assert counter.done == 32 + 8 + 5
+
+
+def test_the_prior_of_a_scan_learns_from_its_middle(monkeypatch):
+    """At most 256 voxels wide, and of so many slices as that leaves; other scans have the prior as it is."""
+    scan, seen = scan_of((20, 80, 84)), []
+    monkeypatch.setattr("CTSuperResolutionLib.stages.adapt_prior.WIDEST", 60)
+    monkeypatch.setattr("CTSuperResolutionLib.stages.adapt_prior.MIDDLE", 60 * 60 * 4 * 11)
+
+    def look(prior, volume, upsampled, p, seed, progress):
+        seen.append((tuple(volume.shape), upsampled.scan.origin, p.adapt, seed))
+        return prior
+
+    monkeypatch.setattr("CTSuperResolutionLib.stages.adapt_prior.adapt_prior", look)
+    for scale, shape in (("4,1,1", (44, 60, 60)), ("2", None), ("4,2,1", None)):
+        method = Method(scale=scale, seed=3, settings={"adapt": 7, "psf": "triangle", "slice_width": 4.0})
+        target, progress = method.target_grid(scan.shape, scan.spacing), Counter()
+        assert prior_for(scan, target, method, torch.device("cpu"), None, progress) is not None
+        if shape:
+            origin = (12 * 0.7, 10 * 0.7, 4 * 4.0)  # (x, y, z)
+            ((found, at, steps, seed),) = seen
+            assert found == shape and at == pytest.approx(origin) and (steps, seed) == (7, 3)
+    assert len(seen) == 1
+    without = Method(scale="4,1,1", settings={"null_space": 0})
+    assert prior_for(scan, target, without, torch.device("cpu"), None, Progress()) is None
 
 
 @pytest.mark.parametrize("scale", ["4,1,1", "1,1,4"])
