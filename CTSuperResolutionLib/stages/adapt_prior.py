@@ -32,7 +32,7 @@ from CTSuperResolutionLib.volume.volume import Volume
 LESSONS, HELD_OUT = 32, 8  # slices
 SIDE = 128  # rows and columns, at the most
 TENTHS_HELD_OUT = (2, 7)  # of the slices
-MIDDLE, WIDEST = 1 << 23, 256  # voxels of the result to learn from, and along each of its sides within slices
+MIDDLE, WIDEST = 1 << 24, 256  # voxels of the result to learn from, and along each of its sides within slices
 COARSER = 1.05  # spacing of slices over that of pixels, from which on rows are brought to it
 
 
