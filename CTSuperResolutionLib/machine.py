@@ -52,11 +52,17 @@ def forget_earlier_work() -> None:
     if cuda is not None and cuda.is_available() and cuda.is_initialized():
         cuda.empty_cache()
         cuda.reset_peak_memory_stats()
+    release_freed_memory()
+    if sys.platform == "linux":
+        with contextlib.suppress(OSError):
+            Path("/proc/self/clear_refs").write_text("5")  # VmHWM, see proc(5)
+
+
+def release_freed_memory() -> None:
+    """Give what was freed back to the system, as far as the C library has kept it: in pieces, as much as a volume."""
     if sys.platform == "linux":
         with contextlib.suppress(OSError, AttributeError):  # another C library than glibc
             ctypes.CDLL(None).malloc_trim(0)
-        with contextlib.suppress(OSError):
-            Path("/proc/self/clear_refs").write_text("5")  # VmHWM, see proc(5)
 
 
 def _peak_bytes() -> int:

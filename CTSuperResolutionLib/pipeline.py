@@ -90,18 +90,18 @@ def super_resolve(
 
     progress.stage("project", projection_steps(p))
     projector = make_projector(upsampled, p)
-    start = ProjectedVolume.of(to_unit(measured, upsampled.hu_range), projector, progress)
-    measured = measured.round_().short()  # half as large: volumes are what limits the size of a job
-    base = project_base(start, upsampled, projector, p, progress)
+    # Held so that who needs a volume last lets go of it: volumes are what limits the size of a job.
+    held = [ProjectedVolume.of(to_unit(measured, upsampled.hu_range), projector, progress)]
+    measured = measured.round_().short()  # half as large
+    base = None if p.base == "restored" else project_base(held[0], upsampled, projector, p, progress)
     view_degradation = make_view_degradation(upsampled, projector)
     if prior:
         restorer = Restorer(prior, upsampled, projector, view_degradation, p, method.seed)
         progress.stage("restore", restorer.steps)
-        restored = restorer.restore(start, progress)
+        restored = restorer.restore(held.pop(), progress)
     else:
-        restored = interpolate_views(start, view_degradation, p)
-    base = restored.start if p.base == "restored" else base
-    del start  # volumes: memory is what limits the size of a job
+        restored = interpolate_views(held.pop(), view_degradation, p)
+    base = base or restored.start
 
     bands = bands or result_bands(upsampled.target)
     progress.stage("fit", banded_steps(p, len(bands)))
@@ -109,9 +109,9 @@ def super_resolve(
     residual, fitted = banded_residual(restored, base, projector, p, bands, **shared, progress=progress)
 
     progress.stage("assemble", p.consistency_rounds)
-    uncertainty, unit = _in_hu(restored.uncertainty, upsampled), residual.add_(base.volume)
+    uncertainty, sums = _in_hu(restored.uncertainty, upsampled), [residual.add_(base.volume)]
     del base, residual, restored
-    fine = upsampled.enforce(unit, progress).round_()
+    fine = upsampled.enforce(sums.pop(), progress).round_()
     volumes = upsampled.result(fine), upsampled.cubic_of_scan(), upsampled.result(measured.float())
     report = _reported(method, prior, device) | fitted | upsampled.report()
     return Result(*volumes, uncertainty, upsampled.acquisition, report)

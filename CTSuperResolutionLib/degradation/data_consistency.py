@@ -65,14 +65,15 @@ class DataConsistency:
         """
         highest = self.highest or max(METAL_HU, float(self.filtered_measurement.max()))
         previous, momentum = fine, 1.0
-        along_axes = 2 * sum(a is not None for a in self.degradation.axes)
+        along_axes = sum(a is not None for a in self.degradation.axes)
         for _ in range(self.rounds):
-            parts = (progress or Progress()).in_parts(along_axes + 1)
+            parts = (progress or Progress()).in_parts(along_axes + 2)
             missing = self.filtered_measurement - self.degradation.A(fine, parts)
             if self.measured is not None:
                 missing *= self.measured
-            # In place as far as the input allows: volumes are what limits the size of a job.
-            current = self.degradation.A_smooth(missing, parts).add_(fine).clamp_(AIR_HU, highest)
+            # Two volumes and no more, for volumes are what limits the size of a job.
+            current = fine.clone() if fine is previous else fine
+            current = self.degradation.add_A_smooth(current, missing, parts).clamp_(AIR_HU, highest)
             following = (1 + (1 + 4 * momentum**2) ** 0.5) / 2
             share = (momentum - 1) / following
             fine = previous.mul_(-share).add_(current, alpha=1 + share) if share else current

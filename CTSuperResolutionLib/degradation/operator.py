@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from functools import cached_property, lru_cache
 
@@ -10,7 +10,7 @@ import numpy as np
 import torch
 
 from CTSuperResolutionLib.degradation.kernels import lanczos_matrix, mean_matrix
-from CTSuperResolutionLib.degradation.separable import apply_along_axes
+from CTSuperResolutionLib.degradation.separable import apply_along_axes, apply_by_slices
 from CTSuperResolutionLib.job.events import Progress
 
 
@@ -76,6 +76,10 @@ class Degradation:
         """A† y: the smallest fine array whose degradation is y."""
         return apply_along_axes([None if a is None else a.pseudo_inverse for a in self.axes], coarse)
 
+    def A_dagger_slices(self, coarse: torch.Tensor) -> Iterator[tuple[slice, torch.Tensor]]:
+        """As :meth:`A_dagger`, some slices of the fine array at a time: which, and they."""
+        return apply_by_slices([None if a is None else a.pseudo_inverse for a in self.axes], coarse)
+
     def damped(self, coarse: torch.Tensor, damping: float) -> torch.Tensor:
         """A coarse array without what would magnify its noise if a fine one had to have it as its degradation.
 
@@ -91,12 +95,19 @@ class Degradation:
         spectrum = apply_along_axes([p and p[0].T for p in parts], coarse)
         return apply_along_axes([p and p[0] for p in parts], spectrum * gains**2 / (gains**2 + damping**2))
 
-    def A_smooth(self, coarse: torch.Tensor, progress: Progress | None = None) -> torch.Tensor:
-        """The least rough fine array whose degradation is y: see :attr:`AxisDegradation.smooth_inverse`.
+    def A_smooth(self, coarse: torch.Tensor) -> torch.Tensor:
+        """A⁺ y: the least rough fine array whose degradation is y, see :attr:`AxisDegradation.smooth_inverse`."""
+        return apply_along_axes(self._smooth_inverses, coarse)
 
-        ``progress`` advances as that of :meth:`A`.
-        """
-        return apply_along_axes([None if a is None else a.smooth_inverse for a in self.axes], coarse, progress)
+    def add_A_smooth(self, fine: torch.Tensor, coarse: torch.Tensor, progress: Progress | None = None) -> torch.Tensor:
+        """x + A⁺ y in place of x, slice by slice. ``progress`` advances by one in all."""
+        for some, smooth in apply_by_slices(self._smooth_inverses, coarse, progress):
+            fine[some] += smooth
+        return fine
+
+    @property
+    def _smooth_inverses(self) -> list[np.ndarray | None]:
+        return [None if a is None else a.smooth_inverse for a in self.axes]
 
     def enforce(self, fine: torch.Tensor, coarse: torch.Tensor) -> torch.Tensor:
         """x + A†(y − A x): the nearest array to x whose degradation is y."""

@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import math
+from collections.abc import Iterator, Sequence
 
 import numpy as np
 import torch
 
 from CTSuperResolutionLib.job.events import Progress
+
+SLICES_AT_ONCE = 16
 
 
 def apply_along_axes(
@@ -32,3 +35,23 @@ def apply_along_axes(
         if progress is not None:
             progress.advance()
     return array
+
+
+def apply_by_slices(
+    matrices: Sequence[np.ndarray | None], array: torch.Tensor, progress: Progress | None = None
+) -> Iterator[tuple[slice, torch.Tensor]]:
+    """As :func:`apply_along_axes` to all axes of an array, some slices of the result at a time: which, and they.
+
+    Where the result is larger than the array, little memory is needed beside these slices. ``progress`` advances by
+    one in all.
+    """
+    first, *others = matrices
+    count = len(array) if first is None else len(first)
+    parts = (progress or Progress()).in_parts(math.ceil(count / SLICES_AT_ONCE))
+    for start in range(0, count, SLICES_AT_ONCE):
+        some = slice(start, min(start + SLICES_AT_ONCE, count))
+        if first is None:
+            yield some, apply_along_axes([None, *others], array[some])
+        else:
+            yield some, apply_along_axes([first[some], *others], array)
+        parts.advance()

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from functools import lru_cache
 from typing import TypeAlias
 
@@ -10,7 +10,7 @@ import numpy as np
 import scipy.ndimage as ndi
 import torch
 
-from CTSuperResolutionLib.degradation.separable import apply_along_axes
+from CTSuperResolutionLib.degradation.separable import apply_along_axes, apply_by_slices
 from CTSuperResolutionLib.job.events import Progress
 from CTSuperResolutionLib.job.target_grid import TargetAxis
 
@@ -35,6 +35,11 @@ def upsample_onto(array: torch.Tensor, axes: Sequence[TargetAxis], progress: Pro
     """
     matrices = [None if axis.factor == 1 else spline_matrix(axis) for axis in axes]
     return apply_along_axes(matrices, array, progress)
+
+
+def upsampled_slices(array: torch.Tensor, axes: Sequence[TargetAxis]) -> Iterator[tuple[slice, torch.Tensor]]:
+    """As :func:`upsample_onto` for all axes of an array, some slices of the result at a time: which, and they."""
+    return apply_by_slices([None if axis.factor == 1 else spline_matrix(axis) for axis in axes], array)
 
 
 def upsample(array: torch.Tensor, scale: Sequence[int]) -> torch.Tensor:

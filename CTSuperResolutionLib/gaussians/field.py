@@ -84,6 +84,30 @@ def _nowhere_zero(strength: torch.Tensor) -> torch.Tensor:
     return strength.add_(1e-3 * strength.mean() + 1e-30)
 
 
+def _drawn(strength: torch.Tensor, count: int, generator: torch.Generator) -> torch.Tensor:
+    """Flat indices of so many voxels, drawn with probability ∝ strength (z, y, x); those of a sum over all of it.
+
+    That sum, of float64, is made by the slice and twice: all of it would be several volumes.
+    """
+    ends = [0.0]
+    for plane in strength:
+        ends.append(float(_running_sum(plane, ends[-1])[-1]))
+    values = torch.rand(count, generator=generator, dtype=torch.float64) * ends[-1]
+    slices = torch.searchsorted(torch.tensor(ends[1:], dtype=torch.float64), values).clamp(max=len(strength) - 1)
+    chosen = torch.empty(count, dtype=torch.int64)
+    for index in slices.unique().tolist():
+        here, sums = slices == index, _running_sum(strength[index], ends[index])
+        chosen[here] = index * len(sums) + torch.searchsorted(sums, values[here]).clamp(max=len(sums) - 1)
+    return chosen
+
+
+def _running_sum(plane: torch.Tensor, before: float) -> torch.Tensor:
+    """Sums of a slice's voxels up to each one, and of what was before it, float64."""
+    values = plane.flatten().cpu().double()
+    values[0] += before
+    return values.cumsum(0)
+
+
 def initial_field(
     strength: torch.Tensor,
     residual: torch.Tensor,
@@ -112,9 +136,7 @@ def initial_field(
         activation: φ.
         widest: largest starting scale, voxels.
     """
-    total = strength.flatten().cpu().cumsum(0, dtype=torch.float64)
-    chosen = torch.searchsorted(total, torch.rand(count, generator=generator, dtype=torch.float64) * total[-1])
-    chosen = chosen.clamp(max=len(total) - 1)
+    chosen = _drawn(strength, count, generator)
     index = torch.stack(torch.unravel_index(chosen, strength.shape), 1)
     jittered = index + torch.rand(count, 3, generator=generator, dtype=torch.float64) - 0.5
     means = (torch.tensor(grid.first) + jittered * torch.tensor(grid.spacing)).flip(1)
@@ -126,7 +148,8 @@ def initial_field(
     scales = voxels[:, None] * torch.tensor(grid.spacing[::-1], dtype=torch.float64)
     raw_gamma = torch.log(torch.expm1(torch.tensor(gamma, dtype=torch.float64)))
     # A density of exactly zero would be pruned before it has seen a view.
-    density = (residual.flatten().cpu()[chosen] / overlap).float() + FAINT * torch.randn(count, generator=generator)
+    there = residual.flatten()[chosen.to(residual.device)].cpu()
+    density = (there / overlap).float() + FAINT * torch.randn(count, generator=generator)
     if not activation.signed:
         density = density.clamp(min=FAINT)
 

@@ -72,8 +72,9 @@ def run_job(
         needed = requirements_here(job.method, region, source.spacing, source.shape, memory=job.memory_bytes)
         needed.require_memory(job.method)
         folder.require_space(needed.disk)
-        worked = with_margin(region, needed.factors, source.shape)
-        target = job.method.target_grid(source.shape, source.spacing).part(worked)
+        whole = job.method.target_grid(source.shape, source.spacing)
+        worked = with_margin(region, whole)
+        target = whole.part(worked)
         notes: list[str] = []
         scan = source.read(worked, notes.append, progress.check)
         progress.advance()

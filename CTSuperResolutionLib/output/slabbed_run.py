@@ -54,7 +54,9 @@ class SlabbedRun:
         """The result of a plan of a single slab."""
         (slab,) = plan.slabs
         part = self._part(slab, plan.axis, self._prior(progress), progress)
-        return self._written(part.arrays.get, [{"clipped": part.clipped, "report": part.report}], progress)
+        summary = {"clipped": part.clipped, "report": part.report}
+        # Each array is asked for once: it is let go of with that.
+        return self._written(lambda name: part.arrays.pop(name, None), [summary], progress)
 
     def stored(self, plan: SlabPlan, store: SlabStore, progress: Progress) -> Result:
         """The result of a plan of several slabs; those that the store has already are not done again."""
@@ -104,16 +106,21 @@ class SlabbedRun:
         """A slab, as the files hold it."""
         worked = slab.region(self.scan.shape, axis)
         scan, target = self.scan.crop(worked), self.target.part(worked)
-        result = super_resolve(
+        bands, kept = slab.bands(self.target.axes[axis]), within(_kept(slab, self.region, axis), worked)
+        return WrittenPart.of(
             scan,
-            self.method,
-            target=target,
-            findings=self.findings,
-            prior=prior,
-            bands=slab.bands(self.target.axes[axis]),
-            progress=progress,
+            super_resolve(  # not held here, so that its volumes can go one by one
+                scan,
+                self.method,
+                target=target,
+                findings=self.findings,
+                prior=prior,
+                bands=bands,
+                progress=progress,
+            ),
+            target,
+            kept,
         )
-        return WrittenPart.of(scan, result, target, within(_kept(slab, self.region, axis), worked))
 
     def _written(
         self,

@@ -38,21 +38,39 @@ class WrittenPart:
         """The part in a region; beyond it A sees the margin.
 
         Args:
-            scan: what was worked on. result: what came of it. target: its grid.
+            scan: what was worked on. target: the result's grid.
+            result: what came of it; its volumes are let go of as soon as they are looked at, if nothing else has them.
             region: slices along (z, y, x), in voxels of ``scan``.
         """
         degradation, fine = result.acquisition.degradation_from(target.axes), target.within(region)
-        scanned = torch.from_numpy(scan.array[region])
-        arrays, limits = {}, np.iinfo(np.int16)
+        scanned, report = torch.from_numpy(scan.array[region]), dict(result.report)
+        volumes = {name: getattr(result, name) for name in (*VOLUMES, "uncertainty")}
+        del result  # volumes: memory is what limits the size of a job
+        arrays, clipped = {}, 0
         for name in VOLUMES:
-            volume = getattr(result, name)
+            volume = volumes.pop(name)
             # What is no HU is written as it is: see Volume.value_scale.
-            stored = volume.array if volume.value_scale is not None else to_int16(volume.array)
+            stored = volume.array if volume.value_scale is not None else _whole_hu(volume.array)
+            if name == "sr" and volume.value_scale is None:
+                clipped = _clipped(volume.array[fine])
+            del volume
             arrays[name] = np.ascontiguousarray(stored[fine])
             if name in JUDGED:
                 arrays[f"{name}_error"] = (degradation.A(torch.from_numpy(stored).float())[region] - scanned).numpy()
-        if result.uncertainty is not None:
-            arrays["uncertainty"] = np.ascontiguousarray(result.uncertainty.array[fine])
-        sr = result.sr.array[fine]
-        beyond = ((sr < limits.min) | (sr > limits.max)) & (result.sr.value_scale is None)
-        return cls(arrays, int(np.count_nonzero(beyond)), dict(result.report))
+        if volumes["uncertainty"] is not None:
+            arrays["uncertainty"] = np.ascontiguousarray(volumes["uncertainty"].array[fine])
+        return cls(arrays, clipped, report)
+
+
+def _whole_hu(values: np.ndarray) -> np.ndarray:
+    """As :func:`to_int16`, slice by slice."""
+    stored = np.empty(values.shape, dtype=np.int16)
+    for whole, hu in zip(stored, values, strict=True):
+        whole[...] = to_int16(hu)
+    return stored
+
+
+def _clipped(values: np.ndarray) -> int:
+    """How many voxels int16 clips."""
+    limits = np.iinfo(np.int16)
+    return sum(int(np.count_nonzero((hu < limits.min) | (hu > limits.max))) for hu in values)

@@ -10,21 +10,22 @@ from CTSuperResolutionLib.job.parameters import Parameters
 from CTSuperResolutionLib.planning.bands import FEWEST_SLICES, HEIGHT, OVERLAP
 from CTSuperResolutionLib.volume.axis_order import AxisOrder
 
-BASE_BYTES = 560_000_000  # Python with torch, diffusers and SimpleITK loaded, a compact prior and its activations
+BASE_BYTES = 620_000_000  # Python with torch, diffusers and SimpleITK loaded, a compact prior and its activations
 # float32 volumes of the output's size, and stacks of views, that are alive at once at the three peaks:
-CONSISTENCY_PEAK = (4.75, 3)  # data consistency
+CONSISTENCY_PEAK = (4, 3)  # data consistency, and what is made of its result
 PROJECTION_PEAK = (4, 3)  # projection, beside the footprint weights of a view
 RESIDUAL_PEAK = (2.5, 4)  # residual reconstruction, beside the volumes of a band
 BAND_VOLUMES = 5.5
 SAMPLE_VOLUMES = 5  # more, where several samples are added up
 BYTES_A_PIXEL = 400  # of a slice that the prior looks at: activations of a compact network
+MOST_PIXELS = 700_000  # of it at a time: a strip of a larger slice, with what is beside it
 PIXELS_TOGETHER = 1 << 21  # of slices that are made ready for it together, at so many bytes each:
 BYTES_A_READY_PIXEL = 80
 VOXELS_A_GAUSSIAN = 64  # a small region starts with fewer Gaussians than its preset says: these have enough to do
 # Footprint weights of one view: every ray meets at most 4 voxels in every line of the plane of rotation, and some 12
 # float64 arrays of that size are alive at once. For flat slabs that is more than their volumes.
 BYTES_A_CROSSING = 8 * 4 * 12
-MOST_CROSSINGS = 1 << 18  # at a time, of a parallel beam
+MOST_CROSSINGS = 1 << 16  # at a time, of a parallel beam
 FITTED_SLICES = HEIGHT + HEIGHT / 4 + 2 * OVERLAP  # of the highest band, with what it overlaps
 BYTES_A_GAUSSIAN = 4_000  # windows, gradients and optimizer state of one Gaussian in the torch reference
 
@@ -58,7 +59,7 @@ def estimate_memory(
     if p.uses_prior:
         largest = _largest_slice(shape, factors)
         ready = BYTES_A_READY_PIXEL * max(largest, min(PIXELS_TOGETHER, voxels))
-        consistency = max(consistency, samples + 4 * 3 * voxels + BYTES_A_PIXEL * largest + ready)
+        consistency = max(consistency, samples + 4 * 3 * voxels + BYTES_A_PIXEL * min(largest, MOST_PIXELS) + ready)
     return int(BASE_BYTES + max(consistency, projection, residual))
 
 

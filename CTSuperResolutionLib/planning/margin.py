@@ -6,6 +6,7 @@ import math
 from collections.abc import Sequence
 
 from CTSuperResolutionLib.job.region import Slices
+from CTSuperResolutionLib.job.target_grid import TargetAxis, TargetGrid
 
 REACH = 24
 """Voxels of the result that the shipped prior's network sees beyond a voxel."""
@@ -15,6 +16,10 @@ FEWEST, MOST = 4, 6
 
 UNREFINED = 12
 """Voxels along an axis that is not refined, where the prior's share is small and A has no part."""
+
+PATCH = 2
+"""A part begins at a multiple of so many voxels of the result: the shipped prior sees patches of that size, and gives
+another result where they lie otherwise."""
 
 
 def margin_of(factors: Sequence[float]) -> tuple[int, int, int]:
@@ -27,19 +32,25 @@ def margin_of(factors: Sequence[float]) -> tuple[int, int, int]:
     return z, y, x
 
 
-def with_margin(region: Slices, factors: Sequence[float], shape: Sequence[int]) -> Slices:
+def with_margin(region: Slices, whole: TargetGrid) -> Slices:
     """The region with its margin, as far as the scan goes.
 
     Args:
         region: three slices along (z, y, x), in voxels of the scan.
-        factors: how many times finer its result is, (z, y, x).
-        shape: voxels of the scan, (z, y, x).
+        whole: the grid of the result over all of the scan.
     """
     z, y, x = (
-        slice(max(part.start - beyond, 0), min(part.stop + beyond, n))
-        for part, beyond, n in zip(region, margin_of(factors), shape, strict=True)
+        slice(patch_start(axis, part.start - beyond), min(part.stop + beyond, axis.size))
+        for part, beyond, axis in zip(region, margin_of(whole.factors), whole.axes, strict=True)
     )
     return z, y, x
+
+
+def patch_start(axis: TargetAxis, first: int) -> int:
+    """The voxel of the scan, that one or the last before it, at which patches of the result begin, see PATCH."""
+    while first > 0 and axis.within(slice(first, axis.size)).start % PATCH:
+        first -= 1
+    return max(first, 0)
 
 
 def within(region: Slices, outer: Slices) -> Slices:

@@ -164,7 +164,7 @@ def requirements_on(
     shape = _shape_of(region)
     check_shape("The region of interest", shape)
     whole = method.target_grid(scan_shape, spacing)
-    target, outer = whole.part(region), with_margin(region, whole.factors, scan_shape)
+    target, outer = whole.part(region), with_margin(region, whole)
     budget = min(available, int(DEFAULT_SHARE * available) if memory is None else memory)
     p, worked = method.parameters, whole.part(outer)
     plan = plan_slabs(p, worked, budget, most_slabs=most_slabs)

@@ -16,6 +16,7 @@ from CTSuperResolutionLib.job.region import Slices
 from CTSuperResolutionLib.job.target_grid import MAX_OUTPUT_VOXELS, TargetAxis, TargetGrid
 from CTSuperResolutionLib.planning.bands import scan_bands
 from CTSuperResolutionLib.planning.cost_model import estimate_memory
+from CTSuperResolutionLib.planning.margin import patch_start
 from CTSuperResolutionLib.volume.axis_order import AxisOrder
 
 MARGIN = 14
@@ -24,9 +25,6 @@ sampling, the widest kernel, the difference to the whole scan falls below 1 HU t
 
 BESIDE = 16
 """Slices of the result on either side of a core that have a residual with it."""
-
-PATCH = 2
-"""A slab begins at a multiple of so many slices of the result: the shipped prior sees patches of that size."""
 
 BYTES_A_SCAN_VOXEL = 5
 """The scan and where it was measured stay in memory while its slabs are worked on."""
@@ -162,10 +160,8 @@ def _scan_shape(target: TargetGrid) -> tuple[int, int, int]:
 def _slabs(axis: TargetAxis, cores: Sequence[slice]) -> tuple[Slab, ...]:
     slabs = []
     for core in cores:
-        start = max(core.start - MARGIN, 0)
-        while start > 0 and axis.within(slice(start, core.stop)).start % PATCH:
-            start -= 1
-        slabs.append(Slab(core, slice(start, min(core.stop + MARGIN, axis.size))))
+        worked = slice(patch_start(axis, core.start - MARGIN), min(core.stop + MARGIN, axis.size))
+        slabs.append(Slab(core, worked))
     return tuple(slabs)
 
 

@@ -13,7 +13,7 @@ from CTSuperResolutionLib.projection.footprint import Lines, centres, columns_of
 from CTSuperResolutionLib.projection.geometry import ScanGeometry
 from CTSuperResolutionLib.projection.grid import VolumeGrid
 
-CROSSINGS = 1 << 18  # of rays with lines of voxels whose weights are made at once: some 100 MB
+CROSSINGS = 1 << 16  # of rays with lines of voxels whose weights are made at once: some 40 MB
 
 
 @dataclass(frozen=True)

@@ -7,6 +7,7 @@ from dataclasses import replace
 
 import torch
 
+from CTSuperResolutionLib import machine
 from CTSuperResolutionLib.gaussians.backends.choice import choose_backend
 from CTSuperResolutionLib.job.events import Progress
 from CTSuperResolutionLib.job.parameters import Parameters
@@ -46,6 +47,7 @@ def banded_residual(
     volume = torch.zeros_like(restored.start.volume)
     reports = []
     for band in bands:
+        machine.release_freed_memory()
         some = slice(max(band.start - OVERLAP, 0), min(band.stop + OVERLAP, height))
         found = reconstruct_residual(
             Restored(_rows(restored.views, projector, some), _cut(restored.start, projector, some)),

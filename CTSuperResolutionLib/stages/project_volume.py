@@ -6,6 +6,7 @@ from dataclasses import dataclass
 
 import torch
 
+from CTSuperResolutionLib import machine
 from CTSuperResolutionLib.degradation.acquisition import degradation_of
 from CTSuperResolutionLib.degradation.operator import Degradation
 from CTSuperResolutionLib.job.events import Progress
@@ -27,6 +28,7 @@ class ProjectedVolume:
     @classmethod
     def of(cls, volume: torch.Tensor, projector: Projector, progress: Progress) -> ProjectedVolume:
         """Project a volume; progress advances by one per view."""
+        machine.release_freed_memory()
         return cls(volume, projector.forward(volume, progress=progress))
 
 

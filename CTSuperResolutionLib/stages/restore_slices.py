@@ -122,13 +122,14 @@ def damp_mixed(change: torch.Tensor, degradation: Degradation) -> torch.Tensor:
     details along one axis as they are. What A measures along all three grows by 1/h, which data consistency takes back.
 
     Args:
-        change: (z, y, x). degradation: A along these axes.
+        change: (z, y, x); its place is taken. degradation: A along these axes.
     """
     refined = [k for k, axis in enumerate(degradation.axes) if axis is not None]
     for k in refined:
         alone = Degradation(tuple(axis if k == j else None for j, axis in enumerate(degradation.axes)))
-        change = torch.lerp(alone.A_dagger(alone.A(change)), change, ALONG_MORE_AXES)
-    return change / ALONG_MORE_AXES if refined else change
+        for some, seen in alone.A_dagger_slices(alone.A(change)):
+            change[some] = torch.lerp(seen, change[some], ALONG_MORE_AXES)
+    return change.div_(ALONG_MORE_AXES) if refined else change
 
 
 def looks_along(axes: Sequence[int], orientations: int) -> tuple[Look, ...]:

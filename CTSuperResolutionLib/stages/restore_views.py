@@ -45,7 +45,7 @@ class Consistency(Protocol):
         """Largest line integral through the scan on the scale [0, 1], mm."""
 
     def spare_ringing(self, change: torch.Tensor, unit: torch.Tensor) -> torch.Tensor:
-        """A change of a volume in [0, 1] without what would add to its ringing."""
+        """A change of a volume in [0, 1] without what would add to its ringing, in its place."""
 
     def enforce_unit(self, unit: torch.Tensor, progress: Progress) -> torch.Tensor:
         """A volume in [0, 1] made consistent with the scan. Advances by one for each of ``consistency_rounds``."""
@@ -91,7 +91,9 @@ class Restorer:
     def restore(self, start: ProjectedVolume, progress: Progress) -> Restored:
         """Restore a volume and its views; progress advances by :attr:`steps`."""
         if self.p.samples == 1:
-            return self._draw(start, 0, progress)
+            held = [start]
+            del start  # so that no frame keeps what is not needed any more: volumes limit the size of a job
+            return self._draw(held.pop(), 0, progress)
         samples = self.p.samples
         views, volume, volume_views = (torch.zeros_like(a) for a in (start.views, start.volume, start.views))
         mean, squares = torch.zeros_like(start.volume), torch.zeros_like(start.volume)
@@ -121,7 +123,9 @@ class Restorer:
         """One sample."""
         measured = self.degradation.A(start.views)
         if self.p.slice_gain:
-            start = ProjectedVolume.of(self._restore_slices(start.volume, sample, progress), self.projector, progress)
+            held = [start.volume]
+            del start  # as above
+            start = ProjectedVolume.of(self._restore_slices(held.pop(), sample, progress), self.projector, progress)
         prior = self.prior.at(ImageAcquisition.of_views(self.degradation, self.consistency.unit_noise))
         settings = self._settings(start.volume.device, sample)
         brightest = self.consistency.brightest
@@ -142,7 +146,7 @@ class Restorer:
         change = self.consistency.spare_ringing(change, volume)
         # Held so that no frame keeps what is not needed any more: volumes limit the size of a job.
         held = [change.mul_(self.p.slice_gain).add_(volume)]
-        del change
+        del change, volume
         return self.consistency.enforce_unit(held.pop(), progress)
 
     def _reconstruct(self, drawn: Restored, progress: Progress) -> torch.Tensor:

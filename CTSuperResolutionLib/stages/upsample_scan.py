@@ -6,11 +6,12 @@ from dataclasses import dataclass
 
 import torch
 
+from CTSuperResolutionLib import machine
 from CTSuperResolutionLib.degradation.acquisition import Acquisition
 from CTSuperResolutionLib.degradation.data_consistency import DataConsistency
 from CTSuperResolutionLib.degradation.operator import Degradation
 from CTSuperResolutionLib.degradation.ringing import overshoot, spare_ringing
-from CTSuperResolutionLib.degradation.upsampling import upsample_onto
+from CTSuperResolutionLib.degradation.upsampling import upsample_onto, upsampled_slices
 from CTSuperResolutionLib.job.events import Progress
 from CTSuperResolutionLib.job.parameters import Parameters
 from CTSuperResolutionLib.job.refinement import Factors
@@ -23,7 +24,6 @@ from CTSuperResolutionLib.volume.filling import filled
 from CTSuperResolutionLib.volume.intensity import restore_clipped, to_hu, to_unit
 from CTSuperResolutionLib.volume.volume import Volume
 
-SLICES_AT_ONCE = 16
 SPARED_AT_ONCE = 4  # of ten volumes of their size
 
 
@@ -111,23 +111,27 @@ class UpsampledScan:
         return to_unit(self.enforce(held.pop(), progress), self.hu_range)
 
     def _in_hu(self, unit: torch.Tensor) -> torch.Tensor:
+        machine.release_freed_memory()
         low, high = self.hu_range
         hu = unit.clamp(min=0).mul_(high - low).add_(low)
-        for some, cubic in zip(hu.split(SLICES_AT_ONCE), self.cubic.split(SLICES_AT_ONCE), strict=True):
-            some.copy_(restore_clipped(some, cubic, self.hu_range))
+        for some, cubic in upsampled_slices(self.consistency.measurement, self.axes):
+            hu[some] = restore_clipped(hu[some], cubic, self.hu_range)
         return hu
 
     def spare_ringing(self, change: torch.Tensor, unit: torch.Tensor) -> torch.Tensor:
-        """A change of a volume, both on the [0, 1] scale, without what would add to its ringing."""
+        """A change of a volume, both on the [0, 1] scale, without what would add to its ringing, in its place."""
         low, high = self.hu_range
-        spared, beyond = torch.empty_like(change), round(self.scale[0])
+        beyond = round(self.scale[0])
+        before = change[:0]  # slices that were spared already, as they were: all is done in place
         for first in range(0, len(change), SPARED_AT_ONCE):  # for several volumes of all of it would limit a job's size
-            start, last = max(first - beyond, 0), first + SPARED_AT_ONCE
+            start, last = first - len(before), first + SPARED_AT_ONCE
             some = slice(start, last + beyond)
+            around = torch.cat([before, change[first : some.stop]])
             over = overshoot(to_hu(unit[some], self.hu_range), self.consistency.measurement, self.axes, some)
-            kept = spare_ringing(change[some] * (high - low), over, self.scale).div_(high - low)
-            spared[first:last] = kept[first - start : last - start]
-        return spared
+            kept = spare_ringing(around * (high - low), over, self.scale).div_(high - low)
+            before = around[: last - start][-beyond:]
+            change[first:last] = kept[first - start : last - start]
+        return change
 
     def report(self) -> dict[str, object]:
         """What was found of the scan, as plain values."""

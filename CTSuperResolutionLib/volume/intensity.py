@@ -31,7 +31,7 @@ def to_unit(hu: Array, bounds: tuple[float, float] = HU_RANGE) -> Array:
     low, high = bounds
     unit = hu - low
     unit /= high - low
-    return unit.clip(0, 1)
+    return unit.clip(0, 1, out=unit) if isinstance(unit, np.ndarray) else unit.clip_(0, 1)
 
 
 def to_hu(unit: Array, bounds: tuple[float, float] = HU_RANGE) -> Array:

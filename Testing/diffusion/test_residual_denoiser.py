@@ -226,3 +226,13 @@ def test_in_half_precision_faint_details_on_any_ground_are_seen(monkeypatch):
         monkeypatch.setattr(torch, "autocast", lambda *arguments, **options: contextlib.nullcontext())
         first_in_half = error()
     assert found < 0.9 * first_in_half < 0.1
+
+
+def test_a_large_image_in_strips_is_what_it_is_as_a_whole(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The strips overlap by what a pixel sees."""
+    denoiser = Prior.load(find_prior("shipped")).denoiser
+    image = torch.rand(2, 1, 160, 24, generator=torch.Generator().manual_seed(0)) * 2 - 1
+    told = torch.tensor([ImageAcquisition(4.0, 1.0)]).expand(2, -1)
+    whole = denoiser.predict_noise(image, 0, told)
+    monkeypatch.setattr("CTSuperResolutionLib.diffusion.networks.residual_denoiser.STRIP_PIXELS", 24 * 50)
+    torch.testing.assert_close(denoiser.predict_noise(image, 0, told), whole, atol=1e-4, rtol=1e-4)

@@ -38,11 +38,11 @@ def method() -> Method:
 
 @pytest.fixture(scope="session")
 def run() -> Callable[..., dict]:
-    """Do a job with that method on a scan, or on a region of it."""
+    """Do a job with that method, or another one, on a scan, or on a region of it."""
 
-    def run(scan: Path, out: Path, roi: str | None = None) -> dict:
+    def run(scan: Path, out: Path, roi: str | None = None, method: Method = METHOD) -> dict:
         progress = Reporter(lambda event: None, memory=lambda: {"memory_mb": 1.0, "peak_mb": 1.0})
-        return run_job(Job(METHOD, str(scan), str(out), roi=roi), progress, lambda folder: open_scan(scan))
+        return run_job(Job(method, str(scan), str(out), roi=roi), progress, lambda folder: open_scan(scan))
 
     return run
 

@@ -14,6 +14,7 @@ from CTSuperResolutionLib.planning.requirements import DEFAULT_SHARE, Requiremen
 
 SCAN = (60, 400, 400)
 METHOD = Method("4", "preview", device="cpu")
+WHOLE = METHOD.target_grid(SCAN, (1.0, 1.0, 1.0))
 
 
 def required(roi=None, available: int = 1 << 50, scan_shape=SCAN) -> Requirements:
@@ -28,17 +29,29 @@ def test_the_margin_is_what_the_prior_and_the_operator_reach() -> None:
 def test_the_margin_ends_with_the_scan() -> None:
     z, y, x = margin_of((4, 4, 4))
     region = region_slices(((0, 10), (100, 120), (380 - x, 400 - x)), SCAN)
-    outer = with_margin(region, (4, 4, 4), SCAN)
+    outer = with_margin(region, WHOLE)
     assert outer == (slice(0, 10 + z), slice(100 - y, 120 + y), slice(380 - 2 * x, 400))
     assert within(region, outer) == (slice(0, 10), slice(y, y + 20), slice(x, x + 20))
     everything = region_slices(None, SCAN)
-    assert with_margin(everything, (4, 4, 4), SCAN) == everything
+    assert with_margin(everything, WHOLE) == everything
+
+
+@pytest.mark.parametrize("scale", ["4,1,1", "3", "1,2,5"])
+def test_a_part_begins_with_a_patch_of_the_whole(scale: str) -> None:
+    """The prior sees patches of two voxels of the result, and gives another one where they lie otherwise."""
+    whole = Method(scale, "preview").target_grid(SCAN, (1.0, 1.0, 1.0))
+    beyond = margin_of(whole.factors)
+    for first in (40, 41):
+        region = region_slices(((first, 50), (first, 90), (first, 90)), SCAN)
+        outer = with_margin(region, whole)
+        assert all(fine.start % 2 == 0 for fine in whole.within(outer))
+        assert all(0 <= first - n - part.start <= 1 for n, part in zip(beyond, outer, strict=True))
 
 
 def test_memory_is_that_of_the_region_with_its_margin_and_disk_that_of_the_region() -> None:
     roi = ((20, 30), (100, 120), (100, 120))
     region = required(roi)
-    outer = with_margin(region_slices(roi, SCAN), (4, 4, 4), SCAN)
+    outer = with_margin(region_slices(roi, SCAN), WHOLE)
     around = required(((0, None),) * 3, scan_shape=tuple(part.stop - part.start for part in outer))
     alone = required(((0, None),) * 3, scan_shape=(10, 20, 20))
     assert region.worked_shape == tuple(part.stop - part.start for part in outer) and region.shape == (10, 20, 20)

@@ -47,10 +47,9 @@ class PanelTask:
         Raises:
             JobError: the scale does not suit the scan.
         """
-        refinement = self.method.refinement(spacing(scan.ijk_to_ras))
-        if not refinement.is_whole:
+        if not self.method.refinement(spacing(scan.ijk_to_ras)).is_whole:
             return region_slices(None, scan.shape)
-        margined = with_margin(self.region, refinement.factors, scan.shape)
+        margined = with_margin(self.region, self.method.target_grid(scan.shape, spacing(scan.ijk_to_ras)))
         if not self.sketch:
             return margined
         z, y, x = (

@@ -17,6 +17,9 @@ WIDTHS = 0.5, 16.0  # pixels
 LONGEST_WAVE = 10_000  # over 2π, in diffusion steps
 NOISE_UNIT, NOISIEST = 1e-3, 0.02  # of the scale [0, 1], which has about 4,000 HU
 
+STRIP_PIXELS = 1 << 19
+"""Of an image that is looked at as a whole: a larger one is in strips, each with what its pixels see beyond it."""
+
 
 class ResidualDenoiser(torch.nn.Module):
     """Predicts the noise of single-channel images, as a diffusers ``UNet2DModel`` does, from a neighbourhood alone.
@@ -93,10 +96,16 @@ class ResidualDenoiser(torch.nn.Module):
         """
         if acquisitions is None:
             raise ValueError("this network has to be told how the images were measured: prior.at(acquisition)")
-        predicted: torch.Tensor = self(
-            images, torch.full((len(images),), step, device=images.device), acquisitions, neighbours
-        )
-        return predicted
+        steps, rows = torch.full((len(images),), step, device=images.device), images.shape[-2]
+        height = max(STRIP_PIXELS // images.shape[-1] // self.multiple, 1) * self.multiple
+        beyond, strips = self.multiple * (2 * len(self.body) + 2), []  # as far as a pixel sees
+        for first in range(0, rows, height):
+            above = max(first - beyond, 0)
+            some = slice(above, first + height + beyond)
+            beside = None if neighbours is None else neighbours[:, :, some]
+            predicted = self(images[:, :, some], steps, acquisitions, beside)
+            strips.append(predicted[:, :, first - above : first - above + height])
+        return strips[0] if len(strips) == 1 else torch.cat(strips, dim=2)
 
     def forward(
         self,
