@@ -32,7 +32,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     option("projections", metavar="PROJECTIONS", help="stack of projections, or the folder of a simulated scan")
     option("output", metavar="OUT_DIR", help="folder for the results")
     option("--method", default=DEFAULT_METHOD, help=f"of those below (default {DEFAULT_METHOD})")
-    option("--prior", metavar="FOLDER", help="slice fixer of diffnr, as 'ctsr train-slice-fixer' writes one")
+    option("--prior", metavar="FOLDER", help="slice fixer of diffnr, in place of the shipped one")
     option("--geometry", type=Path, metavar="FILE", help="JSON or RTK's XML, where it does not lie beside the stack")
     option("--size", metavar="Z,Y,X", help="voxels of the volume, in place of what the geometry states")
     option("--spacing", metavar="MM", help="of its voxels: one length or z,y,x")

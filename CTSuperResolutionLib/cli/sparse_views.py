@@ -20,10 +20,14 @@ def add_sparse_view_options(parser: argparse.ArgumentParser) -> None:
     group = parser.add_argument_group("few views")
     option = group.add_argument
     option("--sparse-views", metavar="LIST", help="numbers of views such as 36,24,12; --methods is then of these: "
-           f"{', '.join(METHODS)} (default all, diffnr with a slice fixer)")  # fmt: skip
+           f"{', '.join(METHODS)} (default all)")  # fmt: skip
     option("--beam", default="cone", help="cone or parallel (default cone)")
     option("--photons", type=float, default=1e5, metavar="I0", help="a pixel, without object (default 1e5)")
-    option("--slice-fixer", metavar="FOLDER", help="of diffnr, as 'ctsr train-slice-fixer' writes one")
+    option(
+        "--slice-fixer",
+        metavar="FOLDER",
+        help="of diffnr (default the shipped one)",
+    )
 
 
 def execute_sparse_views(options: argparse.Namespace, progress: Reporter) -> dict[str, Any]:
@@ -35,7 +39,7 @@ def execute_sparse_views(options: argparse.Namespace, progress: Reporter) -> dic
         if getattr(options, name):
             raise JobError(f"--{name.replace('_', '-')} has no meaning with --sparse-views; leave it out.")
     fixer = options.slice_fixer
-    names = options.methods.split(",") if options.methods else [n for n in METHODS if n != "diffnr" or fixer]
+    names = options.methods.split(",") if options.methods else list(METHODS)
     settings = parse_settings(options.set)
     methods = tuple(
         ReconstructionMethod(

@@ -29,7 +29,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     option("--scans", type=int, default=24, metavar="N", help="simulated scans to train on in this call (default 24)")
     option("--minutes", type=float, help="end after that time, the scans not counted")
     option("--device", default="auto", help="auto, cpu or cuda (default auto)")
-    option("--no-up-down", action="store_true", help="for ablations: work on slices of their own size, not of twice it")
+    option("--up-down", action="store_true", help="work on slices of twice their size, as DiffNR's authors do")
     for name, kind, text in (
         ("steps", int, "optimiser steps in all, those of earlier calls included"),
         ("batch", int, "slices a step"),
@@ -61,7 +61,7 @@ def execute(options: argparse.Namespace, progress: Reporter) -> dict[str, Any]:
     cts = choose_cts([Path(place) for place in options.cts], options.leave_out)
     if not cts:
         raise JobError("There is no CT left to train on; leave fewer out.")
-    out, plan = options.out, SliceFixerPlan(**chosen, up_down=not options.no_up_down)
+    out, plan = options.out, SliceFixerPlan(**chosen, up_down=options.up_down)
     try:
         out.mkdir(parents=True, exist_ok=True)
         training = SliceFixerTraining(out, plan, [stem(ct) for ct in cts], machine.choose_device(options.device))

@@ -19,8 +19,7 @@ from CTSuperResolutionLib.diffusion.prior_folder import WEIGHTS
 from CTSuperResolutionLib.evaluation.protocol import EvaluationProtocol
 from CTSuperResolutionLib.evaluation.sparse_view_scores import sparse_view_scores
 from CTSuperResolutionLib.evaluation.table import write_csv
-from CTSuperResolutionLib.job.events import Progress
-from CTSuperResolutionLib.job.timeline import Steps
+from CTSuperResolutionLib.job.events import Progress, WithinStep
 from CTSuperResolutionLib.output.report import NOT_FOR_DIAGNOSIS
 from CTSuperResolutionLib.reconstruction.methods import ReconstructionMethod
 from CTSuperResolutionLib.reconstruction.reconstruct import reconstruct
@@ -120,22 +119,6 @@ def format_sparse_views(report: Mapping[str, Any]) -> str:
 _SHOWN = {"psnr_db": 2, "ssim": 4, "ssim_3d": 4, "slice_step_hu": 1, "seconds": 0}
 
 
-class _Cancelling(Progress):
-    """Progress of a part that another one has as a single step: told to nobody, and cancelled with the other."""
-
-    def __init__(self, whole: Progress) -> None:
-        self._whole = whole
-
-    def stage(self, name: str, steps: int = 1) -> None:
-        self._whole.check()
-
-    def advance(self, steps: Steps = 1) -> None:
-        self._whole.check()
-
-    def check(self) -> None:
-        self._whole.check()
-
-
 def _rows(
     ct: str,
     reference: Volume,
@@ -156,7 +139,7 @@ def _rows(
             projections = simulate(reference, scan, progress)
         started = time.monotonic()
         progress.stage(f"{ct}, {scan.views} views, {method.name}")
-        found = reconstruct(projections, method, progress=_Cancelling(progress))
+        found = reconstruct(projections, method, progress=WithinStep(progress))
         progress.advance()
         seconds = time.monotonic() - started
         fixer = found.report.get("slice_fixer")
@@ -179,7 +162,7 @@ def _rows(
 def _key(reference: Volume, scan: SimulatedScan, method: ReconstructionMethod) -> str:
     """Of everything that a row depends on."""
     digest = hashlib.sha256(reference.array.tobytes())
-    weights = Path(method.fixer, WEIGHTS) if method.fixer else None
+    weights = method.fixer_folder / WEIGHTS if method.name == "diffnr" else None
     with contextlib.suppress(OSError):
         digest.update(weights.read_bytes() if weights else b"")
     values = [__version__, asdict(scan), asdict(method), asdict(method.parameters)]

@@ -97,6 +97,22 @@ class _Parts(Progress):
         self._whole.note(message)
 
 
+class WithinStep(Progress):
+    """Stages and steps that are one step of another progress: told to nobody, and cancelled with it."""
+
+    def __init__(self, whole: Progress) -> None:
+        self._whole = whole
+
+    def stage(self, name: str, steps: int = 1) -> None:
+        self._whole.check()
+
+    def advance(self, steps: Steps = 1) -> None:
+        self._whole.check()
+
+    def check(self) -> None:
+        self._whole.check()
+
+
 class Reporter(Progress):
     """Turns progress into events, at most five a second, and a cancel request into :class:`Cancelled`.
 

@@ -16,12 +16,19 @@ CHECKPOINTS = (".pt", ".pth")
 
 def known_priors() -> dict[str, Path]:
     """Names and folders of the priors that come with the library, present or not, and of those fetched from the hub."""
+    fetched = sorted(file.parent for file in (cache_folder() / "hub").glob("*/*/config.json"))
+    return {
+        DEFAULT_PRIOR: shipped_folder("Prior"),
+        **{f"{HUB}{folder.parent.name}/{folder.name}": folder for folder in fetched},
+    }
+
+
+def shipped_folder(name: str) -> Path:
+    """A folder of what comes with the library, "Prior" or "SliceFixer", there or not."""
     package = Path(__file__).resolve().parents[1]
     # Inside the package when installed as a wheel, beside it in a checkout.
-    folders = [package / "Resources" / "Prior", package.parent / "Resources" / "Prior"]
-    shipped = next((folder for folder in folders if folder.is_dir()), folders[-1])
-    fetched = sorted(file.parent for file in (cache_folder() / "hub").glob("*/*/config.json"))
-    return {DEFAULT_PRIOR: shipped, **{f"{HUB}{folder.parent.name}/{folder.name}": folder for folder in fetched}}
+    folders = [package / "Resources" / name, package.parent / "Resources" / name]
+    return next((folder for folder in folders if folder.is_dir()), folders[-1])
 
 
 def find_prior(name: str) -> Path:

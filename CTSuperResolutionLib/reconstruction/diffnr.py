@@ -32,7 +32,7 @@ def fit_with_repair(
 ) -> torch.Tensor:
     """Fit a backbone to its views with repair in the middle.
 
-    With ``guide`` none, the fit is left alone and what it comes to is repaired at the end (post-processing).
+    What the fit comes to is repaired at the end, too. With ``guide`` none, that is all (post-processing).
 
     Args:
         backbone: at its start. repair: of its slices. settings: when, and with which weight.
@@ -53,8 +53,9 @@ def fit_with_repair(
             guides = [guide(backbone, reference, settings, generator)]
         backbone.step(guides)
         progress.advance()
+    # A field of few Gaussians shows less than its reference has: what the fit comes to is repaired once more.
     volume = backbone.volume()
-    return repair(volume) if alone else volume
+    return repair(volume) if alone or due else volume
 
 
 def guide(backbone: Backbone, reference: torch.Tensor, settings: Settings, generator: torch.Generator) -> Guide:

@@ -4,10 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from pathlib import Path
 
-from CTSuperResolutionLib.errors import JobError, OtherOption, unknown
+from CTSuperResolutionLib.errors import JobError, unknown
 from CTSuperResolutionLib.job.method import Method
 from CTSuperResolutionLib.job.parameters import Value
+from CTSuperResolutionLib.job.priors import shipped_folder
 from CTSuperResolutionLib.reconstruction.settings import Settings
 
 METHODS: Mapping[str, str] = {
@@ -28,7 +30,7 @@ class ReconstructionMethod:
     Attributes:
         name: one of :data:`METHODS`.
         settings: parameters that differ from the defaults, as text or numbers.
-        fixer: folder of a trained slice fixer, which diffnr needs and no other method has.
+        fixer: folder of a trained slice fixer, which diffnr alone has; None for the shipped one.
         seed: of all random numbers. device: "auto", "cpu", "cuda" or "cuda:N".
 
     Raises:
@@ -44,14 +46,14 @@ class ReconstructionMethod:
     def __post_init__(self) -> None:
         if self.name not in METHODS:
             raise unknown("method", self.name, METHODS)
-        if self.name == "diffnr" and self.fixer is None:
-            raise JobError(
-                "The method diffnr needs a slice fixer, and none is shipped",
-                OtherOption("prior", "one with {}, a folder that 'ctsr train-slice-fixer' wrote"),
-            )
         if self.name != "diffnr" and self.fixer is not None:
             raise JobError(f"The method {self.name} repairs no slices; leave the slice fixer out or choose diffnr.")
         _ = self.parameters, Method(seed=self.seed, device=self.device)
+
+    @property
+    def fixer_folder(self) -> Path:
+        """Of the slice fixer that diffnr uses."""
+        return shipped_folder("SliceFixer") if self.fixer is None else Path(self.fixer)
 
     @property
     def parameters(self) -> Settings:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Any
 
 import torch
@@ -22,6 +21,7 @@ from CTSuperResolutionLib.reconstruction.iterative import asd_pocs, sart, sart_s
 from CTSuperResolutionLib.reconstruction.methods import ReconstructionMethod
 from CTSuperResolutionLib.reconstruction.naf import NafBackbone
 from CTSuperResolutionLib.reconstruction.projections import Projections
+from CTSuperResolutionLib.reconstruction.slice_repair import SliceRepair
 from CTSuperResolutionLib.volume.volume import Volume
 
 
@@ -54,7 +54,7 @@ def reconstruct(
     progress = progress or Progress()
     device = machine.choose_device(method.device)
     # First, so that one that is missing or damaged is said at once.
-    fixer = None if method.fixer is None else SliceFixer.load(Path(method.fixer), device)
+    fixer = SliceFixer.load(method.fixer_folder, device) if method.name == "diffnr" else None
     water, projector, p = projections.water_mm(device), projections.projector, method.parameters
     views = projector.geometry.views
     progress.plan(stage_seconds(method, projector.geometry, projector.grid))
@@ -103,8 +103,7 @@ def _fitted(
     views = biplanar_views(water, projections.geometry, projections.place.grid)
     if p.biplanar == "no":
         views = torch.zeros_like(views)
-    volume = fit_with_repair(
-        backbone, lambda v: fixer.repair(v, views), p, steps=steps, seed=method.seed, progress=progress
-    )
-    known = {"name": Path(method.fixer or "").name, "sha256": fixer.sha256, "trained_on": list(fixer.trained_on)}
+    repair = SliceRepair(fixer, water, projections.projector, views, p.repair_sweeps, progress)
+    volume = fit_with_repair(backbone, repair, p, steps=steps, seed=method.seed, progress=progress)
+    known = {"name": method.fixer_folder.name, "sha256": fixer.sha256, "trained_on": list(fixer.trained_on)}
     return volume, {**backbone.report, "slice_fixer": known}

@@ -96,7 +96,6 @@ def test_reconstruct_refuses_in_one_sentence_and_leaves_nothing(
         (["--set", "sart_sweep=3"], "nearest is 'sart_sweeps'"),
         (["--set", "sart_sweeps=0"], "between 1 and"),
         (["--unit", "mm"], "choose hu or attenuation"),
-        (["--method", "diffnr"], "with --prior"),
         (["--prior", "x"], "leave the slice fixer out"),
         (["--method", "diffnr", "--prior", tmp_path / "none"], "has no config.json"),
         (["--size", "4,4"], "three numbers"),

@@ -54,7 +54,6 @@ def test_scores_are_on_the_scale_of_papers_on_few_views(volume) -> None:
         (["--sparse-views", "1"], "from 2 to 10000"),
         (["--sparse-views", "9", "--methods", "cubic"], "choose fdk"),
         (["--sparse-views", "9", "--scale", "4"], "--scale has no meaning"),
-        (["--sparse-views", "9", "--methods", "diffnr"], "slice fixer"),
     ],
 )
 def test_what_cannot_be_evaluated_is_said_first(options, said, cts: Path, tmp_path: Path, capfd) -> None:

@@ -36,7 +36,8 @@ def checkout(at: Path) -> Path:
     for part in PARTS:
         copy = shutil.copytree if (ROOT / part).is_dir() else shutil.copy
         copy(ROOT / part, at / part, **({"ignore": ignored} if (ROOT / part).is_dir() else {}))
-    shutil.copytree(ROOT / "Resources" / "Prior", at / "Resources" / "Prior")
+    for folder in ("Prior", "SliceFixer"):
+        shutil.copytree(ROOT / "Resources" / folder, at / "Resources" / folder)
     return at
 
 
@@ -71,7 +72,7 @@ def run(folder: Path, *arguments: str) -> str:
 
 
 def test_every_file_of_the_checkout_that_is_needed_at_run_time_is_installed(installed):
-    for room in ("CTSuperResolution", "CTSuperResolutionLib", "Resources/Prior"):
+    for room in ("CTSuperResolution", "CTSuperResolutionLib", "Resources/Prior", "Resources/SliceFixer"):
         beside = ROOT / room if room == "CTSuperResolution" else ROOT
         for file in (ROOT / room).rglob("*"):
             place = file.relative_to(beside)

@@ -57,32 +57,41 @@ class SliceFixer:
         return cls(network, hashlib.sha256(content).hexdigest(), tuple(card.get("ct", ())))
 
     @torch.no_grad()
-    def repair(self, volume: torch.Tensor, views: torch.Tensor, progress: Progress | None = None) -> torch.Tensor:
+    def repair(
+        self, volume: torch.Tensor, missing: torch.Tensor, views: torch.Tensor, progress: Progress | None = None
+    ) -> torch.Tensor:
         """The volume with every axial slice repaired, (z, y, x), attenuation relative to water.
 
         Args:
-            volume: the same unit. views: (z, 2, rows, columns), what two projections show near each slice.
-            progress: advanced by one a slice.
+            volume: the same unit. missing: what the scan says beyond it, same shape and unit.
+            views: (z, 2, rows, columns), what two projections show near each slice.
+            progress: asked now and then whether to go on.
         """
         progress = progress or Progress()
-        shown = with_neighbours((volume / DENSEST).clamp(0, 1))
+        shown = shown_to_fixer(volume, missing)
         repaired = torch.empty_like(volume)
         for first in range(0, len(volume), AT_ONCE):
             part = slice(first, first + AT_ONCE)
             repaired[part] = DENSEST * apply(self.network, shown[part], views[part])[:, 0].clamp(0, 1)
-            progress.advance(len(repaired[part]))
+            progress.check()
         # What is denser than the network knows is left as it was.
         return torch.where(volume > DENSEST, volume, repaired)
 
 
-def with_neighbours(volume: torch.Tensor) -> torch.Tensor:
+def shown_to_fixer(volume: torch.Tensor, missing: torch.Tensor) -> torch.Tensor:
+    """What the network is shown of a volume (z, y, x), as :meth:`.SliceFixerNetwork.forward` takes it, (z, 6, y, x)."""
+    parts = [(volume / DENSEST).clamp(0, 1), (missing / DENSEST).clamp(-1, 1)]
+    return torch.cat([_with_neighbours(part) for part in parts], 1)
+
+
+def _with_neighbours(volume: torch.Tensor) -> torch.Tensor:
     """Slices with those on either side as channels, (z, 3, y, x); the outermost ones are their own neighbours."""
     places = torch.arange(len(volume), device=volume.device)
     return torch.stack([volume[(places + k).clamp(0, len(volume) - 1)] for k in range(-NEIGHBOURS, NEIGHBOURS + 1)], 1)
 
 
 def apply(network: SliceFixerNetwork, slices: torch.Tensor, views: torch.Tensor) -> torch.Tensor:
-    """The network on slices (n, 3, y, x) of any size: (n, 1, y, x)."""
+    """The network on slices (n, 6, y, x) of any size: (n, 1, y, x)."""
     (rows, columns), multiple = slices.shape[-2:], network.multiple
     padded = F.pad(slices, (0, -columns % multiple, 0, -rows % multiple), mode="replicate")
     return network(padded, views)[..., :rows, :columns]
