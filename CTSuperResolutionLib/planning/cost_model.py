@@ -10,7 +10,7 @@ from CTSuperResolutionLib.job.parameters import Parameters
 from CTSuperResolutionLib.planning.bands import FEWEST_SLICES, HEIGHT, OVERLAP
 from CTSuperResolutionLib.volume.axis_order import AxisOrder
 
-BASE_BYTES = 620_000_000  # Python with torch, diffusers and SimpleITK loaded, a compact prior and its activations
+BASE_BYTES = 620_000_000  # Python with torch and SimpleITK loaded, a compact prior and its activations; 0.1 GB to spare
 # float32 volumes of the output's size, and stacks of views, that are alive at once at the three peaks:
 CONSISTENCY_PEAK = (4, 3)  # data consistency, and what is made of its result
 PROJECTION_PEAK = (4, 3)  # projection, beside the footprint weights of a view
