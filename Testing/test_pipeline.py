@@ -304,16 +304,20 @@ STAGES = ["upsample", "project", "restore", "fit", "assemble"]
 
 
 @pytest.mark.parametrize(
-    ("choice", "stages"),
+    ("factors", "choice", "stages"),
     [
-        ({}, STAGES),
-        ({"residual": "grid", "base": "cubic"}, STAGES),
-        ({"adapt": 3}, [*STAGES[:2], "adapt", *STAGES[2:]]),
-        ({"view_restoration": "cubic", "base": "none", "start": "edges"}, [s for s in STAGES if s != "restore"]),
+        ((4, 4, 4), {}, STAGES),
+        ((4, 4, 4), {"residual": "grid", "base": "cubic", "adapt": 3}, STAGES),
+        ((4, 1, 1), {"adapt": 3}, ["adapt", *STAGES]),
+        (
+            (4, 4, 4),
+            {"view_restoration": "cubic", "base": "none", "start": "edges"},
+            [s for s in STAGES if s != "restore"],
+        ),
     ],
     ids=["as it is", "grid", "adapted", "cubic views"],
 )
-def test_stages_are_announced_in_order_with_all_their_steps(truth, choice, stages):
+def test_stages_are_announced_in_order_with_all_their_steps(truth, factors, choice, stages):
     class Record(Progress):
         def __init__(self):
             self.planned, self.seen, self.left = [], [], 0
@@ -332,7 +336,8 @@ def test_stages_are_announced_in_order_with_all_their_steps(truth, choice, stage
             assert self.left >= 0
 
     record = Record()
-    super_resolve(degrade(truth, (4, 4, 4), kernel="lanczos", blur=1.0), method("4", **choice), progress=record)
+    scale = ",".join(map(str, factors))
+    super_resolve(degrade(truth, factors, kernel="lanczos", blur=1.0), method(scale, **choice), progress=record)
     assert record.seen == record.planned == stages
     assert record.left == 0
 

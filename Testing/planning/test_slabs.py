@@ -93,7 +93,7 @@ def test_the_estimate_is_that_of_the_budget() -> None:
         ({}, True),
         ({"residual": "grid", "geometry": "cone"}, True),
         ({"residual": "grid", "start_step": 10}, True),
-        ({"residual": "grid", "adapt": 10}, True),
+        ({"residual": "grid", "adapt": 10}, False),
         ({"residual": "grid", "start_step": 10, "null_space": 0}, False),
         ({"residual": "grid", "adapt": 200, "null_space": 0}, False),
     ],

@@ -66,10 +66,10 @@ def test_a_result_too_large_for_any_memory_offers_a_region(panel, make_scan, sho
 
 def test_the_margin_around_a_part_counts(panel, make_scan):
     """In the memory, and not in the size of what comes out."""
-    task = PanelTask(make_scan().GetID(), "Scan", ((0, 60),) * 3, Method("4", "preview", device="cpu"))
+    task = PanelTask(make_scan().GetID(), "Scan", ((0, 120),) * 3, Method("4", "preview", device="cpu"))
     found = [
         estimate.estimate(task, (n, n, n), (1.0, 1.0, 1.0), panel.logic.hardware, 100 * GB).line.split(" · ")
-        for n in (60, 72)
+        for n in (120, 132)
     ]
     sizes, memories = [line[0] for line in found], [float(line[1].split("\N{NO-BREAK SPACE}")[0]) for line in found]
     assert sizes[0] == sizes[1] and memories[0] < memories[1]

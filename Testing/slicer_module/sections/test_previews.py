@@ -359,7 +359,7 @@ def test_a_sketch_is_of_the_quickest_settings_but_for_what_the_user_set(panel, l
     assert (numbers.views, numbers.slice_axes, numbers.residual, numbers.slice_gain) == (50, 1, "grid", 1.5)
     state.settings = json.dumps({"gaussians": 9_000})
     numbers = sketch_task(state, point).method.parameters
-    assert (numbers.residual, numbers.gaussians, numbers.iterations) == ("gaussians", 9_000, 150)
+    assert (numbers.residual, numbers.gaussians, numbers.iterations) == ("gaussians", 9_000, 30)
     task = sketch_task(state, point)
     grown = [(outer.stop - outer.start) - side for outer, side in
              zip(task.exported(ScanPlacement.of(large_scan)), task.shape, strict=True)]  # fmt: skip
