@@ -20,7 +20,7 @@ def check(folder, *arguments):
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("missing", ["", "diffusers,gsplat,matplotlib,PIL,psutil,SimpleITK,skimage"])
+@pytest.mark.parametrize("missing", ["", "safetensors,gsplat,matplotlib,PIL,psutil,SimpleITK,skimage"])
 def test_the_whole_check_in_small(benchmarks_folder, tmp_path, missing):
     """With all packages, and with those that a machine for CUDA usually lacks."""
     done = check(benchmarks_folder, "--quick", "--device", "cpu", "--out", tmp_path, "--without", missing)
@@ -36,7 +36,7 @@ def test_the_whole_check_in_small(benchmarks_folder, tmp_path, missing):
     assert verdicts["fit, seconds on an H200"] is None  # neither the card nor the size
     assert "[" in done.stdout and "the whole case: fit" in done.stdout  # it tells how far it is
     assert found["whole"]["complete"] == (not missing)
-    for package in ("diffusers", "gsplat"):
+    for package in ("safetensors", "gsplat"):
         assert (package in found["missing_packages"]) == (package in missing)
         assert any(f"pip install {package}" in line for line in found["left_out"]) == (package in missing)
 

@@ -27,7 +27,7 @@ HERE = Path(__file__).resolve().parent
 ROOT = HERE.parents[1]
 NEEDED = {"torch": "torch", "numpy": "numpy"}
 CUDA_NEEDS = {"cuda.core": "cuda-core"}
-OPTIONAL = ("diffusers", "gsplat", "PIL", "psutil", "scipy", "SimpleITK", "skimage", "matplotlib")
+OPTIONAL = ("safetensors", "gsplat", "PIL", "psutil", "scipy", "SimpleITK", "skimage", "matplotlib")
 PIP_NAMES = {"PIL": "pillow", "skimage": "scikit-image"}
 Say = Callable[[str], None]
 

@@ -237,8 +237,8 @@ def whole_case(device: torch.device, sizes: Sizes, absent: Sequence[str], say: C
     if "gsplat" in absent:
         left_out.append(NOT_REFINED)
         settings["densify_every"] = 100_000
-    if "diffusers" in absent:
-        left_out.append("The prior in the whole case, which needs diffusers (pip install diffusers).")
+    if "safetensors" in absent:
+        left_out.append("The prior in the whole case, which needs safetensors (pip install safetensors).")
         settings["null_space"] = 0
     side, spacing = sizes.scan
     scan = thorax(shape=(side,) * 3, spacing=spacing)
