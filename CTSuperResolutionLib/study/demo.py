@@ -14,7 +14,7 @@ from typing import Any
 
 import numpy as np
 
-from CTSuperResolutionLib.job.events import Progress
+from CTSuperResolutionLib.job.events import Progress, WithinStep
 from CTSuperResolutionLib.job.method import Method
 from CTSuperResolutionLib.study.design import design_study
 from CTSuperResolutionLib.study.plan import Plan
@@ -52,7 +52,7 @@ def demo_plan(folder: Path, seed: int, progress: Progress) -> Plan:
     for number in range(1, CASES + 1):
         truth = thorax(shape=SHAPE, spacing=SPACING, seed=seed + number)
         scan = degrade(truth, whole_factors(method.scale), noise_hu=NOISE_HU, seed=seed + number)
-        result = super_resolve(scan, method, progress=_Part(progress))
+        result = super_resolve(scan, method, progress=WithinStep(progress))
         images = {}
         for name, volume in (("cubic", result.cubic), ("sr", result.sr)):
             images[name] = f"phantom{number}-{name}.nrrd"
@@ -166,19 +166,3 @@ def read_to_end(folder: Path, name: str, reader: SimulatedReader, key: Key) -> N
             seconds = reader.seconds()
             now += seconds + 1
             reading.answer(reader.answer(trial, key.trials[trial.id]), seconds)
-
-
-class _Part(Progress):
-    """Progress of a result within the demonstration: its stages are not told, but it can be stopped."""
-
-    def __init__(self, whole: Progress) -> None:
-        self._whole = whole
-
-    def stage(self, name: str, steps: int = 1) -> None:
-        self._whole.check()
-
-    def advance(self, steps: Any = 1) -> None:
-        self._whole.check()
-
-    def check(self) -> None:
-        self._whole.check()
