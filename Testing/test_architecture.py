@@ -59,7 +59,6 @@ ROOMS = {
     ),
     STUDY_PANEL: (
         "html_table",
-        "study_command",
         "command_row",
         "reading",
         "analysing",

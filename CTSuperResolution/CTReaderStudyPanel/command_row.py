@@ -4,12 +4,11 @@ from __future__ import annotations
 
 from typing import Any
 
+from CTSuperResolutionPanel.process.command import LibraryCommand
 from slicer.i18n import tr as _
 
-from CTReaderStudyPanel.study_command import StudyCommand
 
-
-def show_command(ui: Any, command: StudyCommand) -> None:
+def show_command(ui: Any, command: LibraryCommand) -> None:
     """Show progress and message of a command.
 
     Args:

@@ -50,7 +50,8 @@ def execute(options: argparse.Namespace, progress: Reporter) -> dict[str, Any]:
     if not 0 <= options.iso <= 100:
         raise JobError(f"--iso is to be from 0 to 100 mm, not {options.iso:g}.")
     from CTSuperResolutionLib.evaluation.protocol import EvaluationProtocol
-    from CTSuperResolutionLib.reconstruction.simulation import SimulatedScan, simulate
+    from CTSuperResolutionLib.reconstruction.simulated_scan import SimulatedScan
+    from CTSuperResolutionLib.reconstruction.simulation import simulate
     from CTSuperResolutionLib.reconstruction.writing import WRITTEN, write_projections
     from CTSuperResolutionLib.volume.reading import read_volume
     from CTSuperResolutionLib.volume.writing import write_volume

@@ -50,7 +50,7 @@ def execute_sparse_views(options: argparse.Namespace, progress: Reporter) -> dic
     crop = parse_crop(options.crop)
     from CTSuperResolutionLib.evaluation.protocol import EvaluationProtocol
     from CTSuperResolutionLib.evaluation.sparse_views import SPARSE_FILES, SparseViewRequest, evaluate_sparse_views
-    from CTSuperResolutionLib.reconstruction.simulation import SimulatedScan
+    from CTSuperResolutionLib.reconstruction.simulated_scan import SimulatedScan
     from CTSuperResolutionLib.volume.ct_files import find_cts
 
     scans = tuple(

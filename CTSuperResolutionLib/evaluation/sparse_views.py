@@ -23,7 +23,8 @@ from CTSuperResolutionLib.job.events import Progress, WithinStep
 from CTSuperResolutionLib.output.report import NOT_FOR_DIAGNOSIS
 from CTSuperResolutionLib.reconstruction.methods import ReconstructionMethod
 from CTSuperResolutionLib.reconstruction.reconstruct import reconstruct
-from CTSuperResolutionLib.reconstruction.simulation import SimulatedScan, simulate
+from CTSuperResolutionLib.reconstruction.simulated_scan import SimulatedScan
+from CTSuperResolutionLib.reconstruction.simulation import simulate
 from CTSuperResolutionLib.volume.reading import read_volume
 from CTSuperResolutionLib.volume.volume import Volume
 

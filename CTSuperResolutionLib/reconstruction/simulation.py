@@ -2,71 +2,17 @@
 
 from __future__ import annotations
 
-import math
-from dataclasses import dataclass, replace
-
 import numpy as np
 import torch
 
-from CTSuperResolutionLib.errors import JobError, unknown
 from CTSuperResolutionLib.job.events import Progress
-from CTSuperResolutionLib.projection.geometry import ScanGeometry, cone_beam, parallel_beam
 from CTSuperResolutionLib.projection.projector import Projector
 from CTSuperResolutionLib.reconstruction.attenuation import WATER_PER_MM, relative_to_water
 from CTSuperResolutionLib.reconstruction.projections import Projections, VolumePlace
+from CTSuperResolutionLib.reconstruction.simulated_scan import SimulatedScan
 from CTSuperResolutionLib.volume.volume import Volume
 
-BEAMS = ("cone", "parallel")
 FEWEST_COUNTS = 0.5  # a pixel that caught nothing is taken for half a photon: its logarithm has to be a number
-
-
-@dataclass(frozen=True)
-class SimulatedScan:
-    """How a CT is scanned. Making one checks it.
-
-    Attributes:
-        views: over a full turn for a cone beam, over half a turn for a parallel one.
-        beam: "cone" or "parallel".
-        photons: that reach a pixel where nothing is in their way (I0); 0 for no noise at all.
-        electronic: standard deviation of the electronics' noise, in photons.
-        source_distance, detector_distance: of a cone beam, mm; source to axis, and source to detector.
-        seed: of the noise.
-
-    Raises:
-        JobError: something is not allowed.
-    """
-
-    views: int = 36
-    beam: str = "cone"
-    photons: float = 1e5
-    electronic: float = 10.0
-    source_distance: float = 1000.0
-    detector_distance: float = 1500.0
-    seed: int = 0
-
-    def __post_init__(self) -> None:
-        if self.beam not in BEAMS:
-            raise unknown("geometry", self.beam, BEAMS)
-        if not 2 <= self.views <= 10_000:
-            raise JobError(f"A scan has from 2 to 10000 views, not {self.views}; choose such a number.")
-        if self.photons != 0 and not 10 <= self.photons <= 1e9:
-            raise JobError(f"The photons are 0 for no noise, or from 10 to 1e9 a pixel, not {self.photons:g}.")
-        if not 0 <= self.electronic <= 1e6:
-            raise JobError(f"The electronic noise is from 0 to 1e6 photons, not {self.electronic:g}.")
-
-    def geometry(self, place: VolumePlace) -> ScanGeometry:
-        """The rays, on a detector that sees every voxel in every view; a pixel is a voxel's shadow.
-
-        Raises:
-            JobError: the volume reaches too near the source.
-        """
-        shape, spacing = place.grid.shape, place.grid.spacing
-        if self.beam == "parallel":
-            return parallel_beam(views=self.views, volume_shape=shape, spacing=spacing)
-        distances = {"source_distance": self.source_distance, "detector_distance": self.detector_distance}
-        half = cone_beam(views=self.views, volume_shape=shape, spacing=spacing, **distances)
-        # A fan sees no ray twice in half a turn, so that it needs more than that; a full turn sees all alike.
-        return replace(half, angles=tuple(2 * math.pi * k / self.views for k in range(self.views)))
 
 
 def simulate(ct: Volume, scan: SimulatedScan, progress: Progress | None = None) -> Projections:
@@ -82,7 +28,7 @@ def simulate(ct: Volume, scan: SimulatedScan, progress: Progress | None = None) 
         JobError: the volume reaches too near the source.
     """
     place = VolumePlace.of(ct)
-    geometry = scan.geometry(place)
+    geometry = scan.geometry(place.grid)
     relative = torch.from_numpy(relative_to_water(ct.array))
     with torch.no_grad():
         water = Projector(place.grid, geometry).forward(relative, progress=progress).numpy()

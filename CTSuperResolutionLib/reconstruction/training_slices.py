@@ -26,7 +26,8 @@ from CTSuperResolutionLib.reconstruction.iterative import OrderedSubsets
 from CTSuperResolutionLib.reconstruction.naf import NafBackbone
 from CTSuperResolutionLib.reconstruction.projections import Projections
 from CTSuperResolutionLib.reconstruction.settings import Settings
-from CTSuperResolutionLib.reconstruction.simulation import BEAMS, SimulatedScan, simulate
+from CTSuperResolutionLib.reconstruction.simulated_scan import BEAMS, SimulatedScan
+from CTSuperResolutionLib.reconstruction.simulation import simulate
 from CTSuperResolutionLib.reconstruction.slice_repair import left_over
 from CTSuperResolutionLib.volume.reading import read_volume
 from CTSuperResolutionLib.volume.resampling import isotropic

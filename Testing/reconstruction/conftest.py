@@ -9,7 +9,8 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from CTSuperResolutionLib.reconstruction.simulation import SimulatedScan, simulate
+from CTSuperResolutionLib.reconstruction.simulated_scan import SimulatedScan
+from CTSuperResolutionLib.reconstruction.simulation import simulate
 from CTSuperResolutionLib.reconstruction.writing import write_projections
 from CTSuperResolutionLib.volume.volume import Volume
 

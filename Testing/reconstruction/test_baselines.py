@@ -13,7 +13,8 @@ from CTSuperResolutionLib.projection.geometry import ScanGeometry
 from CTSuperResolutionLib.reconstruction.attenuation import relative_to_water
 from CTSuperResolutionLib.reconstruction.fdk import angular_weights, filtered_backprojection
 from CTSuperResolutionLib.reconstruction.iterative import asd_pocs, sart, total_variation_gradient
-from CTSuperResolutionLib.reconstruction.simulation import SimulatedScan, simulate
+from CTSuperResolutionLib.reconstruction.simulated_scan import SimulatedScan
+from CTSuperResolutionLib.reconstruction.simulation import simulate
 
 
 def error(found: torch.Tensor, truth) -> float:

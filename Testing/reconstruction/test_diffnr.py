@@ -20,7 +20,8 @@ from CTSuperResolutionLib.reconstruction.fdk import filtered_backprojection
 from CTSuperResolutionLib.reconstruction.gaussian_backbone import GaussianBackbone
 from CTSuperResolutionLib.reconstruction.iterative import sart
 from CTSuperResolutionLib.reconstruction.settings import Settings
-from CTSuperResolutionLib.reconstruction.simulation import SimulatedScan, simulate
+from CTSuperResolutionLib.reconstruction.simulated_scan import SimulatedScan
+from CTSuperResolutionLib.reconstruction.simulation import simulate
 from CTSuperResolutionLib.reconstruction.slice_fixer_training import SliceFixerPlan, SliceFixerTraining
 from CTSuperResolutionLib.reconstruction.slice_repair import SliceRepair, left_over
 from CTSuperResolutionLib.reconstruction.training_slices import TrainingSlices

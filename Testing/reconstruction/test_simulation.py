@@ -9,7 +9,8 @@ import pytest
 
 from CTSuperResolutionLib.errors import JobError
 from CTSuperResolutionLib.reconstruction.attenuation import WATER_PER_MM
-from CTSuperResolutionLib.reconstruction.simulation import SimulatedScan, simulate
+from CTSuperResolutionLib.reconstruction.simulated_scan import SimulatedScan
+from CTSuperResolutionLib.reconstruction.simulation import simulate
 from CTSuperResolutionLib.volume.volume import Volume
 
 

@@ -9,11 +9,11 @@ from typing import Any
 import qt
 import slicer
 from CTSuperResolutionPanel.install.interpreters import chosen_python, is_slicers
+from CTSuperResolutionPanel.process.command import LibraryCommand
 from slicer.i18n import tr as _
 
 from CTReaderStudyPanel.command_row import show_command
 from CTReaderStudyPanel.html_table import html_table
-from CTReaderStudyPanel.study_command import StudyCommand
 from CTSuperResolutionLib.study.study_files import KEY
 
 UI_FILE = Path(__file__).parents[2] / "Resources" / "UI" / "AnalyseStudy.ui"
@@ -40,7 +40,7 @@ class AnalyseSection:
         self.widget = slicer.util.loadUI(str(UI_FILE))
         parent_layout.addWidget(self.widget)
         ui = self._ui = slicer.util.childWidgetVariables(self.widget)
-        self.command = StudyCommand(find_python, self._refresh)
+        self.command = LibraryCommand(find_python, self._refresh)
         self._report: Path | None = None
         ui.folderEdit.currentPath = str(slicer.app.userSettings().value(FOLDER_SETTING) or "")
         ui.folderEdit.connect("currentPathChanged(QString)", lambda path: self._folder_changed())
@@ -87,7 +87,7 @@ class AnalyseSection:
     def _start(self, action: str, *more: str, on_done: Callable[[dict[str, Any]], None]) -> None:
         slicer.app.userSettings().setValue(FOLDER_SETTING, self._ui.folderEdit.currentPath)
         self._ui.resultLabel.text = ""
-        self.command.start(action, str(self._study), *more, on_done=on_done)
+        self.command.start("study", action, str(self._study), *more, on_done=on_done)
 
     def _folder_changed(self) -> None:
         self._report = None

@@ -10,6 +10,7 @@ from typing import Any
 
 import qt
 import slicer
+from CTSuperResolutionPanel.process.command import LibraryCommand
 from CTSuperResolutionPanel.process.job_folder import JobFolder
 from CTSuperResolutionPanel.process.process import environment_for
 from CTSuperResolutionPanel.process.stepper import Stepper
@@ -19,7 +20,6 @@ from CTReaderStudyPanel.command_row import show_command
 from CTReaderStudyPanel.designing.plan_form import PlanForm
 from CTReaderStudyPanel.designing.scene_cases import write_cases
 from CTReaderStudyPanel.html_table import html_table
-from CTReaderStudyPanel.study_command import StudyCommand
 
 UI_FILE = Path(__file__).parents[2] / "Resources" / "UI" / "DesignStudy.ui"
 
@@ -43,7 +43,7 @@ class DesignSection:
         self.widget = slicer.util.loadUI(str(UI_FILE))
         parent_layout.addWidget(self.widget)
         ui = self._ui = slicer.util.childWidgetVariables(self.widget)
-        self.command = StudyCommand(find_python, self._refresh)
+        self.command = LibraryCommand(find_python, self._refresh)
         self._find_python = find_python
         self._export: Stepper | None = None
         self._folder: JobFolder | None = None
@@ -176,7 +176,7 @@ class DesignSection:
 
     def _start(self, *arguments: str, on_done: Callable[[dict[str, Any]], None]) -> None:
         self._ui.resultLabel.text = self._ui.powerLabel.text = ""
-        self.command.start(*arguments, on_done=on_done)
+        self.command.start("study", *arguments, on_done=on_done)
 
     def _designed(self, found: dict[str, Any]) -> None:
         text = _("The study is made. Give each reader a copy of {reader}, and keep {key} for yourself.")

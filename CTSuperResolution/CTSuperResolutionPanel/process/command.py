@@ -1,4 +1,4 @@
-"""One ``ctsr study`` command in the background process."""
+"""One command of the library in a background process of its own."""
 
 from __future__ import annotations
 
@@ -7,17 +7,18 @@ from pathlib import Path
 from typing import Any
 
 import qt
+from slicer.i18n import tr as _
+
 from CTSuperResolutionPanel.process import error_messages
 from CTSuperResolutionPanel.process.event_stream import LineDecoder, StageProgress, parse_event
 from CTSuperResolutionPanel.process.process import Ended, Process, QtProcess, library_command
 from CTSuperResolutionPanel.process.process_output import ProcessOutput
-from slicer.i18n import tr as _
 
 CANCEL_MS = 4_000
 """The library stops within two seconds of being asked; then the whole tree of processes is ended."""
 
 
-class StudyCommand:
+class LibraryCommand:
     """Runs one command at a time, and tells who listens of every change.
 
     Args:
@@ -44,6 +45,7 @@ class StudyCommand:
         self._lines, self._error_lines = LineDecoder(), LineDecoder()
         self._process: Process | None = None
         self._on_done: Callable[[dict[str, Any]], None] = lambda result: None
+        self._on_failed: Callable[[], None] = lambda: None
         self._timer = qt.QTimer()
         self._timer.setSingleShot(True)
         self._timer.connect("timeout()", self.stop)
@@ -56,26 +58,37 @@ class StudyCommand:
         """How far it is."""
         return self._output.progress
 
-    def start(self, *arguments: str, on_done: Callable[[dict[str, Any]], None]) -> None:
-        """Run ``ctsr study`` with these arguments.
+    @property
+    def log(self) -> list[str]:
+        """What it has said."""
+        return self._output.log
+
+    def start(
+        self,
+        *arguments: str,
+        on_done: Callable[[dict[str, Any]], None],
+        on_failed: Callable[[], None] = lambda: None,
+    ) -> None:
+        """Run ``ctsr`` with these arguments.
 
         Args:
-            arguments: the action, its paths and options.
+            arguments: the command, its paths and options.
             on_done: called with what it found, where it went well.
+            on_failed: called where it did not, or was cancelled; ``message`` says how.
         """
         if self.busy:
             return
         self.busy, self.result, self.message = True, None, ""
-        self._output, self._on_done = ProcessOutput(), on_done
+        self._output, self._on_done, self._on_failed = ProcessOutput(), on_done, on_failed
         self._lines, self._error_lines = LineDecoder(), LineDecoder()
         self._on_change()
         python = self._find_python()
         if python is None:
-            self._finish(_("Nothing was installed, so nothing was run."))
+            self._fail(_("Nothing was installed, so nothing was run."))
             return
         self._process = self._make_process()
         self._process.start(
-            library_command(python, "study", *arguments, "--events", "json"),
+            library_command(python, *arguments, "--events", "json"),
             on_output=self._read,
             on_error_output=self._read_error,
             on_end=self._ended,
@@ -92,7 +105,7 @@ class StudyCommand:
         if self._process is not None:
             self._process.abandon()
         if self.busy:
-            self._finish(_("Cancelled."))
+            self._fail(_("Cancelled."))
 
     def _read(self, data: bytes, *, final: bool = False) -> None:
         for line in self._lines.feed(data, final=final):
@@ -112,9 +125,13 @@ class StudyCommand:
             self._finish("")
             self._on_done(result)
         elif (error or {}).get("kind") == "cancelled":
-            self._finish(_("Cancelled."))
+            self._fail(_("Cancelled."))
         else:
-            self._finish(error_messages.why_it_ended(ended, error))
+            self._fail(error_messages.why_it_ended(ended, error))
+
+    def _fail(self, message: str) -> None:
+        self._finish(message)
+        self._on_failed()
 
     def _finish(self, message: str) -> None:
         self._timer.stop()
