@@ -32,6 +32,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     option("action", metavar="ACTION", help=f"one of {', '.join(ACTIONS)}")
     option("paths", nargs="*", type=Path, metavar="PATH", help="as above")
     option("--regrid", action="store_true", help="design: bring a case's images onto the grid of its first one")
+    option("--allow-unusual", action="store_true", help="design: go on where an image does not look like a CT")
     option("--seed", type=int, default=0, help="simulate, analyse, demo: of all random numbers (default 0)")
     group = parser.add_argument_group("simulate")
     option = group.add_argument
@@ -59,7 +60,8 @@ def _design(options: argparse.Namespace, progress: Reporter) -> dict[str, Any]:
     from CTSuperResolutionLib.study.plan import Plan
 
     plan, out = options.paths
-    study = design_study(Plan.read(plan), out, regrid=options.regrid, progress=progress)
+    taken = {"regrid": options.regrid, "allow_unusual": options.allow_unusual}
+    study = design_study(Plan.read(plan), out, **taken, progress=progress)
     return {"study": study, "folder": str(out.resolve())}
 
 

@@ -6,7 +6,7 @@ import os
 import random
 import secrets
 import shutil
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -19,12 +19,20 @@ from CTSuperResolutionLib.study.protocol import DEGRADED, Task
 from CTSuperResolutionLib.study.schedule import PlannedTrial, degraded_source, sessions_of
 from CTSuperResolutionLib.study.study_files import IMAGES, KEY, MEASURED, READER_PART, STUDY, VERSION, write_json
 from CTSuperResolutionLib.volume.reading import open_scan
+from CTSuperResolutionLib.volume.volume import Volume
 
 TIME_STAMP = 946_684_800  # of every file: 2000-01-01
 BYTES_A_VOXEL = 2
 
 
-def design_study(plan: Plan, folder: Path, *, regrid: bool = False, progress: Progress | None = None) -> str:
+def design_study(
+    plan: Plan,
+    folder: Path,
+    *,
+    regrid: bool = False,
+    allow_unusual: bool = False,
+    progress: Progress | None = None,
+) -> str:
     """Make the folder of a study, whole or not at all.
 
     Nothing in its readers' part but the voxels differs by method: names are random, files lie in the order of their
@@ -34,6 +42,7 @@ def design_study(plan: Plan, folder: Path, *, regrid: bool = False, progress: Pr
         plan: what to make it from.
         folder: where to; it must not be there yet, or be empty.
         regrid: bring images of a case onto the first one's grid where they are not.
+        allow_unusual: go on where an image does not look like a CT.
         progress: advanced once a case.
 
     Returns:
@@ -51,12 +60,17 @@ def design_study(plan: Plan, folder: Path, *, regrid: bool = False, progress: Pr
     cases = (*plan.cases, *plan.training)
     names = dict(zip(sorted(wanted), _opaque(len(wanted)), strict=True))
     files = {where: f"{name}.nrrd" for where, name in names.items()}
+
+    def read(case: Case) -> dict[str, Volume]:
+        degrade = degraded_source(plan, case.name) if (case.name, DEGRADED) in files else None
+        return read_case(case.name, case.images, regrid=regrid, degrade=degrade, allow_unusual=allow_unusual)
+
     with OutputFolder(folder, alone=True) as out:
-        out.require_space(_bytes_needed(cases, wanted))
+        out.require_space(_bytes_needed(cases, wanted, allow_unusual))
         place = out.file(READER_PART) / IMAGES
         with out.writing():
             place.mkdir(parents=True)
-            images = _write_images(plan, cases, files, place, regrid, progress)
+            images = _write_images(cases, files, place, read, progress)
             study, key = _describe(plan, sessions, files, images)
             key[MEASURED] = {case.name: name for case, name in _measured(cases)}
             write_json(study, out.file(READER_PART) / STUDY)
@@ -75,25 +89,28 @@ def _opaque(count: int) -> list[str]:
     return random.SystemRandom().sample(sorted(names), count)
 
 
-def _bytes_needed(cases: Sequence[Case], wanted: set[tuple[str, str]]) -> int:
+def _bytes_needed(cases: Sequence[Case], wanted: set[tuple[str, str]], allow_unusual: bool) -> int:
     """What the images take on the disk, were all of a case on the grid of its first one."""
     needed = 0
     for case in cases:
-        z, y, x = open_scan(next(iter(case.images.values()))).shape
+        z, y, x = open_scan(next(iter(case.images.values())), allow_unusual=allow_unusual).shape
         images = sum(name == case.name for name, _ in wanted) + (MEASURED in case.images)
         needed += BYTES_A_VOXEL * z * y * x * images
     return needed
 
 
 def _write_images(
-    plan: Plan, cases: Sequence[Case], files: dict[tuple[str, str], str], place: Path, regrid: bool, progress: Progress
+    cases: Sequence[Case],
+    files: dict[tuple[str, str], str],
+    place: Path,
+    read: Callable[[Case], dict[str, Volume]],
+    progress: Progress,
 ) -> dict[str, dict[str, Any]]:
     """Write the images, and then write them again in the order of their names; what study.json has of them."""
     images: dict[str, dict[str, Any]] = {}
     progress.stage("images", len(cases))
     for case in cases:
-        degrade = degraded_source(plan, case.name) if (case.name, DEGRADED) in files else None
-        volumes = read_case(case.name, case.images, regrid=regrid, degrade=degrade)
+        volumes = read(case)
         for method, volume in volumes.items():
             if (case.name, method) in files:
                 name = files[case.name, method]

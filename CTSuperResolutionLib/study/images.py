@@ -20,7 +20,9 @@ SAME_GRID = 1e-3  # voxels by which corners may differ: what single precision in
 BLUR = 3.0  # voxels, σ of the degraded copies: anyone sees it
 
 
-def read_case(name: str, paths: Mapping[str, Path], *, regrid: bool, degrade: str | None) -> dict[str, Volume]:
+def read_case(
+    name: str, paths: Mapping[str, Path], *, regrid: bool, degrade: str | None, allow_unusual: bool = False
+) -> dict[str, Volume]:
     """A case's images on one grid, in one range and with one padding.
 
     What is padding in one image becomes padding in all. With ``regrid``, images on other grids than the first one's are
@@ -30,6 +32,7 @@ def read_case(name: str, paths: Mapping[str, Path], *, regrid: bool, degrade: st
         name: of the case. paths: file of every method.
         regrid: bring images onto one grid, where they are not.
         degrade: method of which a blurred copy is added as :data:`.DEGRADED`; None for no copy.
+        allow_unusual: go on where an image does not look like a CT.
 
     Returns:
         whole HU by method, all of one shape (z, y, x).
@@ -37,7 +40,7 @@ def read_case(name: str, paths: Mapping[str, Path], *, regrid: bool, degrade: st
     Raises:
         JobError: an image cannot be read, or the grids differ.
     """
-    volumes = {method: read_volume(path) for method, path in paths.items()}
+    volumes = {method: read_volume(path, allow_unusual=allow_unusual) for method, path in paths.items()}
     first_name, first = next(iter(volumes.items()))
     for method, volume in volumes.items():
         if not same_grid(first, volume):

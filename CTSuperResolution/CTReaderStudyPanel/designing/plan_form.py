@@ -148,6 +148,11 @@ class PlanForm:
         }
 
     @property
+    def tasks(self) -> list[str]:
+        """Their names."""
+        return [task["name"] for task in self._tasks()]
+
+    @property
     def reference(self) -> str:
         """What the others are rated against, or NO_REFERENCE."""
         return str(self._ui.referenceComboBox.currentData or NO_REFERENCE)

@@ -147,7 +147,9 @@ class DesignSection:
             ).format(file=plan_file, reason=error.strerror)  # fmt: skip
             self._refresh()
             return
-        options = ["--regrid"] if self._ui.regridCheckBox.checked else []
+        ui = self._ui
+        boxes = {"--regrid": ui.regridCheckBox, "--allow-unusual": ui.allowUnusualCheckBox}
+        options = [option for option, box in boxes.items() if box.checked]
         study = Path(self._ui.studyEdit.currentPath.strip())
         self._start("design", str(plan_file), str(study), *options, on_done=self._designed)
 
@@ -206,7 +208,8 @@ class DesignSection:
         lacks = form.lacks()
         ui.casesLabel.text = ""
         if form.cases:
-            ui.casesLabel.text = _("{count} cases with {methods}").format(
+            pattern = _("1 case with {methods}") if len(form.cases) == 1 else _("{count} cases with {methods}")
+            ui.casesLabel.text = pattern.format(
                 count=len(form.cases), methods=", ".join(form.found) or _("no methods in common")
             )
         ui.casesLabel.visible = bool(ui.casesLabel.text)
@@ -215,6 +218,11 @@ class DesignSection:
         ui.designButton.enabled = not lacks and not self._busy
         ui.simulateButton.enabled = not self._busy
         ui.casesEdit.enabled = not form.takes_scene
+        tasks = ", ".join(form.tasks) or _("none")
+        ui.tasksButton.text = _("Tasks: {tasks}").format(tasks=tasks)
+        # A way out that an error names, and there until it is taken back.
+        box = ui.allowUnusualCheckBox
+        box.visible = box.checked or box.text in command.message
         ui.choiceOptions.enabled = ui.choiceCheckBox.checked
         ui.gradingOptions.enabled = ui.gradingCheckBox.checked or ui.ratingCheckBox.checked
         for label in (ui.resultLabel, ui.powerLabel):

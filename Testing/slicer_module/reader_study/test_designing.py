@@ -13,6 +13,7 @@ from fake_process import FakeProcess
 from CTSuperResolutionLib.study.plan import Plan
 from CTSuperResolutionLib.study.study_files import read_key, read_study
 from CTSuperResolutionLib.volume.reading import read_volume
+from CTSuperResolutionLib.volume.writing import write_volume
 
 
 @pytest.fixture
@@ -63,6 +64,7 @@ def test_a_study_is_made_of_a_folder_of_cases(section, filled, tmp_path, wait_un
     study = read_study(tmp_path / "made")
     assert list(study.sessions) == ["Ada", "Ben Ott"] and study.window == (-600, 1500)
     assert (study.reading.washout_hours, study.reading.window_locked, study.reading.plane) == (48, False, "coronal")
+    assert ui.tasksButton.text == "Tasks: preference, grading, likeness, marks"
     assert {task.kind for task in study.tasks.values()} == {"grading", "forced_choice", "reference_rating", "marking"}
     assert study.tasks["preference"].strength == 3 and len(study.tasks["grading"].criteria) == 11
     key = read_key(tmp_path / "made", study)
@@ -131,7 +133,7 @@ def test_results_of_several_presets_are_methods_of_their_own(section, ui, result
     result("chest", "draft")
     result("chest", "best", step=2)
     ui.sceneCheckBox.click()
-    assert ui.casesLabel.text == "1 cases with cubic, measured, sr-best, sr-draft"
+    assert ui.casesLabel.text == "1 case with cubic, measured, sr-best, sr-draft"
 
 
 def test_taking_volumes_from_the_scene_can_be_cancelled(section, ui, result, tmp_path, job_folders):
@@ -151,7 +153,7 @@ def test_a_scene_without_results_is_said_to_have_none(section, ui, result, modul
     result("chest")
     module.ui.readButton.click()
     module.ui.designButton.click()  # where the scene is looked at again
-    assert ui.casesLabel.text == "1 cases with cubic, measured, sr"
+    assert ui.casesLabel.text == "1 case with cubic, measured, sr"
 
 
 @pytest.mark.parametrize(
@@ -213,6 +215,24 @@ def test_what_the_library_refuses_is_shown(section, filled, tmp_path, wait_until
     filled.designButton.click()
     wait_until(lambda: not section.command.busy, 60)
     assert "is not empty; choose a new folder for the study" in filled.messageLabel.text
+
+
+def test_images_that_do_not_look_like_ct_are_used_where_that_is_ticked(
+    section, filled, case_folder, tmp_path, wait_until
+):
+    """The box is there once the sentence names it."""
+    for path in case_folder.rglob("*.nrrd"):
+        volume = read_volume(path)
+        write_volume(volume.with_array(np.abs(volume.array) + 100), path)
+    assert not filled.allowUnusualCheckBox.visible
+    filled.designButton.click()
+    wait_until(lambda: not section.command.busy, 60)
+    assert "none is negative" in filled.messageLabel.text and "“Use it all the same”" in filled.messageLabel.text
+    assert filled.allowUnusualCheckBox.visible
+    filled.allowUnusualCheckBox.click()
+    filled.designButton.click()
+    wait_until(lambda: not section.command.busy, 60)
+    assert section.command.message == "" and read_study(tmp_path / "made").title and filled.allowUnusualCheckBox.visible
 
 
 def test_images_on_other_grids_are_brought_onto_one_where_that_is_ticked(section, filled, monkeypatch):
