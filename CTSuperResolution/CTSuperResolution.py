@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sys
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 import qt
@@ -70,7 +71,7 @@ class CTSuperResolutionWidget(ScriptedLoadableModuleWidget, VTKObservationMixin)
         self.layout.addWidget(ui_widget)
         ui_widget.setMRMLScene(slicer.mrmlScene)
         self.ui = slicer.util.childWidgetVariables(ui_widget)
-        self.panel = Panel(self.ui, self.logic.runner, self.logic.hardware, self.logic.acquisitions)
+        self.panel = Panel(self.ui, self.logic.runner, self.logic.hardware, self.logic.acquisitions, self.logic.views)
         scene = slicer.mrmlScene
         self.addObserver(scene, scene.StartCloseEvent, self.onSceneStartClose)
         self.addObserver(scene, scene.EndCloseEvent, self.onSceneEndClose)
@@ -141,13 +142,18 @@ class CTSuperResolutionLogic(ScriptedLoadableModuleLogic):
         from CTSuperResolutionPanel.process.acquisition_inspector import AcquisitionInspector
         from CTSuperResolutionPanel.process.hardware import Hardware
         from CTSuperResolutionPanel.process.runner import Runner
+        from CTSuperResolutionPanel.process.views_run import ViewsRun
+
+        def find_python() -> Path | None:
+            return install.ensure(slicer.util.mainWindow())
 
         self.acquisitions = AcquisitionInspector()
         self.runner = Runner(
-            lambda: install.ensure(slicer.util.mainWindow()),
+            find_python,
             forget_python=install.forget,
             entries_of=self.acquisitions.entries,
         )
+        self.views = ViewsRun(find_python)
         self.hardware = Hardware()
 
     def getParameterNode(self) -> PanelState:
@@ -159,6 +165,7 @@ class CTSuperResolutionLogic(ScriptedLoadableModuleLogic):
     def shut_down(self) -> None:
         """Stop what runs in the background and leave nothing behind."""
         self.runner.shut_down()
+        self.views.shut_down()
         self.acquisitions.stop()
         self.hardware.stop()
 

@@ -10,64 +10,27 @@ from __future__ import annotations
 import argparse
 import json
 import sys
-import time
-from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 from slicer_host import opengl, system_libraries
+from studio import SIZE, SMALL, Studio
 
-ROOT = Path(__file__).resolve().parents[1]
-MODULE = "CTSuperResolution"
-SIZE, SMALL = (1440, 960), (1280, 800)  # of the window, pixels
 SCALE, PRESET = "4", "preview"
 PLACE = -46.0, 2.0, -6.0  # RAS, mm: vessels in the left lung, beside the heart
 OTHER_SETTINGS = {"pixel_width": 5.0}  # of the second preview
-JOB_SECONDS = 300
 
 
-class Studio:
-    """The module in the test host's window.
+class PanelStudio(Studio):
+    """The panel of CT Super-Resolution, and what its buttons start."""
 
-    Args:
-        folder: where its pictures go. size: of the window, pixels.
-    """
-
-    def __init__(self, folder: Path, size: tuple[int, int] = SIZE) -> None:
-        from slicer_host.host import start
-
-        host = start(draw=True)
-        import qt
-        import slicer
-
-        self._folder, self._qt, self.slicer = folder, qt, slicer
-        self._window = slicer.util.mainWindow()
-        self._window.resize(*size)
-        host.modules.load(str(ROOT / MODULE / f"{MODULE}.py"))
-        slicer.util.selectModule(MODULE)
-        widget = slicer.util.getModuleWidget(MODULE)
-        self.panel, self.ui, self.runner = widget.panel, widget.ui, widget.logic.runner
-        self.state, self.hardware = widget.logic.getParameterNode(), widget.logic.hardware
-        self.acquisitions = widget.logic.acquisitions
-        self.compare = slicer.util.childWidgetVariables(self.ui.comparePlace)
-
-    def rest(self, seconds: float) -> None:
-        """Let the window work."""
-        loop = self._qt.QEventLoop()
-        self._qt.QTimer.singleShot(round(1000 * seconds), loop.quit)
-        loop.exec_()
-
-    def wait(self, condition: Callable[[], Any], what: str) -> None:
-        """Let the window work until something is so.
-
-        Raises:
-            SystemExit: it never is.
-        """
-        end = time.monotonic() + JOB_SECONDS
-        while not condition():
-            if time.monotonic() > end:
-                sys.exit(f"{what} did not come: {self.runner.message}")
-            self.rest(0.02)
+    def __init__(self, folder: Path, size: tuple[int, int]) -> None:
+        super().__init__("CTSuperResolution", folder, size)
+        logic = self.widget.logic
+        self.state, self.runner = logic.getParameterNode(), logic.runner
+        self.hardware, self.acquisitions, self.views = logic.hardware, logic.acquisitions, logic.views
+        self.compare = self.children(self.ui.comparePlace)
+        self.fewer_views = self.children(self.ui.fewerViewsPlace)
 
     def finish_job(self) -> None:
         """Wait for the end of a job, which has to be a good one."""
@@ -84,6 +47,7 @@ class Studio:
             ui.previewsCollapsibleButton,
             ui.resultCollapsibleButton,
             self.compare.compareCollapsibleButton,
+            self.fewer_views.fewerViewsCollapsibleButton,
         ):
             part.collapsed = part not in parts
 
@@ -95,27 +59,6 @@ class Studio:
             wide, high, deep = view.GetFieldOfView()
             view.SetFieldOfView(field, field * high / wide, deep)
             view.JumpSliceByCentering(*place)
-
-    def take(self, name: str) -> None:
-        """Save the window's picture."""
-        self.rest(0.5)
-        path = self._folder / f"{name}.png"
-        self._window.grab().save(str(path))
-        make_small(path)
-        print(path, flush=True)
-
-
-def make_small(path: Path) -> None:
-    """Rewrite a picture with a palette: half of it grey, for most of CT is, the other half the picture's colours."""
-    from PIL import Image
-
-    with Image.open(path) as file:
-        picture = file.convert("RGB")
-    grey = [value for level in range(128) for value in 3 * [round(level * 255 / 127)]]
-    coloured = picture.quantize(128, Image.Quantize.MAXCOVERAGE)
-    palette = Image.new("P", (1, 1))
-    palette.putpalette(grey + coloured.getpalette()[: 3 * 128])
-    picture.quantize(palette=palette, dither=Image.Dither.NONE).save(path, optimize=True)
 
 
 def main() -> int:
@@ -130,7 +73,7 @@ def main() -> int:
         print(problem, file=sys.stderr)
         return 1
     folder.mkdir(parents=True, exist_ok=True)
-    studio = Studio(folder, SMALL if options.small else SIZE)
+    studio = PanelStudio(folder, SMALL if options.small else SIZE)
     for name, step in {
         "panel-run": load,
         "panel-region": choose_region,
@@ -140,13 +83,14 @@ def main() -> int:
         "panel-swipe": show_swipe_view,
         "panel-planes": show_all_planes,
         "panel-added": show_added,
+        "panel-fewer-views": reconstruct_few_views,
     }.items():
         step(studio)
         studio.take(name)
     return 0
 
 
-def load(studio: Studio) -> None:
+def load(studio: PanelStudio) -> None:
     """The scan, and what to do with it."""
     from CTSuperResolutionPanel import sample_data
 
@@ -164,12 +108,12 @@ def load(studio: Studio) -> None:
     slicer.util.resetSliceViews()
 
 
-def choose_region(studio: Studio) -> None:
+def choose_region(studio: PanelStudio) -> None:
     """A box, as it comes up."""
     studio.ui.useRoiCheckBox.click()
 
 
-def run_previews(studio: Studio) -> None:
+def run_previews(studio: PanelStudio) -> None:
     """Two previews at one place, the second with another setting."""
     ui, state = studio.ui, studio.state
     ui.useRoiCheckBox.click()
@@ -182,7 +126,7 @@ def run_previews(studio: Studio) -> None:
         studio.finish_job()
 
 
-def start(studio: Studio) -> None:
+def start(studio: PanelStudio) -> None:
     """A run of the whole scan, until it is half way."""
     ui, state = studio.ui, studio.state
     ui.hidePreviewsButton.click()
@@ -194,7 +138,7 @@ def start(studio: Studio) -> None:
     studio.wait(lambda: (studio.runner.progress.fraction or 0) > 0.4 or not studio.runner.busy, "Half of the job")
 
 
-def look_at_result(studio: Studio) -> None:
+def look_at_result(studio: PanelStudio) -> None:
     """Cubic and super-resolved beside each other, as they come up; then in another plane, and closer."""
     studio.finish_job()
     studio.open_only(studio.ui.resultCollapsibleButton, studio.compare.compareCollapsibleButton)
@@ -203,7 +147,7 @@ def look_at_result(studio: Studio) -> None:
     studio.go_to(PLACE, 80.0)
 
 
-def show_swipe_view(studio: Studio) -> None:
+def show_swipe_view(studio: PanelStudio) -> None:
     """One view with a divider, and the difference beside it."""
     studio.compare.axialButton.click()
     studio.compare.swipeButton.click()
@@ -212,7 +156,7 @@ def show_swipe_view(studio: Studio) -> None:
     studio.go_to(PLACE, 110.0)
 
 
-def show_all_planes(studio: Studio) -> None:
+def show_all_planes(studio: PanelStudio) -> None:
     """All three planes of both."""
     studio.compare.differenceButton.click()
     studio.compare.sideButton.click()
@@ -221,12 +165,29 @@ def show_all_planes(studio: Studio) -> None:
     studio.go_to(PLACE, 100.0)
 
 
-def show_added(studio: Studio) -> None:
+def show_added(studio: PanelStudio) -> None:
     """What was added, in colours over the result."""
     studio.compare.axialButton.click()
     studio.compare.addedCheckBox.click()
     studio.wait(lambda: studio.slicer.mrmlScene.GetFirstNodeByName("Thorax phantom SR 4×, added"), "What was added")
     studio.go_to(PLACE, 110.0)
+
+
+def reconstruct_few_views(studio: PanelStudio) -> None:
+    """The CT beside what two methods make of 24 views of it."""
+    ui, compare = studio.fewer_views, studio.compare
+    if compare.addedCheckBox.checked:
+        compare.addedCheckBox.click()
+    studio.open_only(ui.fewerViewsCollapsibleButton)
+    ui.viewsSpinBox.value, studio.state.fewViewsVoxels = 24, 64
+    studio.panel.refresh()
+    ui.startButton.click()
+    studio.wait(lambda: not studio.views.busy, "The reconstructions")
+    if not studio.views.message.startswith("Done"):
+        sys.exit("\n".join([*studio.views.log, studio.views.message]))
+    studio.open_only(ui.fewerViewsCollapsibleButton)
+    studio.rest(0.5)
+    studio.go_to((0.0, 0.0, PLACE[2]), 220.0)
 
 
 if __name__ == "__main__":

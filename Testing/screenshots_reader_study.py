@@ -14,58 +14,21 @@ import shutil
 import subprocess
 import sys
 import tempfile
-import time
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any
 
-from screenshots import JOB_SECONDS, ROOT, SIZE, SMALL, make_small
 from slicer_host import opengl, system_libraries
+from studio import ROOT, SIZE, SMALL, Studio
 
-MODULE, READER = "CTReaderStudy", "You"
+READER = "You"
 DEMO = Path("study-demo")
 
 
-class Studio:
-    """The module in the test host's window, and a study.
-
-    Args:
-        folder: where its pictures go. size: of the window, pixels.
-    """
+class StudyStudio(Studio):
+    """The panel of reader studies, and a reader."""
 
     def __init__(self, folder: Path, size: tuple[int, int]) -> None:
-        from slicer_host.host import start
-
-        host = start(draw=True)
-        import qt
-        import slicer
-
-        self._folder, self._qt = folder, qt
-        self._window = slicer.util.mainWindow()
-        self._window.resize(*size)
-        host.modules.load(str(ROOT / "CTSuperResolution" / f"{MODULE}.py"))
-        slicer.util.selectModule(MODULE)
-        widget = slicer.util.getModuleWidget(MODULE)
-        self.ui, self.panel = widget.ui, widget.panel
-        self.children = slicer.util.childWidgetVariables
-
-    def rest(self, seconds: float) -> None:
-        """Let the window work."""
-        loop = self._qt.QEventLoop()
-        self._qt.QTimer.singleShot(round(1000 * seconds), loop.quit)
-        loop.exec_()
-
-    def wait(self, condition: Callable[[], Any], what: str) -> None:
-        """Let the window work until something is so.
-
-        Raises:
-            SystemExit: it never is.
-        """
-        end = time.monotonic() + JOB_SECONDS
-        while not condition():
-            if time.monotonic() > end:
-                sys.exit(f"{what} did not come")
-            self.rest(0.02)
+        super().__init__("CTReaderStudy", folder, size)
 
     def read_until(self, kind: str) -> None:
         """Answer case after case until one of that kind of task is on the screen."""
@@ -83,37 +46,29 @@ class Studio:
                 self.rest(0.3)
             read.press("Space")
 
-    def take(self, name: str) -> None:
-        """Save the window's picture."""
-        self.rest(0.6)
-        path = self._folder / f"{name}.png"
-        self._window.grab().save(str(path))
-        make_small(path)
-        print(path, flush=True)
 
-
-def open_study(studio: Studio) -> None:
+def open_study(studio: StudyStudio) -> None:
     """The folder and the name, as a reader chooses them."""
     ui = studio.children(studio.panel.read.widget)
     ui.folderEdit.currentPath = str(DEMO / "study" / "reader")
     ui.readerComboBox.setCurrentIndex(ui.readerComboBox.findText(READER))
 
 
-def compare_pair(studio: Studio) -> None:
+def compare_pair(studio: StudyStudio) -> None:
     """Two images beside each other, with an answer that is not saved yet."""
     studio.panel.read.start()
     studio.read_until("forced_choice")
     studio.panel.read.press("Right")
 
 
-def grade(studio: Studio) -> None:
+def grade(studio: StudyStudio) -> None:
     """One image and its questions."""
     studio.read_until("grading")
     studio.panel.read.press("C")
     studio.panel.read.press("4")
 
 
-def mark(studio: Studio) -> None:
+def mark(studio: StudyStudio) -> None:
     """One image with marks of both kinds."""
     studio.read_until("marking")
     read = studio.panel.read
@@ -127,12 +82,12 @@ def mark(studio: Studio) -> None:
         read.views.on_click([middle[0] + right, middle[1] + front, middle[2]])
 
 
-def pause(studio: Studio) -> None:
+def pause(studio: StudyStudio) -> None:
     """A pause."""
     studio.panel.read.press("P")
 
 
-def analyse(studio: Studio) -> None:
+def analyse(studio: StudyStudio) -> None:
     """The report's main table."""
     studio.panel.read.leave()
     studio.ui.analyseButton.click()
@@ -144,7 +99,7 @@ def analyse(studio: Studio) -> None:
         sys.exit(section.command.message)
 
 
-def design(studio: Studio) -> None:
+def design(studio: StudyStudio) -> None:
     """A form that is filled in, and what the study would find."""
     studio.ui.designButton.click()
     ui, section = studio.children(studio.panel.design.widget), studio.panel.design
@@ -170,7 +125,7 @@ def _case_folder() -> Path:
     return DEMO / "cases"
 
 
-STEPS: dict[str, Callable[[Studio], None]] = {
+STEPS: dict[str, Callable[[StudyStudio], None]] = {
     "study-open": open_study,
     "study-pair": compare_pair,
     "study-grade": grade,
@@ -200,7 +155,7 @@ def main() -> int:
             shutil.copytree(made, DEMO)
         else:
             subprocess.run([sys.executable, "-m", "CTSuperResolutionLib", "study", "demo", str(DEMO)], check=True)
-        studio = Studio(folder, SMALL if options.small else SIZE)
+        studio = StudyStudio(folder, SMALL if options.small else SIZE)
         for name, step in STEPS.items():
             step(studio)
             studio.take(name)

@@ -19,8 +19,10 @@ from CTSuperResolutionPanel.process.acquisition_inspector import AcquisitionInsp
 from CTSuperResolutionPanel.process.hardware import Hardware
 from CTSuperResolutionPanel.process.panel_task import PanelTask
 from CTSuperResolutionPanel.process.runner import Runner
+from CTSuperResolutionPanel.process.views_run import ViewsRun
 from CTSuperResolutionPanel.scene.result_volumes import CUBIC, SCAN_REFERENCE, SR, report_of, role_of
 from CTSuperResolutionPanel.sections.choices import volume_problem
+from CTSuperResolutionPanel.sections.fewer_views import FewerViewsSection
 from CTSuperResolutionPanel.sections.previews import PreviewsSection
 from CTSuperResolutionPanel.sections.result import ResultSection
 from CTSuperResolutionPanel.sections.run import RunSection
@@ -38,12 +40,15 @@ class Panel(VTKObservationMixin):
         runner: does the work.
         hardware: what it is done on.
         acquisitions: how the scans were acquired.
+        views: reconstructs them from few views.
 
     Attributes:
         entered: the module is shown.
     """
 
-    def __init__(self, ui: Any, runner: Runner, hardware: Hardware, acquisitions: AcquisitionInspector) -> None:
+    def __init__(
+        self, ui: Any, runner: Runner, hardware: Hardware, acquisitions: AcquisitionInspector, views: ViewsRun
+    ) -> None:
         VTKObservationMixin.__init__(self)
         self._ui = ui
         self._runner = runner
@@ -61,6 +66,7 @@ class Panel(VTKObservationMixin):
         self.previews = PreviewsSection(ui, runner, hardware, acquisitions)
         self.result = ResultSection(ui)
         self.compare = CompareSection(ui.comparePlace.layout(), None)
+        self.fewer_views = FewerViewsSection(ui.fewerViewsPlace.layout(), views, self.compare.show)
         runner.on_change(self._job_changed)
         runner.on_loaded(self._job_done)
         hardware.on_change(self.refresh_soon)
@@ -95,7 +101,7 @@ class Panel(VTKObservationMixin):
     def _take(self, state: PanelState | None) -> None:
         self._let_go()
         self._state = state
-        for section in (self.scan, self.run, self.previews, self.result):
+        for section in (self.scan, self.run, self.previews, self.result, self.fewer_views):
             section.set_state(state)
         self.compare.replace_state(state)
         if state is None:
@@ -150,6 +156,7 @@ class Panel(VTKObservationMixin):
         self.run.refresh()
         self.previews.refresh()
         self.result.refresh()
+        self.fewer_views.refresh()
 
     def _inspect(self, state: PanelState) -> None:
         """Have the chosen volume looked at, once it is known that the background process can work at all."""

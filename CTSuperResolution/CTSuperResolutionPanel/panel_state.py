@@ -39,6 +39,8 @@ class Choices:
         settings: JSON object of the parameters that differ from the preset.
         previewVoxels: about how many output voxels a preview has along each side.
         srVolume, cubicVolume: the last result.
+        fewViews, fewViewsBeam, fewViewsPhotons, fewViewsVoxels, fewViewsMethods: how the CT is scanned again, as
+            ``ctsr simulate`` has it; voxels along the longest side; names with commas between them.
         compareFirst, compareSecond, compareThird, compareKind, comparePlane: what is compared, and how.
     """
 
@@ -59,6 +61,11 @@ class Choices:
     previewVoxels: int = 96
     srVolume: vtkMRMLScalarVolumeNode
     cubicVolume: vtkMRMLScalarVolumeNode
+    fewViews: Annotated[int, WithinRange(2, 720)] = 36
+    fewViewsBeam: str = "cone"
+    fewViewsPhotons: str = "100000"
+    fewViewsVoxels: int = 96
+    fewViewsMethods: str = "fdk,asd-pocs,diffnr"
     compareFirst: vtkMRMLScalarVolumeNode
     compareSecond: vtkMRMLScalarVolumeNode
     compareThird: vtkMRMLScalarVolumeNode

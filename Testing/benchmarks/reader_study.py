@@ -56,9 +56,10 @@ def main() -> int:
         return 1
     with tempfile.TemporaryDirectory() as private:
         study = make_study(Path(private), options.cases, options.size)
-        from screenshots_reader_study import Studio
+        from screenshots_reader_study import StudyStudio
+        from studio import SIZE
 
-        studio = Studio(Path(private), (1440, 960))
+        studio = StudyStudio(Path(private), SIZE)
         import slicer
         from CTReaderStudyPanel.reading.sitting import State
         from keyboard_reader import press_key

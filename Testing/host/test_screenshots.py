@@ -11,12 +11,13 @@ import pytest
 import screenshots
 from PIL import Image
 from slicer_host import opengl
+from studio import make_small
 
 FIRST = """
 import sys
 from pathlib import Path
 import screenshots
-studio = screenshots.Studio(Path(sys.argv[1]))
+studio = screenshots.PanelStudio(Path(sys.argv[1]), screenshots.SIZE)
 screenshots.load(studio)
 studio.take("panel-run")
 print(studio.ui.estimateLabel.text)
@@ -48,7 +49,7 @@ def test_a_small_picture_keeps_greys_and_a_few_bright_colours(tmp_path):
     pixels = np.repeat(np.repeat(rows[:, None, None], 200, axis=1), 3, axis=2)
     pixels[:4, :4] = 220, 60, 40
     Image.fromarray(pixels).save(tmp_path / "picture.png")
-    screenshots.make_small(tmp_path / "picture.png")
+    make_small(tmp_path / "picture.png")
     with Image.open(tmp_path / "picture.png") as picture:
         assert picture.mode == "P"
         found = np.asarray(picture.convert("RGB")).astype(int)

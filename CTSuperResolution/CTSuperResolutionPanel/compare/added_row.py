@@ -114,4 +114,5 @@ class AddedRow:
             if slicer.mrmlScene.IsNodePresent(node):
                 set_range(node, limit)
         ui.addedBar.setStyleSheet(gradient(threshold / limit))
-        ui.addedLow.text, ui.addedHigh.text = _("−{limit} HU").format(limit=limit), _("+{limit} HU").format(limit=limit)
+        # The unit once: beside both numbers there is no room for it twice.
+        ui.addedLow.text, ui.addedHigh.text = f"−{limit}", _("+{limit} HU").format(limit=limit)

@@ -1,5 +1,5 @@
-"""Folders in the subject hierarchy for what is made of a scan: one beside it for its results, and in that one for
-tries.
+"""Folders in the subject hierarchy for what is made of a scan: one beside it for its results, in that one for tries,
+and one for what few views of it show.
 """
 
 from __future__ import annotations
@@ -11,13 +11,13 @@ import vtk
 from slicer.i18n import tr as _
 
 FOLDER = "CTSuperResolution.folder"
-"""Attribute of a folder of ours: RESULTS or TRIES."""
+"""Attribute of a folder of ours: RESULTS, TRIES or VIEWS."""
 
-RESULTS, TRIES = "results", "tries"
+RESULTS, TRIES, VIEWS = "results", "tries", "views"
 
 
 def put_into_folder(
-    node: slicer.vtkMRMLNode, scan: slicer.vtkMRMLNode, *, scan_reference: str, preview: bool = False
+    node: slicer.vtkMRMLNode, scan: slicer.vtkMRMLNode, *, scan_reference: str, kind: str = RESULTS
 ) -> None:
     """Put a volume into the folder of its scan, made where there is none.
 
@@ -25,16 +25,17 @@ def put_into_folder(
         node: the volume, which refers to its scan already.
         scan: what it was made from. Its folder is in the same study, or whatever the scan is in.
         scan_reference: role of the node reference from volumes to their scan.
-        preview: the volume is a try.
+        kind: of the folder.
     """
     hierarchy = _hierarchy()
     item, scan_item = hierarchy.GetItemByDataNode(node), hierarchy.GetItemByDataNode(scan)
     if not item or not scan_item:
         return
     place = hierarchy.GetItemParent(scan_item)
-    name = _("{scan}, super-resolved").format(scan=scan.GetName())
-    folder = _find(place, RESULTS, name, scan, scan_reference) or _make(place, RESULTS, name)
-    if preview:
+    beside, title = (VIEWS, _("{scan}, fewer views")) if kind == VIEWS else (RESULTS, _("{scan}, super-resolved"))
+    name = title.format(scan=scan.GetName())
+    folder = _find(place, beside, name, scan, scan_reference) or _make(place, beside, name)
+    if kind == TRIES:
         folder = next(_folders(folder, TRIES), 0) or _make(folder, TRIES, _("Tries"))
     hierarchy.SetItemParent(item, folder)
 
@@ -46,7 +47,7 @@ def remove_empty_folders() -> None:
     were not saved with it.
     """
     hierarchy = _hierarchy()
-    for kind in (TRIES, RESULTS):
+    for kind in (TRIES, RESULTS, VIEWS):
         for folder in [*_folders(hierarchy.GetSceneItemID(), kind, recursive=True)]:
             for item in _children(folder):
                 if hierarchy.GetItemDataNode(item) is None and not hierarchy.GetItemLevel(item):

@@ -16,7 +16,7 @@ from vtk.util.numpy_support import get_vtk_array_type, vtk_to_numpy
 
 from CTSuperResolutionLib.job.target_grid import TargetGrid
 from CTSuperResolutionPanel.scene import nrrd, voxel_geometry
-from CTSuperResolutionPanel.scene.result_folders import put_into_folder
+from CTSuperResolutionPanel.scene.result_folders import RESULTS, TRIES, put_into_folder
 from CTSuperResolutionPanel.scene.scan_placement import ScanPlacement
 from CTSuperResolutionPanel.scene.voxel_geometry import VoxelRanges
 
@@ -136,8 +136,7 @@ def place(
         The new volumes by role, SR and CUBIC, of previews, too; MEASURED where there is one, which no preview has.
     """
     region = json.dumps(loaded.ranges)
-    kept = voxel_geometry.shape(scan) == placement.shape
-    whole = voxel_geometry.ijk_to_ras(scan) if kept else placement.ijk_to_world
+    whole, transform_id = placement.now(scan)
     starts = [start for start, _stop in loaded.ranges]
     matrix = voxel_geometry.refined(voxel_geometry.part(whole, starts), loaded.target)
     number = _next_number() if preview else None
@@ -150,7 +149,7 @@ def place(
         node.SetIJKToRASMatrix(slicer.util.vtkMatrixFromArray(matrix))
         show_as(node, scan)
         node.SetAndObserveImageData(image)
-        node.SetAndObserveTransformNodeID(scan.GetTransformNodeID() if kept else None)
+        node.SetAndObserveTransformNodeID(transform_id)
         node.SetNodeReferenceID(SCAN_REFERENCE, scan.GetID())
         node.SetAttribute(ROLE, f"preview-{role}" if preview else role)
         node.SetAttribute(REPORT, json.dumps(loaded.report))
@@ -159,7 +158,7 @@ def place(
         if number is not None:
             node.SetAttribute(NUMBER, str(number))
             set_saved(node, False)
-        put_into_folder(node, scan, scan_reference=SCAN_REFERENCE, preview=preview)
+        put_into_folder(node, scan, scan_reference=SCAN_REFERENCE, kind=TRIES if preview else RESULTS)
         placed[role] = node
     if MEASURED in placed:
         placed[SR].SetNodeReferenceID(MEASURED_REFERENCE, placed[MEASURED].GetID())

@@ -29,3 +29,13 @@ class ScanPlacement:
         """Where a scan is now, under linear transforms."""
         matrix, above = voxel_geometry.ijk_to_ras(scan), voxel_geometry.ras_to_world(scan)
         return cls(voxel_geometry.shape(scan), matrix, matrix if above is None else above @ matrix)
+
+    def now(self, scan: slicer.vtkMRMLScalarVolumeNode) -> tuple[np.ndarray, str | None]:
+        """Where what is made of it belongs now: with the scan, or where that was if it has other voxels meanwhile.
+
+        Returns:
+            4 x 4 from the scan's indices (x, y, z) to RAS, and the id of the transform above, if there is one.
+        """
+        if voxel_geometry.shape(scan) == self.shape:
+            return voxel_geometry.ijk_to_ras(scan), scan.GetTransformNodeID()
+        return self.ijk_to_world, None

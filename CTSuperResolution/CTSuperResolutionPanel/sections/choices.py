@@ -11,9 +11,12 @@ from CTSuperResolutionLib.errors import JobError
 from CTSuperResolutionLib.job.method import Method
 from CTSuperResolutionLib.job.parameters import PARAMETERS, PRESET_NAMES, Value
 from CTSuperResolutionLib.job.refinement import parse_spacing
+from CTSuperResolutionLib.reconstruction.methods import METHODS
+from CTSuperResolutionLib.reconstruction.simulated_scan import SimulatedScan
 from CTSuperResolutionPanel.panel_state import BY_SPACING, PER_AXIS, PanelState
 from CTSuperResolutionPanel.process.error_messages import in_panel_words
 from CTSuperResolutionPanel.process.panel_task import PanelTask
+from CTSuperResolutionPanel.process.views_task import ViewsTask
 from CTSuperResolutionPanel.scene import region_of_interest, voxel_geometry
 from CTSuperResolutionPanel.scene.suitability import Problem, facts_of, find_problem
 from CTSuperResolutionPanel.scene.voxel_geometry import VoxelRanges
@@ -82,13 +85,26 @@ def run_task(state: PanelState) -> PanelTask:
     Raises:
         NotReady: something is missing.
     """
-    _require_volume(state)
-    if not state.useRoi or state.roi is None:
-        return _task(state, region_of_interest.whole(state.inputVolume), preview=False)
-    ranges = region_of_interest.ranges(state.roi, state.inputVolume)
-    if ranges is None:
-        raise NotReady(_("The box is outside the scan; drag it there or press Fit."))
-    return _task(state, ranges, preview=False)
+    return _task(state, _chosen_part(state), preview=False)
+
+
+def views_task(state: PanelState) -> ViewsTask:
+    """The task for reconstructions from few views.
+
+    Raises:
+        NotReady: something is missing.
+    """
+    ranges, volume = _chosen_part(state), state.inputVolume
+    methods = tuple(name for name in METHODS if name in state.fewViewsMethods.split(","))
+    if not methods:
+        raise NotReady(_("Choose a method."))
+    scan = SimulatedScan(
+        views=state.fewViews, beam=state.fewViewsBeam, photons=float(state.fewViewsPhotons), seed=state.seed
+    )
+    unusual = _may_look_unusual(state, ranges)
+    return ViewsTask(
+        volume.GetID(), volume.GetName(), ranges, scan, state.fewViewsVoxels, methods, state.device, unusual
+    )
 
 
 def preview_task(state: PanelState, point: tuple[float, float, float]) -> PanelTask:
@@ -137,8 +153,22 @@ def _require_volume(state: PanelState) -> None:
         raise NotReady(problem.sentence)
 
 
+def _chosen_part(state: PanelState) -> VoxelRanges:
+    """All of the chosen volume, or what is in the box."""
+    _require_volume(state)
+    if not state.useRoi or state.roi is None:
+        return region_of_interest.whole(state.inputVolume)
+    ranges = region_of_interest.ranges(state.roi, state.inputVolume)
+    if ranges is None:
+        raise NotReady(_("The box is outside the scan; drag it there or press Fit."))
+    return ranges
+
+
 def _task(state: PanelState, ranges: VoxelRanges, *, preview: bool) -> PanelTask:
-    volume = state.inputVolume
-    # Where only a part is exported, the job cannot judge by the values whether it is CT; the panel has seen all of it.
-    allow_unusual = ranges != region_of_interest.whole(volume) or insists(state)
-    return PanelTask(volume.GetID(), volume.GetName(), ranges, method_of(state), preview, allow_unusual)
+    volume, unusual = state.inputVolume, _may_look_unusual(state, ranges)
+    return PanelTask(volume.GetID(), volume.GetName(), ranges, method_of(state), preview, unusual)
+
+
+def _may_look_unusual(state: PanelState, ranges: VoxelRanges) -> bool:
+    """Whether values do not matter: of a part nobody can judge by them whether it is CT, and the panel has seen all."""
+    return ranges != region_of_interest.whole(state.inputVolume) or insists(state)

@@ -22,6 +22,7 @@ from CTSuperResolutionPanel.process.runner_state import RunnerState
 from CTSuperResolutionPanel.scene import voxel_geometry
 from CTSuperResolutionPanel.sections.choices import NotReady, looking, run_task, volume_problem
 from CTSuperResolutionPanel.sections.estimate import calibrate, estimate
+from CTSuperResolutionPanel.sections.process_log import show_log
 from CTSuperResolutionPanel.sections.wrapped_text import set_wrapped_text
 
 SILENCE_S = 60
@@ -49,7 +50,7 @@ class RunSection:
         self._state: PanelState | None = None
         self._task: PanelTask | None = None
         ui.applyButton.connect("clicked(bool)", lambda checked: self.apply())
-        ui.logButton.connect("toggled(bool)", lambda shown: self._show_log())
+        ui.logButton.connect("toggled(bool)", lambda shown: show_log(ui, runner.log))
         for widget in (ui.progressBar, ui.logText, ui.logButton, ui.messageLabel):
             widget.visible = False
         # A second's clock while a job runs; otherwise memory may have become free, or no longer be.
@@ -132,7 +133,7 @@ class RunSection:
         ui.progressBar.format = self._doing()
         ui.logButton.visible = bool(runner.log)
         self._say(self._note())
-        self._show_log()
+        show_log(ui, runner.log)
 
     @property
     def _busy(self) -> bool:
@@ -177,18 +178,6 @@ class RunSection:
     def _say(self, text: str) -> None:
         self._ui.messageLabel.text = text
         self._ui.messageLabel.visible = bool(text) or bool(self._runner.log)
-
-    def _show_log(self) -> None:
-        """Show the log to its end; it is filled only while it is looked at."""
-        ui, log = self._ui, self._runner.log
-        shown = ui.logButton.checked and bool(log)
-        ui.logText.visible = shown
-        if not shown:
-            return
-        text = "\n".join(log)
-        if ui.logText.plainText != text:
-            ui.logText.plainText = text
-            ui.logText.moveCursor(qt.QTextCursor.End)
 
     def _tick(self) -> None:
         self._ticks += 1

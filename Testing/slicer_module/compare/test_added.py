@@ -89,7 +89,7 @@ def test_what_was_added_lies_over_the_result_in_colours_from_the_threshold_on(
     (blue,) = diverging_colors(np.array([-ADDED / 5 / 400]))
     assert halves(screen, "CTSRAxial2", result)[1] == pytest.approx(0.7 * blue + 0.3 * grey[1], abs=0.02)
     assert screen.shows("CTSRAxial1", cubic)
-    assert ui.addedLegend.visible and (ui.addedLow.text, ui.addedHigh.text) == ("−400 HU", "+400 HU")
+    assert ui.addedLegend.visible and (ui.addedLow.text, ui.addedHigh.text) == ("−400", "+400 HU")
     legend = slicer.modules.colors.logic().GetColorLegendDisplayNode(node)
     shown_in = {name: legend.IsDisplayableInView(screen.node(name).GetID()) for name in ("Red", *screen.names())}
     assert shown_in == {"Red": False, "CTSRAxial1": False, "CTSRAxial2": True}

@@ -12,7 +12,7 @@ LEAST_WIDTH = 384
 @pytest.mark.parametrize("beside_the_scale", ["axesWidget", "spacingSpinBox"])
 def test_the_panel_with_all_parts_open_is_not_wider_than_slicers_module_panel(panel, scan, beside_the_scale):
     ui = panel.ui
-    compare = slicer.util.childWidgetVariables(ui.comparePlace)
+    compare, views = (slicer.util.childWidgetVariables(place) for place in (ui.comparePlace, ui.fewerViewsPlace))
     for part in (
         ui.scanCollapsibleButton,
         ui.advancedCollapsibleButton,
@@ -20,10 +20,13 @@ def test_the_panel_with_all_parts_open_is_not_wider_than_slicers_module_panel(pa
         ui.resultCollapsibleButton,
         compare.compareCollapsibleButton,
         compare.moreCollapsibleButton,
+        views.fewerViewsCollapsibleButton,
     ):
         part.collapsed = False
     shown = (beside_the_scale, "problemLabel", "allowUnusualCheckBox", "straightenButton", "acquisitionLabel")
     for name in (*shown, "logButton", "logText"):
         getattr(ui, name).visible = True
+    for widget in (views.logButton, views.logText, views.reconstructionsTable, views.compareButton, views.progressBar):
+        widget.visible = True
     slicer.app.processEvents()
     assert panel.parent.minimumSizeHint.width() <= LEAST_WIDTH
