@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import sys
 import time
 from collections.abc import Callable, Generator
 from dataclasses import dataclass
@@ -12,17 +11,18 @@ from typing import Any
 import qt
 import slicer
 from slicer.i18n import tr as _
-from slicer.util import VTKObservationMixin
 
 from CTSuperResolutionLib.errors import JobError
 from CTSuperResolutionLib.job.job_queue import JobRequest
 from CTSuperResolutionLib.job.terminal import clock_text
 from CTSuperResolutionPanel.process import error_messages
 from CTSuperResolutionPanel.process.event_stream import StageProgress
+from CTSuperResolutionPanel.process.listeners import Listeners
 from CTSuperResolutionPanel.process.panel_task import PanelTask
 from CTSuperResolutionPanel.process.process import Ended, library_command
 from CTSuperResolutionPanel.process.process_output import ProcessOutput
 from CTSuperResolutionPanel.process.runner_state import RunnerState
+from CTSuperResolutionPanel.process.scan_watch import ScanWatch
 from CTSuperResolutionPanel.process.work import Work
 from CTSuperResolutionPanel.process.worker import Worker
 from CTSuperResolutionPanel.scene import nrrd, result_volumes, voxel_geometry
@@ -45,7 +45,7 @@ class _Job:
     request: JobRequest
 
 
-class Runner(VTKObservationMixin):
+class Runner:
     """Runs one task at a time and tells who listens of every change.
 
     Args:
@@ -68,7 +68,6 @@ class Runner(VTKObservationMixin):
         entries_of: Callable[[slicer.vtkMRMLScalarVolumeNode], dict[str, str]] = acquisition_entries,
         worker: Worker | None = None,
     ) -> None:
-        VTKObservationMixin.__init__(self)
         self.state = RunnerState.IDLE
         self.task: PanelTask | None = None
         self.part = 0.0
@@ -78,7 +77,8 @@ class Runner(VTKObservationMixin):
         self._forget_python = forget_python
         self._entries_of = entries_of
         self._worker = worker or Worker()
-        self._listeners: list[Callable[[], None]] = []
+        self._listeners = Listeners()
+        self._watch = ScanWatch(self.cancel)
         self._on_loaded: list[Callable[[PanelTask, dict[str, Any]], None]] = []
         self._started = self._ended = 0.0
         self._timer = qt.QTimer()
@@ -90,7 +90,7 @@ class Runner(VTKObservationMixin):
 
     def on_change(self, listener: Callable[[], None]) -> None:
         """Have a function called after every change of state, progress or log."""
-        self._listeners.append(listener)
+        self._listeners.add(listener)
 
     def on_loaded(self, listener: Callable[[PanelTask, dict[str, Any]], None]) -> None:
         """Have a function called with a task and its new volumes by role."""
@@ -161,7 +161,7 @@ class Runner(VTKObservationMixin):
         if scan is None or scan.GetImageData() is None:
             self._finish(RunnerState.FAILED, _("The scan is no longer there; choose another one."))
             return
-        self._watch_scene()
+        self._watch.start(task.volume_id)
         self._export(task, python, scan)
 
     def cancel(self, reason: str = "") -> None:
@@ -221,7 +221,7 @@ class Runner(VTKObservationMixin):
             library_command(job.python, "serve"),
             job.request,
             self._output,
-            on_news=self._tell,
+            on_news=self._listeners.tell,
             on_over=lambda ended: self._over(job, ended),
         )
 
@@ -253,7 +253,7 @@ class Runner(VTKObservationMixin):
         """The end of every job: nothing runs on, and nothing stays behind."""
         self._ended = time.monotonic()
         self._timer.stop()
-        self.removeObservers()
+        self._watch.stop()
         if self._job is not None:
             self._job.work.put_away()
         self._job = None
@@ -266,7 +266,7 @@ class Runner(VTKObservationMixin):
     def _supersede(self) -> None:
         """Let go of a sketch; the process may write into its folder until it has ended it."""
         job, self._job = self._job, None
-        self.removeObservers()
+        self._watch.stop()
         if job is None:
             return
         if self.state is RunnerState.RUNNING:
@@ -303,33 +303,15 @@ class Runner(VTKObservationMixin):
             work.put_away()
         self._superseded.clear()
 
-    # Listeners, and the scene
+    # What is told of it
 
     def _show_part(self, fraction: float) -> None:
         self.part = fraction
-        self._tell()
+        self._listeners.tell()
 
     def _change(self, state: RunnerState) -> None:
         self.state, self.part = state, 0.0
-        self._tell()
-
-    def _tell(self) -> None:
-        for listener in self._listeners:
-            try:
-                listener()
-            except Exception:  # what shows a job must not be what stops it half-way
-                sys.excepthook(*sys.exc_info())
-
-    def _watch_scene(self) -> None:
-        self.addObserver(slicer.mrmlScene, slicer.mrmlScene.NodeRemovedEvent, self._on_node_removed)
-        self.addObserver(slicer.mrmlScene, slicer.mrmlScene.StartCloseEvent, self._on_scene_closed)
-
-    def _on_node_removed(self, caller: object, event: object) -> None:
-        if self.task is not None and slicer.mrmlScene.GetNodeByID(self.task.volume_id) is None:
-            self.cancel(_("Cancelled, for the scan was removed."))
-
-    def _on_scene_closed(self, caller: object, event: object) -> None:
-        self.cancel(_("Cancelled, for the scene was closed."))
+        self._listeners.tell()
 
 
 def _read_result(job: _Job, report: dict[str, Any]) -> Generator[float, None, LoadedResult]:

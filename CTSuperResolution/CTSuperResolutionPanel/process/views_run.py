@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import sys
 import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
@@ -11,15 +10,16 @@ from typing import Any
 
 import slicer
 from slicer.i18n import tr as _
-from slicer.util import VTKObservationMixin
 
 from CTSuperResolutionLib.errors import JobError
 from CTSuperResolutionLib.job.terminal import clock_text
 from CTSuperResolutionPanel.process import error_messages
 from CTSuperResolutionPanel.process.command import LibraryCommand
+from CTSuperResolutionPanel.process.listeners import Listeners
 from CTSuperResolutionPanel.process.process import Process, QtProcess
 from CTSuperResolutionPanel.process.runner_state import RunnerState
 from CTSuperResolutionPanel.process.runtime_calibration import load_calibration, save_calibration
+from CTSuperResolutionPanel.process.scan_watch import ScanWatch
 from CTSuperResolutionPanel.process.views_task import SIMULATE, ViewsGrid, ViewsTask
 from CTSuperResolutionPanel.process.work import Work
 from CTSuperResolutionPanel.scene import nrrd, reconstructions, voxel_geometry
@@ -51,7 +51,7 @@ class _Job:
         return self.work.folder.path / step
 
 
-class ViewsRun(VTKObservationMixin):
+class ViewsRun:
     """Runs one task at a time, each of its steps in a process of its own, and tells who listens of every change.
 
     A method that fails is told of, and the others go on.
@@ -69,15 +69,15 @@ class ViewsRun(VTKObservationMixin):
     def __init__(
         self, find_python: Callable[[], Path | None], *, make_process: Callable[[], Process] = QtProcess
     ) -> None:
-        VTKObservationMixin.__init__(self)
         self.state = RunnerState.IDLE
         self.task: ViewsTask | None = None
         self.step = ""
         self.message = ""
         self._find_python = find_python
         self._python: Path | None = None
-        self._command = LibraryCommand(lambda: self._python, self._tell, make_process=make_process)
-        self._listeners: list[Callable[[], None]] = []
+        self._listeners = Listeners()
+        self._watch = ScanWatch(self.cancel)
+        self._command = LibraryCommand(lambda: self._python, self._listeners.tell, make_process=make_process)
         self._on_placed: list[Callable[[list[Reconstruction]], None]] = []
         self._job: _Job | None = None
         self._started = self._step_started = 0.0
@@ -87,7 +87,7 @@ class ViewsRun(VTKObservationMixin):
 
     def on_change(self, listener: Callable[[], None]) -> None:
         """Have a function called after every change of state or progress."""
-        self._listeners.append(listener)
+        self._listeners.add(listener)
 
     def on_placed(self, listener: Callable[[list[Reconstruction]], None]) -> None:
         """Have a function called with new reconstructions, once they are in the scene."""
@@ -154,8 +154,7 @@ class ViewsRun(VTKObservationMixin):
         if scan is None or scan.GetImageData() is None:
             self._finish(RunnerState.FAILED, _("The scan is no longer there; choose another one."))
             return
-        self.addObserver(slicer.mrmlScene, slicer.mrmlScene.NodeRemovedEvent, self._on_node_removed)
-        self.addObserver(slicer.mrmlScene, slicer.mrmlScene.StartCloseEvent, self._on_scene_closed)
+        self._watch.start(task.volume_id)
         self._export(task, python, scan)
 
     def cancel(self, reason: str = "") -> None:
@@ -310,32 +309,16 @@ class ViewsRun(VTKObservationMixin):
 
     def _finish(self, state: RunnerState, message: str) -> None:
         """The end of every task: nothing runs on, and nothing stays behind."""
-        self.removeObservers()
+        self._watch.stop()
         if self._job is not None:
             self._job.work.put_away()
         self._job = None
         self.step, self.message = "", message
         self._change(state)
 
-    # Listeners, and the scene
-
     def _change(self, state: RunnerState) -> None:
         self.state = state
-        self._tell()
-
-    def _tell(self) -> None:
-        for listener in self._listeners:
-            try:
-                listener()
-            except Exception:  # what shows a task must not be what stops it half-way
-                sys.excepthook(*sys.exc_info())
-
-    def _on_node_removed(self, caller: object, event: object) -> None:
-        if self.task is not None and slicer.mrmlScene.GetNodeByID(self.task.volume_id) is None:
-            self.cancel(_("Cancelled, for the scan was removed."))
-
-    def _on_scene_closed(self, caller: object, event: object) -> None:
-        self.cancel(_("Cancelled, for the scene was closed."))
+        self._listeners.tell()
 
 
 def expected_seconds(task: ViewsTask, grid: ViewsGrid) -> dict[str, float]:
