@@ -59,6 +59,11 @@ class LibraryCommand:
         return self._output.progress
 
     @property
+    def note(self) -> str:
+        """The last sentence that it had for the user; "" where it had none."""
+        return error_messages.tidy(self._output.note)
+
+    @property
     def log(self) -> list[str]:
         """What it has said."""
         return self._output.log

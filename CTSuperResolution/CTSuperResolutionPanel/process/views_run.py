@@ -35,7 +35,7 @@ class _Job:
 
     Attributes:
         expected: seconds of every step that is still to come, or is under way.
-        reports: by method. failures: sentences.
+        reports: by method. notes, failures: sentences for the user.
     """
 
     task: ViewsTask
@@ -44,6 +44,7 @@ class _Job:
     grid: ViewsGrid
     expected: dict[str, float]
     reports: dict[str, dict[str, Any]] = field(default_factory=dict)
+    notes: list[str] = field(default_factory=list)
     failures: list[str] = field(default_factory=list)
 
     def folder(self, step: str) -> Path:
@@ -249,6 +250,8 @@ class ViewsRun:
 
         def over() -> bool:
             self._log += self._command.log
+            if self._command.note and self._command.note not in job.notes:
+                job.notes.append(self._command.note)
             job.expected.pop(step, None)
             if self.state is not RunnerState.CANCELLING:
                 return True
@@ -303,7 +306,7 @@ class ViewsRun:
             self._finish(RunnerState.FAILED, _("The result could not be put into the scene; see the Python console."))
             raise
         message = _("Done in {time}.").format(time=clock_text(time.monotonic() - self._started))
-        self._finish(RunnerState.IDLE, " ".join([message, *job.failures]))
+        self._finish(RunnerState.IDLE, " ".join([message, *job.notes, *job.failures]))
         for listener in self._on_placed:
             listener([Reconstruction(node, truth) for node in nodes])
 

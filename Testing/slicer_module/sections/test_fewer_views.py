@@ -52,6 +52,7 @@ class Library:
     def _work(self, source: Path, output: Path) -> None:
         manner = self.manners.get(self.step)
         self._say(event="progress", stage="fit", step=1, steps=2, fraction=0.5, elapsed_s=1, remaining_s=7)
+        self._say(event="note", message="some pixels of 2 x 2 caught no photon.")
         if manner == "fails":
             self._end(2, event="error", kind="input", message="", problem="It was no CT.", remedies=[])
         elif manner is None:
@@ -294,7 +295,8 @@ def test_what_is_lacking_is_said(ui, scan, state, look, make_scan):
 def test_a_method_that_fails_is_told_of_and_the_others_come(ui, scan, library, reconstruct, run, job_folders):
     library.manners["asd-pocs"] = "fails"
     reconstruct()
-    assert run.state is RunnerState.IDLE and ui.messageLabel.text.endswith(". ASD-POCS: It was no CT.")
+    assert run.state is RunnerState.IDLE and ui.messageLabel.text.startswith("Done in ")
+    assert ui.messageLabel.text.endswith(". Some pixels of 2 × 2 caught no photon. ASD-POCS: It was no CT.")
     assert [each.method for each in find_reconstructions()] == ["fdk", "diffnr"]
 
 
