@@ -33,6 +33,7 @@ ROOMS = {
         "planning",
         "stages",
         "pipeline",
+        "trust",
         "reconstruction",
         "output",
         "phantom",

@@ -236,6 +236,9 @@ class Parameters:
     measured: str = _choice(
         "result", ("yes", "yes", "yes"), choices=("yes", "no"), audience="user",
         help="Whether what the scan supports without a prior is written too: the result less that is what was added.")
+    error: str = _choice(
+        "result", ("no", "no", "no"), choices=("yes", "no"), audience="user",
+        help="Whether the error is written too that 9 of 10 voxels keep within, of thick slices: tested on the scan.")
     # fmt: on
 
     @property
@@ -252,6 +255,11 @@ class Parameters:
     def has_measured(self) -> bool:
         """Whether what the scan supports without a prior is a result."""
         return self.measured == "yes"
+
+    @property
+    def has_error(self) -> bool:
+        """Whether how large the error may be is a result, of scans of which that can be found out."""
+        return self.error == "yes"
 
     @classmethod
     def of(cls, preset: str, settings: Mapping[str, Value] = MappingProxyType({})) -> Parameters:

@@ -25,8 +25,9 @@ if TYPE_CHECKING:
 NOT_FOR_DIAGNOSIS = "Made by CTSuperResolution for research; not for diagnosis."
 MEASURED = "measured.nrrd"  # where the job asks for it
 UNCERTAINTY = "uncertainty.nrrd"  # where there were several samples
+ERROR = "error_90.nrrd"  # where the job asks for it and it can be found out
 PICTURE, PAGE = "compare.png", "report.html"
-RESULTS = ("sr.nrrd", "cubic.nrrd", MEASURED, UNCERTAINTY, PICTURE, PAGE, SUMMARY)
+RESULTS = ("sr.nrrd", "cubic.nrrd", MEASURED, UNCERTAINTY, ERROR, PICTURE, PAGE, SUMMARY)
 
 
 def write_results(
@@ -38,10 +39,12 @@ def write_results(
     *,
     extra: dict[str, Any],
     picture: bool,
+    error: Volume | None = None,
 ) -> dict[str, Any]:
     """Write sr.nrrd, cubic.nrrd and result.json into the staging folder.
 
-    And measured.nrrd if the job asks for it, uncertainty.nrrd if known, compare.png and report.html if wanted.
+    And measured.nrrd if the job asks for it, uncertainty.nrrd and error_90.nrrd if known, compare.png and report.html
+    if wanted.
 
     What an earlier run left and this one does not make is dropped from the folder.
 
@@ -53,6 +56,7 @@ def write_results(
         progress: advanced by :func:`writing_steps`; its record of the stages goes into the report.
         extra: entries to add to the report.
         picture: whether compare.png and report.html, which shows it, are wanted.
+        error: half the width of every voxel's interval, HU, if known.
 
     Returns:
         The report, as it stands in result.json.
@@ -65,6 +69,8 @@ def write_results(
         volumes.append((Path(MEASURED).stem, result.measured, True))
     if result.uncertainty is not None:
         volumes.append((Path(UNCERTAINTY).stem, result.uncertainty, False))
+    if error is not None:
+        volumes.append((Path(ERROR).stem, error, True))
     report = _report(scan, result, job) | extra
     for name, volume, integer in volumes:
         metadata, slices = header_entries(name, report["job"]), progress.in_parts(volume.shape[0])
@@ -122,9 +128,9 @@ def file_name(path: str) -> str:
     return Path(os.path.abspath(path)).name
 
 
-def writing_steps(result: Result, job: Job, *, picture: bool) -> int:
+def writing_steps(result: Result, job: Job, *, picture: bool, error: bool = False) -> int:
     """How often :func:`write_results` advances its progress: once for every volume, and for the picture."""
-    return 2 + job.method.parameters.has_measured + (result.uncertainty is not None) + picture
+    return 2 + job.method.parameters.has_measured + (result.uncertainty is not None) + error + picture
 
 
 def _earlier_files(folder: Path) -> list[str]:

@@ -63,11 +63,13 @@ def run_job(
         # Imported here and not above: the command line must watch for cancelling before torch is loaded.
         from CTSuperResolutionLib.degradation.acquisition import acquisition_of, slice_thickness_of
         from CTSuperResolutionLib.degradation.representative import representative_part
+        from CTSuperResolutionLib.output.error_interval import interval_report, tested
         from CTSuperResolutionLib.output.slabbed_run import SlabbedRun, kept_slabs, open_store
         from CTSuperResolutionLib.planning.margin import margins, with_margin, within
         from CTSuperResolutionLib.planning.requirements import requirements_here
         from CTSuperResolutionLib.planning.slabs import plan_slabs
         from CTSuperResolutionLib.stages.scan_findings import ScanFindings
+        from CTSuperResolutionLib.trust.error_map import error_volume
 
         needed = requirements_here(job.method, region, source.spacing, source.shape, memory=job.memory_bytes)
         needed.require_memory(job.method)
@@ -92,6 +94,7 @@ def run_job(
         progress.advance()
         # What goes into the files is judged, then they are written.
         progress.plan({"write": needed.write_seconds}, rounds=2)
+        test = tested(scan, target, findings, job.method, progress, notes)
         inner = within(region, worked)
         run = SlabbedRun(scan, job.method, inner, target, findings)
         plan = plan_slabs(p, target, needed.budget)
@@ -103,11 +106,15 @@ def run_job(
             plan, store = open_store(run, plan, needed.budget, folder.path, fresh=job.fresh)
             folder.also_discard(store.discard)
             result = run.stored(plan, store, progress)
-        progress.stage("write", writing_steps(result, job, picture=picture))
+        error = None if test is None else error_volume(result.sr, result.cubic, test)
+        progress.stage("write", writing_steps(result, job, picture=picture, error=error is not None))
         extra = {"margin": margins(region, worked), "notes": notes, "slices": slices.sentence, "slabs": len(plan.slabs)}
+        extra |= interval_report(scan, inner, target, error, test)
         extra |= score(result)
         with folder.writing():
-            report = write_results(folder, scan.crop(inner), result, job, progress, extra=extra, picture=picture)
+            report = write_results(
+                folder, scan.crop(inner), result, job, progress, extra=extra, picture=picture, error=error
+            )
         progress.cancellation.close()
         files = folder.publish()
     return {

@@ -171,7 +171,7 @@ def requirements_on(
     slabs, needed = (len(plan.slabs), plan.memory) if plan else least_slabs(p, worked, most_slabs)
     scan_z, scan_y, scan_x = scan_shape
     z, y, x = region
-    a_voxel = 4 + 2 * p.has_measured + 4 * p.has_uncertainty  # bytes of all volumes that are written
+    a_voxel = 4 + 2 * p.has_measured + 2 * p.has_error + 4 * p.has_uncertainty  # bytes of all volumes that are written
     stored = ((6 + 4 * p.has_uncertainty) * target.voxels + 8 * math.prod(shape)) if slabs > 1 else 0
     return Requirements(
         start=(z.start, y.start, x.start),

@@ -30,11 +30,20 @@ SR, CUBIC, PREVIEW_SR, PREVIEW_CUBIC = "sr", "cubic", "preview-sr", "preview-cub
 MEASURED = "measured"
 """What the scan alone supports: there is one where the job wrote it and is no preview."""
 
+ERROR = "error"
+"""How large the error may be: there is one where the job wrote it and is no preview."""
+
+FILES = {MEASURED: "measured.nrrd", ERROR: "error_90.nrrd"}
+"""What a job may write beside SR and CUBIC, by role."""
+
 SCAN_REFERENCE = "CTSuperResolution.scan"
 """Node reference from a result to its scan."""
 
 MEASURED_REFERENCE = "CTSuperResolution.measured"
 """Node reference from a super-resolved volume to what was measured."""
+
+ERROR_WINDOW_LEVEL = (200.0, 100.0)
+"""From no error to one of 200 HU."""
 
 TOLERANCE_MM = 0.001
 """How far a voxel of a result may be from where the scan says; a file's header rounds to far less."""
@@ -87,8 +96,9 @@ def load(
     matrix = voxel_geometry.refined(voxel_geometry.part(scan_matrix, starts), target)
     images = {}
     try:
-        roles = (SR, CUBIC, *([MEASURED] if f"{MEASURED}.nrrd" in report.get("files", ()) else []))
-        headers = {role: nrrd.read_header(folder / f"{role}.nrrd") for role in roles}
+        more = {role: name for role, name in FILES.items() if name in report.get("files", ())}
+        names = {role: f"{role}.nrrd" for role in (SR, CUBIC)} | more
+        headers = {role: nrrd.read_header(folder / name) for role, name in names.items()}
         for header in headers.values():
             off = voxel_geometry.farthest(voxel_geometry.LPS @ header.ijk_to_lps, matrix, shape)
             if header.shape != shape or not off <= TOLERANCE_MM:
@@ -97,7 +107,7 @@ def load(
                 )
         for number, (role, header) in enumerate(headers.items()):
             images[role], array = new_image(header)
-            for fraction in nrrd.read_into(folder / f"{role}.nrrd", header, array):
+            for fraction in nrrd.read_into(folder / names[role], header, array):
                 yield (number + fraction) / len(headers)
     except (OSError, nrrd.BadFile) as error:
         raise WrongResult(_("The result could not be read ({reason}); run it again.").format(reason=error)) from error
@@ -133,7 +143,8 @@ def place(
         preview: the result is a preview.
 
     Returns:
-        The new volumes by role, SR and CUBIC, of previews, too; MEASURED where there is one, which no preview has.
+        The new volumes by role, SR and CUBIC, of previews, too; MEASURED and ERROR where there are, which no preview
+        has.
     """
     region = json.dumps(loaded.ranges)
     whole, transform_id = placement.now(scan)
@@ -142,12 +153,14 @@ def place(
     number = _next_number() if preview else None
     placed = {}
     for role, image in loaded.images.items():
-        if preview and role == MEASURED:
+        if preview and role in FILES:
             continue
         name = slicer.mrmlScene.GenerateUniqueName(_name(role, scan_name, loaded.report, number))
         node = slicer.mrmlScene.AddNewNodeByClass("vtkMRMLScalarVolumeNode", name)
         node.SetIJKToRASMatrix(slicer.util.vtkMatrixFromArray(matrix))
         show_as(node, scan)
+        if role == ERROR:
+            node.GetDisplayNode().SetWindowLevel(*ERROR_WINDOW_LEVEL)
         node.SetAndObserveImageData(image)
         node.SetAndObserveTransformNodeID(transform_id)
         node.SetNodeReferenceID(SCAN_REFERENCE, scan.GetID())
@@ -193,7 +206,7 @@ def role_of(node: slicer.vtkMRMLNode | None) -> str:
 
 
 def _name(role: str, scan_name: str, report: Mapping[str, Any], number: int | None) -> str:
-    kind = {SR: _("SR"), CUBIC: _("cubic"), MEASURED: _("measured")}[role]
+    kind = {SR: _("SR"), CUBIC: _("cubic"), MEASURED: _("measured"), ERROR: _("error ±")}[role]
     scale = factors_text(report.get("scale", ()))
     pattern = _("{scan} {kind} {scale}") if number is None else _("{scan} try {number} {kind} {scale}")
     return pattern.format(scan=scan_name, kind=kind, scale=scale, number=number)

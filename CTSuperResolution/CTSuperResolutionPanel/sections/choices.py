@@ -28,7 +28,7 @@ QUICK = (
 )  # fmt: skip
 """What sketches take from the quickest preset."""
 
-ALONE: dict[str, Value] = {"measured": "no"}
+ALONE: dict[str, Value] = {"measured": "no", "error": "no"}
 ON_VOXELS: dict[str, Value] = {"residual": "grid", "grid_steps": 1}
 
 

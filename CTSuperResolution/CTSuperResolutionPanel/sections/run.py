@@ -194,6 +194,7 @@ def stage_title(stage: str) -> str:
         "upsample": _("Upsampling"),
         "project": _("Projecting"),
         "adapt": _("Learning from the scan"),
+        "test": _("Testing on the scan"),
         "restore": _("Restoring views"),
         "fit": _("Fitting Gaussians"),
         "assemble": _("Assembling"),

@@ -36,7 +36,7 @@ def listen() -> None:
 
 def names() -> tuple[str, ...]:
     """The volumes of the result."""
-    return ("sr", "cubic", *(["measured"] if MANNER == "writes what was measured" else []))
+    return ("sr", "cubic", *(["measured", "error_90"] if MANNER == "writes what was measured" else []))
 
 
 def say(event: dict) -> None:

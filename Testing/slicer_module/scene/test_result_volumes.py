@@ -113,7 +113,7 @@ def test_a_spacing_that_does_not_divide_the_scans_puts_a_part_where_the_whole_ha
 
 
 @pytest.mark.parametrize("preview", [False, True])
-def test_what_was_measured_comes_with_a_result_and_not_with_a_try(
+def test_what_was_measured_and_the_error_come_with_a_result_and_not_with_a_try(
     panel, make_scan, child, finish, slicer, state, preview
 ):
     scan = make_scan()
@@ -126,13 +126,16 @@ def test_what_was_measured_comes_with_a_result_and_not_with_a_try(
     (sr,) = [node for name, node in slicer.util.getNodes("Scan *SR*").items()]
     found = result_volumes.measured_of(sr)
     if preview:
-        assert found is None and not slicer.util.getNodes("*measured*")
+        assert found is None and not slicer.util.getNodes("*measured*") and not slicer.util.getNodes("*error*")
         return
     assert found.GetName() == "Scan measured 2×" and found.GetImageData().GetDimensions() == (28, 24, 20)
     assert np.array_equal(
         slicer.util.arrayFromVTKMatrix(ijk_to_ras(found)), slicer.util.arrayFromVTKMatrix(ijk_to_ras(sr))
     )
     assert result_volumes.role_of(found) == "measured"
+    error = slicer.util.getNode("Scan error ± 2×")
+    assert result_volumes.role_of(error) == "error" and error.GetImageData().GetDimensions() == (28, 24, 20)
+    assert (error.GetDisplayNode().GetWindow(), error.GetDisplayNode().GetLevel()) == (200, 100)
 
 
 def ijk_to_ras(node) -> vtk.vtkMatrix4x4:

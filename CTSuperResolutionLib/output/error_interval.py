@@ -1,0 +1,53 @@
+"""Error interval of a job: the scan's test before the work, and what is said of the interval after it."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from CTSuperResolutionLib.job.events import Progress
+from CTSuperResolutionLib.job.method import Method
+from CTSuperResolutionLib.job.region import Slices
+from CTSuperResolutionLib.job.target_grid import TargetGrid
+from CTSuperResolutionLib.quantification.added_structure import region_labels
+from CTSuperResolutionLib.quantification.subdivision import planes
+from CTSuperResolutionLib.stages.scan_findings import ScanFindings
+from CTSuperResolutionLib.trust.error_map import error_by_tissue
+from CTSuperResolutionLib.trust.self_test import SelfTest, self_test
+from CTSuperResolutionLib.volume.volume import Volume
+
+TEST_SECONDS = 15.0  # about what it takes on a plain computer
+NO_INTERVAL = (
+    "No interval of the error could be found: that takes a scan in HU of at least 12 thick slices, and a result "
+    "that is finer between them alone."
+)
+
+
+def tested(
+    scan: Volume, target: TargetGrid, findings: ScanFindings, method: Method, progress: Progress, notes: list[str]
+) -> SelfTest | None:
+    """The test of a scan where the method asks for it; see :func:`self_test`. A note says where there can be none."""
+    if not method.parameters.has_error:
+        return None
+    progress.plan({"test": TEST_SECONDS})
+    progress.stage("test")
+    test = self_test(scan, target, findings, method, progress=progress)
+    progress.advance()
+    if test is None:
+        notes.append(NO_INTERVAL)
+        progress.note(NO_INTERVAL)
+    return test
+
+
+def interval_report(
+    scan: Volume, region: Slices, target: TargetGrid, error: Volume | None, test: SelfTest | None
+) -> dict[str, Any]:
+    """The entry ``error_interval`` of a report; None in it where there is no interval.
+
+    Args:
+        scan: what was worked on. region: slices along (z, y, x) of it. target: the grid of the result over ``scan``.
+        error: half widths over the region, HU. test: of the scan.
+    """
+    if error is None or test is None:
+        return {"error_interval": None}
+    labels = planes(region_labels(scan)[region], error.shape, target.part(region))
+    return {"error_interval": test.report() | {"by_tissue": error_by_tissue(iter(error.array), labels)}}

@@ -1,0 +1,61 @@
+"""A job that is asked how large its error may be: the file, what is said of it, and whether the truth is within."""
+
+from __future__ import annotations
+
+import json
+
+import numpy as np
+import pytest
+import SimpleITK as sitk
+
+from CTSuperResolutionLib.degradation.point_spread import PointSpread, psf_matrix
+from CTSuperResolutionLib.job.events import Reporter
+from CTSuperResolutionLib.job.job import Job
+from CTSuperResolutionLib.job.method import Method
+from CTSuperResolutionLib.output.error_interval import NO_INTERVAL
+from CTSuperResolutionLib.output.run_job import find_scan, run_job
+from CTSuperResolutionLib.phantom import thorax
+from CTSuperResolutionLib.volume.volume import Volume
+from CTSuperResolutionLib.volume.writing import write_volume
+
+QUICK = {"null_space": 0, "views": 4, "residual": "grid", "grid_steps": 1, "error": "yes", "slice_width": 4.0}
+
+
+@pytest.fixture(scope="module")
+def case(tmp_path_factory) -> tuple:
+    """Thick slices of a phantom with noise, in a file, and the phantom."""
+    truth = thorax(shape=(64, 104, 64), seed=5, noise_hu=12)
+    matrix = psf_matrix(PointSpread("gaussian", 4.0), (16, 4.0), (64, 1.0))
+    thick = np.tensordot(matrix, truth.array, axes=1).astype(np.float32)
+    path = tmp_path_factory.mktemp("case") / "scan.nrrd"
+    write_volume(Volume(thick, (4.0, 1.0, 1.0), truth.point((1.5, 0, 0)), truth.direction), path)
+    return path, truth.array
+
+
+def run(path, out, scale: str) -> tuple[dict, list[str]]:
+    told: list[str] = []
+    method = Method(scale=scale, preset="preview", settings=QUICK | {"psf": "gaussian"})
+    progress = Reporter(lambda event: told.append(event.get("message", "")))
+    job = Job(method, str(path), str(out))
+    return run_job(job, progress, find_scan(job), picture=False)["report"], told
+
+
+def test_the_truth_is_within_in_about_nine_of_ten_voxels(case, tmp_path):
+    path, truth = case
+    report, _ = run(path, tmp_path, "4,1,1")
+    sr, width = (
+        sitk.GetArrayFromImage(sitk.ReadImage(tmp_path / f"{name}.nrrd")).astype(float) for name in ("sr", "error_90")
+    )
+    inner = (slice(8, -8),) * 3
+    assert np.mean(np.abs(sr - truth)[inner] <= width[inner]) == pytest.approx(0.9, abs=0.06)
+    found = report["error_interval"]
+    assert found["level_percent"] == 90 and found["test_voxels"] > 5000
+    assert found["by_tissue"]["everywhere"]["mean_half_width_hu"] == pytest.approx(width.mean(), rel=0.1)
+    assert json.loads((tmp_path / "result.json").read_text(encoding="utf-8"))["error_interval"] == found
+    assert "error_90.nrrd" in report["files"]
+
+
+def test_where_there_can_be_none_a_note_says_so(case, tmp_path):
+    report, told = run(case[0], tmp_path, "2")
+    assert report["error_interval"] is None and NO_INTERVAL in report["notes"] and NO_INTERVAL in told
+    assert not (tmp_path / "error_90.nrrd").exists()
