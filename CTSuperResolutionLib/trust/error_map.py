@@ -13,7 +13,8 @@ from CTSuperResolutionLib.trust.error_spread import REACH
 from CTSuperResolutionLib.trust.self_test import SelfTest
 from CTSuperResolutionLib.volume.volume import Volume
 
-SLICES_AT_ONCE = 16
+SLICES_AT_ONCE = 8
+VOXELS_AT_ONCE = 1 << 20  # with what they depend on, as far as rows of such slices go: at some 60 bytes each
 MASKED_HU = 150.0  # half a width beyond which a voxel is not to be trusted
 
 
@@ -42,9 +43,23 @@ class ErrorMap:
         return np.stack(list(self)).astype(dtype or self.dtype, copy=False)
 
     def _slices(self, start: int, stop: int) -> np.ndarray:
-        first, last = max(start - REACH, 0), min(stop + REACH, len(self))
-        found = self._test.half_width(np.asarray(self._sr[first:last]), np.asarray(self._cubic[first:last]))
-        return found[start - first : stop - first]
+        _, rows, columns = self.shape
+        found = np.empty((stop - start, rows, columns), dtype=np.float32)
+        (first, last), along = _around(start, stop, len(self))
+        height = max(VOXELS_AT_ONCE // ((last - first) * columns) - 2 * REACH, REACH)
+        for top in range(0, rows, height):
+            bottom = min(top + height, rows)
+            (upper, lower), down = _around(top, bottom, rows)
+            read = (slice(first, last), slice(upper, lower))
+            widths = self._test.half_width(np.asarray(self._sr[read]), np.asarray(self._cubic[read]))
+            found[:, top:bottom] = widths[along, down]
+        return found
+
+
+def _around(start: int, stop: int, size: int) -> tuple[tuple[int, int], slice]:
+    """What a part of an axis depends on, and where in that the part is."""
+    first, last = max(start - REACH, 0), min(stop + REACH, size)
+    return (first, last), slice(start - first, stop - first)
 
 
 def error_volume(sr: Volume, cubic: Volume, test: SelfTest) -> Volume:

@@ -114,7 +114,7 @@ def test_scales_that_are_not_allowed(scale: str) -> None:
             {"preset": "fast"},
             "no preset 'fast'; choose preview, balanced, best or paper, of which preview is the quickest",
         ),
-        ({"settings": {"quality": 1}}, "no parameter 'quality'; choose hu_low, .* or measured"),
+        ({"settings": {"quality": 1}}, "no parameter 'quality'; choose hu_low, .* or error"),
         ({"device": "cuda:x"}, "the nearest is 'cuda'"),
         ({"seed": -1}, "from 0 to"),
         ({"seed": 1.5}, "whole number"),

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 
@@ -68,15 +70,17 @@ def test_the_power_makes_large_ones_less_than_proportional():
     assert four / one == pytest.approx(2, rel=0.01)
 
 
-def test_the_map_is_the_same_by_the_part_and_on_the_results_grid():
+@pytest.mark.parametrize("axis", [0, 1, 2])
+def test_the_map_is_the_same_by_the_part_and_on_the_results_grid(axis, monkeypatch):
+    monkeypatch.setattr("CTSuperResolutionLib.trust.error_map.VOXELS_AT_ONCE", 16 * 11 * 20)  # 12 rows and those around
     rng = np.random.default_rng(0)
-    sr, cubic = (rng.normal(0, 300, (37, 12, 11)).astype(np.float32) for _ in range(2))
-    expected = 1.5 * SPREAD.of(sr, cubic, [0], 6)
+    sr, cubic = (rng.normal(0, 300, (37, 30, 11)).astype(np.float32) for _ in range(2))
+    expected = 1.5 * SPREAD.of(sr, cubic, [axis], 6)
     grid = ((1.0, 0.5, 0.7), (1.0, 2.0, 3.0), DIRECTION)
-    found = error_volume(Volume(sr, *grid), Volume(cubic, *grid), TEST)
+    found = error_volume(Volume(sr, *grid), Volume(cubic, *grid), replace(TEST, axis=axis))
     assert (found.shape, found.spacing, found.origin) == (sr.shape, *grid[:2])
     assert np.allclose(np.array(found.array), expected, rtol=1e-5)
-    assert [plane.shape for plane in found.array] == [(12, 11)] * 37
+    assert [plane.shape for plane in found.array] == [(30, 11)] * 37
 
 
 def test_by_tissue_are_the_means_of_its_voxels():
