@@ -2,7 +2,7 @@
 """Pictures of the panel at work: python3 Testing/run_in_venv.py python Testing/screenshots.py OUT_DIR
 
 Loads the phantom that the module offers, previews, runs and compares by the panel's own buttons and with the real
-background process, in the test host. Takes two minutes on two cores.
+background process, in the test host. Takes three minutes on two cores.
 """
 
 from __future__ import annotations
