@@ -7,9 +7,10 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
+from CTSuperResolutionLib.output.slab_store import StoredArray
 from CTSuperResolutionLib.quantification.added_structure import region_labels
 from CTSuperResolutionLib.quantification.subdivision import planes
-from CTSuperResolutionLib.trust.error_map import error_by_tissue, error_volume
+from CTSuperResolutionLib.trust.error_map import ErrorMap, error_by_tissue, error_volume
 from CTSuperResolutionLib.trust.error_spread import ErrorSpread
 from CTSuperResolutionLib.trust.self_test import SPREAD, SelfTest
 from CTSuperResolutionLib.volume.volume import Volume
@@ -81,6 +82,18 @@ def test_the_map_is_the_same_by_the_part_and_on_the_results_grid(axis, monkeypat
     assert (found.shape, found.spacing, found.origin) == (sr.shape, *grid[:2])
     assert np.allclose(np.array(found.array), expected, rtol=1e-5)
     assert [plane.shape for plane in found.array] == [(30, 11)] * 37
+
+
+def test_the_map_of_slabs_in_files_is_that_of_the_whole(tmp_path):
+    rng = np.random.default_rng(0)
+    volumes = [rng.normal(0, 300, (21, 12, 11)).astype(np.int16) for _ in range(2)]
+    stored = []
+    for name, volume in zip(("sr", "cubic"), volumes, strict=True):
+        files = [tmp_path / f"{name}-{k}.npy" for k in range(2)]
+        for file, slab in zip(files, (volume[:9], volume[9:]), strict=True):
+            np.save(file, slab)
+        stored.append(StoredArray(files, 0))
+    assert np.allclose(np.array(ErrorMap(*stored, TEST)), 1.5 * SPREAD.of(*volumes, [0], 6), rtol=1e-5)
 
 
 def test_by_tissue_are_the_means_of_its_voxels():
