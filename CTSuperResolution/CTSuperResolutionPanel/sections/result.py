@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import html
 import re
-from collections.abc import Generator
+from collections.abc import Generator, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -165,6 +165,9 @@ def summary(volume: slicer.vtkMRMLScalarVolumeNode) -> str:
                 rms=added["rms_hu"], share=added["above_50_percent"]
             )
         )
+    by_tissue = (report.get("error_interval") or {}).get("by_tissue")
+    if by_tissue and by_tissue.get("everywhere"):
+        lines.append(_error(by_tissue))
     job = report.get("job", {})
     parts = [str(job.get("preset", "")), str(report.get("device", "")).upper()]
     if report.get("seconds"):
@@ -175,3 +178,17 @@ def summary(volume: slicer.vtkMRMLScalarVolumeNode) -> str:
     lines.append(html.escape(" · ".join(filter(None, parts))))
     lines.append(f"<i>{_('For research. Not for diagnosis.')}</i>")
     return "<br>".join(lines)
+
+
+def _error(by_tissue: Mapping[str, Any]) -> str:
+    """How far to believe a result, in a sentence."""
+    names = {"lung": _("lung"), "soft_tissue": _("soft tissue"), "bone": _("bone"), "everywhere": _("all")}
+    widths = [
+        _("±{width:.0f} HU in {tissue}").format(width=by_tissue[key]["mean_half_width_hu"], tissue=name)
+        for key, name in names.items()
+        if by_tissue.get(key)
+    ]
+    masked = by_tissue["everywhere"]["above_150_percent"]
+    return _(
+        "Nine of ten voxels are within {widths}; {share:.0f} % of the voxels may be off by more than 150 HU"
+    ).format(widths=", ".join(widths), share=masked)

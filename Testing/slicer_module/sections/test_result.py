@@ -61,3 +61,15 @@ def test_the_page_is_saved_with_what_the_result_carries(save_as, panel, state, t
     assert panel.ui.saveLabel.text == f"Saved to {tmp_path / 'page.html'}."
     panel.panel.result.save_page(tmp_path / "missing" / "page.html")
     assert "could not be saved" in panel.ui.saveLabel.text
+
+
+def test_the_summary_says_how_large_the_error_may_be(save_as, state):
+    from CTSuperResolutionPanel.sections import result
+
+    width = {"mean_half_width_hu": 38.4, "above_150_percent": 3.2}
+    found = {"lung": width, "soft_tissue": width | {"mean_half_width_hu": 12.1}, "bone": None, "everywhere": width}
+    state.srVolume.SetAttribute("CTSuperResolution.report", json.dumps({"error_interval": {"by_tissue": found}}))
+    said = result.summary(state.srVolume)
+    assert "±38 HU in lung, ±12 HU in soft tissue, ±38 HU in all; 3 % of the voxels" in said
+    state.srVolume.SetAttribute("CTSuperResolution.report", json.dumps({"error_interval": None}))
+    assert "Nine of ten" not in result.summary(state.srVolume)
