@@ -30,6 +30,7 @@ from CTSuperResolutionLib.volume.volume import Volume
 
 SPARSE_FILES = ("results.csv", "results.json", "table.md")
 SEEN = "†"
+ROW_FORM = 2  # of the rows that are kept; another number when they get other entries
 Row = dict[str, Any]
 
 
@@ -93,19 +94,22 @@ def format_sparse_views(report: Mapping[str, Any]) -> str:
     views = list(dict.fromkeys(row["views"] for row in rows))
     lines = []
     for method in dict.fromkeys(row["method"] for row in rows):
-        cells = [method]
+        cells, seconds = [method], list[str]()
         for count in views:
             of_cell = [row for row in rows if (row["method"], row["views"]) == (method, count)]
             means = {name: float(np.mean([row[name] for row in of_cell])) for name in _SHOWN}
             seen = f" {SEEN}" if any(row["seen"] for row in of_cell) else ""
             cells.append(" / ".join(f"{means[name]:.{digits}f}" for name, digits in _SHOWN.items()) + seen)
-        lines.append(f"| {' | '.join(cells)} |\n")
-    heading = ["method", *(f"{count} views" for count in views)]
-    rule = ["---", *["---:"] * len(views)]
+            seconds.append(f"{np.mean([row['seconds'] for row in of_cell]):.0f}")
+        peak = max(row["peak_mb"] for row in rows if row["method"] == method)
+        lines.append(f"| {' | '.join([*cells, ' / '.join(seconds), f'{peak:.0f}'])} |\n")
+    heading = ["method", *(f"{count} views" for count in views), "seconds", "peak MB"]
+    rule = ["---", *["---:"] * (len(views) + 2)]
     scan, protocol = report["scans"][0], report["protocol"]
     cts = list(dict.fromkeys(row["ct"] for row in rows))
     notes = [
-        "Each cell: PSNR dB / SSIM of axial slices / SSIM in 3D / slice-step error HU / seconds; means over CTs.",
+        "Each cell: PSNR dB / SSIM of axial slices / SSIM in 3D / slice-step error HU; means over CTs.",
+        "Seconds: of a reconstruction, by number of views. Peak MB: the most of any, libraries included.",
         f"CTs: {', '.join(cts)}, at {protocol['iso_mm']:g} mm (0: their own grid), at most "
         f"{' x '.join(map(str, protocol['crop']))} voxels (z, y, x). {scan['beam'].capitalize()} beam, I0 "
         f"{scan['photons']:g}, electronic noise {scan['electronic']:g}. Scores on [0, 1] over -1000 to 1000 HU.",
@@ -117,7 +121,7 @@ def format_sparse_views(report: Mapping[str, Any]) -> str:
     return table + "\n" + "".join(f"- {note}\n" for note in notes)
 
 
-_SHOWN = {"psnr_db": 2, "ssim": 4, "ssim_3d": 4, "slice_step_hu": 1, "seconds": 0}
+_SHOWN = {"psnr_db": 2, "ssim": 4, "ssim_3d": 4, "slice_step_hu": 1}
 
 
 def _rows(
@@ -138,11 +142,12 @@ def _rows(
         if projections is None:
             progress.stage(f"{ct}, {scan.views} views", scan.views)
             projections = simulate(reference, scan, progress)
+        machine.forget_earlier_work()  # what the method before it took at its peak
         started = time.monotonic()
         progress.stage(f"{ct}, {scan.views} views, {method.name}")
         found = reconstruct(projections, method, progress=WithinStep(progress))
         progress.advance()
-        seconds = time.monotonic() - started
+        seconds, memory = time.monotonic() - started, machine.memory()
         fixer = found.report.get("slice_fixer")
         row = {
             "ct": ct,
@@ -152,6 +157,7 @@ def _rows(
             **sparse_view_scores(found.volume, reference),
             "projection_error": found.report["projection_error"],
             "seconds": round(seconds, 3),
+            "peak_mb": memory["peak_mb"],
         }
         kept.mkdir(parents=True, exist_ok=True)
         part = file.with_suffix(".part")
@@ -166,6 +172,6 @@ def _key(reference: Volume, scan: SimulatedScan, method: ReconstructionMethod) -
     weights = method.fixer_folder / WEIGHTS if method.name == "diffnr" else None
     with contextlib.suppress(OSError):
         digest.update(weights.read_bytes() if weights else b"")
-    values = [__version__, asdict(scan), asdict(method), asdict(method.parameters)]
+    values = [__version__, ROW_FORM, asdict(scan), asdict(method), asdict(method.parameters)]
     digest.update(json.dumps(values, sort_keys=True, default=str).encode())
     return digest.hexdigest()[:16]

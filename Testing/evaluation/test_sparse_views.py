@@ -27,7 +27,11 @@ def test_few_views_are_evaluated_and_go_on_where_they_were_stopped(cts: Path, tm
         assert rows["sart", views]["psnr_db"] > rows["fdk", views]["psnr_db"] + 1
     assert rows["sart", 12]["psnr_db"] > rows["sart", 6]["psnr_db"]
     table = (out / "table.md").read_text()
-    assert "| method | 12 views | 6 views |" in table and f"{rows['sart', 6]['psnr_db']:.2f} /" in table
+    assert "| method | 12 views | 6 views | seconds | peak MB |" in table
+    assert f"{rows['sart', 6]['psnr_db']:.2f} /" in table
+    (line,) = (line for line in table.splitlines() if line.startswith("| sart "))
+    seconds, peaks = ([rows["sart", n][name] for n in (12, 6)] for name in ("seconds", "peak_mb"))
+    assert line.endswith(f"| {seconds[0]:.0f} / {seconds[1]:.0f} | {max(peaks):.0f} |") and min(peaks) > 50
     with (out / "results.csv").open() as file:
         assert len(list(csv.DictReader(file))) == 4
     kept = sorted((out / "sparse-views").iterdir())
