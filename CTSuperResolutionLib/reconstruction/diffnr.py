@@ -12,19 +12,13 @@ import torch
 
 from CTSuperResolutionLib.job.events import Progress
 from CTSuperResolutionLib.reconstruction.backbone import Backbone, Guide
-from CTSuperResolutionLib.reconstruction.settings import Settings
+from CTSuperResolutionLib.reconstruction.settings import Settings, repair_steps
 from CTSuperResolutionLib.reconstruction.ssim_3d import ssim_3d
 
 Repair = Callable[[torch.Tensor], torch.Tensor]
 """From a volume, (z, y, x), attenuation relative to water, to the same without streaks."""
 
 DATA_RANGE = 2.0  # attenuation relative to water, from air to dense bone
-
-
-def repair_steps(settings: Settings, steps: int) -> list[int]:
-    """The steps before which slices are repaired: one at its share of the fit, others evenly over the rest."""
-    first = min(round(settings.repair_at * steps), steps - 1)
-    return sorted({first + (steps - first) * k // settings.repairs for k in range(settings.repairs)})
 
 
 def fit_with_repair(

@@ -17,10 +17,9 @@ from CTSuperResolutionLib.job.events import Progress
 from CTSuperResolutionLib.projection.projector import Projector
 from CTSuperResolutionLib.reconstruction.backbone import Guide
 from CTSuperResolutionLib.reconstruction.fdk import filtered_backprojection
-from CTSuperResolutionLib.reconstruction.settings import Settings
+from CTSuperResolutionLib.reconstruction.settings import VOXELS_A_GAUSSIAN, Settings
 
 WIDEST = 8.0  # voxels; where a Gaussian starts: insides of organs are to be filled
-VOXELS_A_GAUSSIAN = 24  # a field starts with no more Gaussians than one for so many voxels
 
 
 class GaussianBackbone:

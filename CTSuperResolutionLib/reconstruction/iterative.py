@@ -91,13 +91,33 @@ def asd_pocs(
     """
     subsets, volume = OrderedSubsets(projections, projector), projections.new_zeros(projector.grid.shape)
     enough = tolerance * float(projections.norm())
+    smooth_sweeps(subsets, volume, rounds=rounds, share=TV_LENGTH, enough=enough, progress=progress)
+    return volume.clamp_(min=0)
+
+
+@torch.no_grad()
+def smooth_sweeps(
+    subsets: OrderedSubsets,
+    volume: torch.Tensor,
+    *,
+    rounds: int,
+    share: float,
+    enough: float = 0.0,
+    progress: Progress,
+) -> None:
+    """The rounds of :func:`asd_pocs`, on a volume (z, y, x) in place.
+
+    Args:
+        subsets: of the views. rounds: how many. share: of what the first sweep changes, that a step is long at first.
+        enough: ‖y − A x‖ at which the views are met well enough. progress: advanced by :func:`sart_steps`.
+    """
     relaxation, length = 1.0, 0.0
     for number in range(rounds):
         before = volume.clone()
         subsets.sweep(volume, relaxation, progress)
         change = float((volume - before).norm())
         if number == 0:
-            length = TV_LENGTH * change
+            length = share * change
         met = volume.clone()
         for _ in range(TV_STEPS):
             down = total_variation_gradient(volume)
@@ -106,7 +126,6 @@ def asd_pocs(
         if undone > TV_MOST * change and (enough == 0 or subsets.distance(volume) > enough):
             length *= TV_DECAY
         relaxation *= RELAXATION_DECAY
-    return volume.clamp_(min=0)
 
 
 def sart_steps(sweeps: int, views: int) -> int:

@@ -21,6 +21,7 @@ from CTSuperResolutionLib.reconstruction.iterative import asd_pocs, sart, sart_s
 from CTSuperResolutionLib.reconstruction.methods import ReconstructionMethod
 from CTSuperResolutionLib.reconstruction.naf import NafBackbone
 from CTSuperResolutionLib.reconstruction.projections import Projections
+from CTSuperResolutionLib.reconstruction.settings import Settings
 from CTSuperResolutionLib.reconstruction.slice_repair import SliceRepair
 from CTSuperResolutionLib.volume.volume import Volume
 
@@ -100,10 +101,25 @@ def _fitted(
             backbone.step()
             progress.advance()
         return backbone.volume(), backbone.report
-    views = biplanar_views(water, projections.geometry, projections.place.grid)
-    if p.biplanar == "no":
-        views = torch.zeros_like(views)
-    repair = SliceRepair(fixer, water, projections.projector, views, p.repair_sweeps, progress)
+    repair = slice_repair(fixer, water, projections, p, progress)
     volume = fit_with_repair(backbone, repair, p, steps=steps, seed=method.seed, progress=progress)
     known = {"name": method.fixer_folder.name, "sha256": fixer.sha256, "trained_on": list(fixer.trained_on)}
     return volume, {**backbone.report, "slice_fixer": known}
+
+
+def slice_repair(
+    fixer: SliceFixer, water: torch.Tensor, projections: Projections, settings: Settings, progress: Progress
+) -> SliceRepair:
+    """Repair of volumes of a scan, as the settings have it.
+
+    Args:
+        fixer: what repairs. water: the projections, (views, v, u), mm of water, on the device. projections: the scan.
+        settings: rounds, sweeps and ablations. progress: asked now and then whether to go on.
+    """
+    views = biplanar_views(water, projections.geometry, projections.place.grid)
+    if settings.biplanar == "no":
+        views = torch.zeros_like(views)
+    used = fixer if settings.repaired == "yes" else None
+    return SliceRepair(
+        used, water, projections.projector, views, settings.repair_rounds, settings.repair_sweeps, progress
+    )

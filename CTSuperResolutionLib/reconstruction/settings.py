@@ -19,6 +19,9 @@ def _choice(default: str, choices: tuple[str, ...], help: str) -> Any:
     return field(default=default, metadata={"choices": choices, "help": help})
 
 
+VOXELS_A_GAUSSIAN = 24  # a field starts with no more Gaussians than one for so many voxels
+
+
 @dataclass(frozen=True)
 class Settings:
     """Every number of the methods; each method looks at its own."""
@@ -44,11 +47,13 @@ class Settings:
     backbone: str = _choice("gaussians", ("gaussians", "naf"), "Of DiffNR: what is fitted.")
     repair_at: float = _number(0.4, 0, 1, "Of DiffNR: share of the fit after which slices are repaired first.")
     repairs: int = _number(1, 0, 100, "Of DiffNR: how often slices are repaired, evenly over the rest of the fit.")
-    repair_sweeps: int = _number(8, 0, 1_000, "Of DiffNR: of SART, which bring a repaired volume back to the views.")
+    repair_rounds: int = _number(3, 0, 100, "Of DiffNR: repairs at a time, each of which is brought back to the views.")
+    repair_sweeps: int = _number(4, 0, 1_000, "Of DiffNR: of SART and total variation by which that is done.")
     lambda_repair: float = _number(20.0, 0, 1_000, "Of DiffNR: weight of the similarity to the repaired volume.")
     guide_every: int = _number(2, 1, 10_000, "Of DiffNR: steps between those that the repaired volume guides.")
     guide_slices: int = _number(16, 1, 4_096, "Of DiffNR: slices of the random slab that is compared.")
     guide: str = _choice("ssim3d", ("ssim3d", "l1", "none"), "Of DiffNR, for ablations; none: post-processing alone.")
+    repaired: str = _choice("yes", ("yes", "no"), "Of DiffNR, for ablations: no has the sweeps without the repairs.")
     biplanar: str = _choice("yes", ("yes", "no"), "Of DiffNR, for ablations: whether repair is told of projections.")
     # fmt: on
 
@@ -63,6 +68,12 @@ class Settings:
             if name not in PARAMETERS:
                 raise unknown("parameter", name, PARAMETERS)
         return cls(**{name: PARAMETERS[name].parse(value) for name, value in settings.items()})  # type: ignore[arg-type]
+
+
+def repair_steps(settings: Settings, steps: int) -> list[int]:
+    """The steps before which slices are repaired: one at its share of the fit, others evenly over the rest."""
+    first = min(round(settings.repair_at * steps), steps - 1)
+    return sorted({first + (steps - first) * k // settings.repairs for k in range(settings.repairs)})
 
 
 def _parameter(entry: Any) -> Parameter:

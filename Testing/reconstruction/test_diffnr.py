@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections import Counter
 from dataclasses import replace
 
 import numpy as np
@@ -13,13 +14,17 @@ from CTSuperResolutionLib.diffusion.slice_fixer.network import SliceFixerNetwork
 from CTSuperResolutionLib.diffusion.slice_fixer.slice_fixer import SliceFixer, save_slice_fixer
 from CTSuperResolutionLib.errors import JobError
 from CTSuperResolutionLib.job.events import Progress
+from CTSuperResolutionLib.reconstruction import diffnr, iterative
 from CTSuperResolutionLib.reconstruction.attenuation import relative_to_water
 from CTSuperResolutionLib.reconstruction.biplanar import biplanar_views
-from CTSuperResolutionLib.reconstruction.diffnr import fit_with_repair, repair_steps
+from CTSuperResolutionLib.reconstruction.cost import RepairWork, stage_seconds
+from CTSuperResolutionLib.reconstruction.diffnr import fit_with_repair
 from CTSuperResolutionLib.reconstruction.fdk import filtered_backprojection
 from CTSuperResolutionLib.reconstruction.gaussian_backbone import GaussianBackbone
-from CTSuperResolutionLib.reconstruction.iterative import sart
-from CTSuperResolutionLib.reconstruction.settings import Settings
+from CTSuperResolutionLib.reconstruction.iterative import OrderedSubsets, sart
+from CTSuperResolutionLib.reconstruction.methods import ReconstructionMethod
+from CTSuperResolutionLib.reconstruction.reconstruct import reconstruct
+from CTSuperResolutionLib.reconstruction.settings import Settings, repair_steps
 from CTSuperResolutionLib.reconstruction.simulated_scan import SimulatedScan
 from CTSuperResolutionLib.reconstruction.simulation import simulate
 from CTSuperResolutionLib.reconstruction.slice_fixer_training import SliceFixerPlan, SliceFixerTraining
@@ -59,6 +64,56 @@ def test_a_true_reference_pulls_the_fit_to_it_and_the_views_keep_a_say(few_views
 )
 def test_slices_are_repaired_when_they_are_asked_to_be(settings, expected):
     assert repair_steps(Settings.of(settings), 100) == expected
+
+
+@pytest.mark.parametrize(
+    "settings",
+    [
+        {},
+        {"repairs": 2, "guide_every": 3, "repair_sweeps": 1},
+        {"guide": "none", "repair_rounds": 1},
+        {"guide": "none", "repaired": "no"},
+        {"repairs": 0},
+        {"repair_rounds": 0},
+    ],
+)
+def test_the_work_that_is_planned_is_the_work_that_is_done(settings, few_views, monkeypatch):
+    """Counted where it is done, by a fit of a few Gaussians."""
+    done = Counter[str]()
+
+    def counted(owner, name, kind):
+        whole = getattr(owner, name)
+        monkeypatch.setattr(owner, name, lambda *args, **kw: (done.update([kind]), whole(*args, **kw))[1])
+
+    counted(OrderedSubsets, "sweep", "sweeps")
+    counted(iterative, "total_variation_gradient", "down")
+    counted(SliceFixer, "repair", "repairs")
+    counted(diffnr, "ssim_3d", "guided")
+    small = {"gaussian_steps": 12, "gaussians": 100, "repair_sweeps": 2, **settings}
+    method = ReconstructionMethod("diffnr", small, device="cpu")
+    reconstruct(few_views, method)
+    planned = RepairWork.of(method.parameters, 12)
+    assert done["guided"] == planned.guided and done["repairs"] == planned.repairs
+    assert done["sweeps"] == planned.sweeps + planned.smooth_sweeps
+    assert done["down"] == iterative.TV_STEPS * planned.smooth_sweeps
+
+
+def test_what_a_repair_adds_is_in_the_time_that_is_planned(few_views):
+    """Of the stages the fit alone, and by as much as other sweeps of the same scan."""
+
+    def seconds(name, **settings):
+        return stage_seconds(ReconstructionMethod(name, settings), few_views.geometry, few_views.place.grid)
+
+    alone, bare, swept = (
+        seconds("gaussians"),
+        seconds("diffnr", guide="none", repaired="no", repair_rounds=0),
+        seconds("diffnr", guide="none", repaired="no", repair_rounds=1, repair_sweeps=30),
+    )
+    assert bare == alone
+    rounds, sweeps = (seconds(name, pocs_rounds=30, sart_sweeps=30)["fit"] for name in ("asd-pocs", "sart"))
+    assert swept["fit"] == pytest.approx(alone["fit"] + rounds + sweeps)
+    assert seconds("diffnr", guide="none")["fit"] > seconds("diffnr", guide="none", repaired="no")["fit"]
+    assert {**swept, "fit": 0} == {**alone, "fit": 0}
 
 
 @pytest.mark.parametrize("beam", ["cone", "parallel"])
@@ -111,7 +166,7 @@ def test_a_repair_that_does_harm_is_taken_back_as_far_as_the_views_say(few_views
     truth, water = torch.from_numpy(relative_to_water(head.array)), few_views.water_mm()
     volume = truth + 0.02 * torch.randn(truth.shape, generator=torch.Generator().manual_seed(0))
     views = biplanar_views(water, few_views.geometry, few_views.place.grid)
-    repair = SliceRepair(SliceFixer(network, ""), water, few_views.projector, views, sweeps=0)
+    repair = SliceRepair(SliceFixer(network, ""), water, few_views.projector, views, rounds=1, sweeps=0)
     harmed = repair.fixer.repair(volume, 0 * volume, views)
 
     def unexplained(x):
