@@ -17,7 +17,8 @@ from CTSuperResolutionLib.diffusion.noise_schedule import NoiseSchedule
 from CTSuperResolutionLib.diffusion.prior import Prior
 from CTSuperResolutionLib.job.events import Progress
 
-CROP, BATCH = 48, 8
+CROP, BATCH = 64, 4
+MARGIN = 12  # pixels of a patch along each side that are shown and not judged: what lies beyond an image is no tissue
 LEARNING_RATE, WARM_UP = 2e-4, 20
 HELD_OUT = 24  # patches
 BETTER = 0.99  # error after over that before, on held-out patches, from which on what was learned is kept
@@ -47,7 +48,7 @@ class Lessons:
             pair = torch.stack(self.pairs[int(rng.integers(len(self.pairs)))])
             top, left = (int(rng.integers(n - CROP + 1)) for n in pair.shape[1:])
             patch = pair[:, top : top + CROP, left : left + CROP]
-            if float((patch[0] - patch[1]).abs().mean()) > FLAT:
+            if float(_judged(patch[0] - patch[1]).abs().mean()) > FLAT:
                 drawn.append(patch.flip([axis for axis in (1, 2) if rng.random() < 0.5]))
             if len(drawn) == count:
                 images, truths = torch.stack(drawn, dim=1)[:, :, None]
@@ -161,9 +162,14 @@ def _laid(patches: Patches, acquisition: ImageAcquisition, turned: bool) -> tupl
 def _relative_error(
     network: ResidualDenoiser, schedule: NoiseSchedule, patches: Patches, acquisition: ImageAcquisition
 ) -> torch.Tensor:
-    """Squared error of x₀|0 over that of the images as they are."""
+    """Squared error of x₀|0 over that of the images as they are, both where they are judged."""
     images, truths = patches
     told = torch.tensor([acquisition], dtype=images.dtype, device=images.device).expand(len(images), -1)
     x = schedule.mean(2 * images - 1, 0)
     restored = (schedule.predict_x0(x, network.predict_noise(x, 0, told), 0) + 1) / 2
-    return (restored - truths).square().mean() / (images - truths).square().mean()
+    return _judged(restored - truths).square().mean() / _judged(images - truths).square().mean()
+
+
+def _judged(patches: torch.Tensor) -> torch.Tensor:
+    """Patches (…, rows, columns) without the margin, where the network sees the zeros that lie beyond an image."""
+    return patches[..., MARGIN:-MARGIN, MARGIN:-MARGIN]

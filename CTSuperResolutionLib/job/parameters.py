@@ -171,7 +171,7 @@ class Parameters:
         "prior", (1, 3, 3), (1, 3),
         help="Axes along which slices are restored, coarsest first; 3 average away what a single one invents.")
     adapt: int = _number(
-        "prior", (0, 0, 0), (0, 10_000), unit="steps",
+        "prior", (0, 120, 0), (0, 10_000), unit="steps",
         help="How long the prior learns from the slices of a scan that is refined along one axis; 0: not at all.")
     slice_orientations: int = _number(
         "prior", (1, 1, 1), (1, 8), best=8,

@@ -119,7 +119,13 @@ class UpsampledScan:
         return hu
 
     def spare_ringing(self, change: torch.Tensor, unit: torch.Tensor) -> torch.Tensor:
-        """A change of a volume, both on the [0, 1] scale, without what would add to its ringing, in its place."""
+        """A change of a volume, both on the [0, 1] scale, without what would add to its ringing, in its place.
+
+        A scan of thick slices whose profile its own edges show does not ring for a kernel guessed too wide: what rises
+        above all its slices are structures thinner than they are, and the change stays as it is.
+        """
+        if self._profile_is_measured:
+            return change
         low, high = self.hu_range
         beyond = round(self.scale[0])
         before = change[:0]  # slices that were spared already, as they were: all is done in place
@@ -132,6 +138,12 @@ class UpsampledScan:
             before = around[: last - start][-beyond:]
             change[first:last] = kept[first - start : last - start]
         return change
+
+    @property
+    def _profile_is_measured(self) -> bool:
+        """Whether the scan is refined along a single axis, along which its own edges show how it was measured."""
+        axes = zip(self.acquisition.axes, self.target.factors, strict=True)
+        return [axis.source for axis, factor in axes if factor != 1] == ["measured"]
 
     def report(self) -> dict[str, object]:
         """What was found of the scan, as plain values."""

@@ -9,6 +9,7 @@ import pytest
 import torch
 
 from CTSuperResolutionLib.degradation.acquisition import acquisition_of
+from CTSuperResolutionLib.diffusion.adaptation import CROP, MARGIN, _relative_error
 from CTSuperResolutionLib.diffusion.networks.image_acquisition import ImageAcquisition
 from CTSuperResolutionLib.diffusion.prior import Prior
 from CTSuperResolutionLib.job.events import Progress
@@ -55,7 +56,7 @@ def prior() -> Prior:
 
 @pytest.fixture(scope="module")
 def thick() -> tuple[UpsampledScan, torch.Tensor, Method]:
-    upsampled, method = upsampled_by("4,1,1", scan_of((20, 80, 84)), adapt=6)
+    upsampled, method = upsampled_by("4,1,1", scan_of((20, 96, 100)), adapt=6)
     return upsampled, upsampled.consistent(), method
 
 
@@ -106,6 +107,21 @@ def test_a_network_that_knows_nothing_learns_from_the_scan(prior, thick, monkeyp
     assert found.adaptation["kept"] and found.adaptation["error_after"] < 0.95
 
 
+def test_what_lies_near_the_border_of_a_patch_is_not_judged(prior):
+    """There the network sees the zeros beyond an image, which no slice has in its middle."""
+    truths = torch.rand(2, 1, CROP, CROP, generator=torch.Generator().manual_seed(0))
+    images, inner = truths + 0.1, (..., slice(MARGIN, -MARGIN), slice(MARGIN, -MARGIN))
+    wrong = truths + 5
+    wrong[inner] = truths[inner]
+    acquisition = ImageAcquisition(4, 1)
+    as_it_is, beyond = (
+        _relative_error(prior.denoiser, prior.schedule, (images, each), acquisition) for each in (truths, wrong)
+    )
+    assert torch.equal(as_it_is, beyond)
+    wrong[inner] += 0.01
+    assert not torch.equal(as_it_is, _relative_error(prior.denoiser, prior.schedule, (images, wrong), acquisition))
+
+
 @pytest.mark.parametrize(("scale", "shape"), [("2", (24, 60, 60)), ("4,1,1", (20, 30, 30)), ("4,1,1", (2, 80, 80))])
 def test_without_finer_slices_or_room_in_them_there_is_nothing_to_learn(prior, scale, shape):
     upsampled, method = upsampled_by(scale, scan_of(shape), adapt=5)
@@ -149,7 +165,7 @@ def test_lessons_are_degraded_as_the_scan_is(prior, thick, scale, monkeypatch):
         return prior, {}
 
     monkeypatch.setattr("CTSuperResolutionLib.stages.adapt_prior.adapt", look)
-    spacing, shape = (SPACING, (20, 80, 84)) if scale == "4,1,1" else (SPACING[::-1], (84, 80, 20))
+    spacing, shape = (SPACING, (20, 96, 100)) if scale == "4,1,1" else (SPACING[::-1], (100, 96, 20))
     upsampled, method = upsampled_by(scale, scan_of(shape, spacing), adapt=1)
     adapt_prior(prior, upsampled.consistent(), upsampled, method.parameters, 0, Progress())
     assert [len(lessons.pairs) for lessons in seen] == [32, 8]
