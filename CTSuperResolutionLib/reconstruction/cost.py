@@ -14,8 +14,8 @@ CONE, PARALLEL = 7e-8, 4e-9  # of a view and voxel, there and back, as measured 
 FILTERED = 1.5e-8  # of a view and voxel, backprojected
 TV_STEPS = 5e-7  # of a voxel, ten of them
 NAF_SAMPLE = 1.1e-6
-NETWORK = 1.2e-6  # of a voxel, repaired
-GUIDED = 5e-7  # of a voxel, compared with the repaired one, and fitted to it
+NETWORK = 1.7e-6  # of a voxel, repaired
+GUIDED = 1e-6  # of a voxel, compared with the repaired one, and fitted to it
 
 
 @dataclass(frozen=True)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from collections import Counter
-from dataclasses import replace
+from dataclasses import dataclass, replace
 
 import numpy as np
 import pytest
@@ -175,6 +175,28 @@ def test_a_repair_that_does_harm_is_taken_back_as_far_as_the_views_say(few_views
     assert unexplained(harmed) > 2 * unexplained(volume)
     assert unexplained(repair(volume)) <= 1.001 * unexplained(volume)
     assert (repair(volume) - truth).norm() <= 1.01 * (volume - truth).norm()
+
+
+@dataclass
+class _Told:
+    """A fixer that gives what it is told to, repair by repair."""
+
+    volumes: list[torch.Tensor]
+
+    def repair(self, volume, missing, views, progress):
+        return self.volumes.pop(0)
+
+
+@pytest.mark.parametrize("first_is_good", [True, False])
+def test_a_fixer_that_the_views_confirmed_once_is_trusted_from_then_on(first_is_good, few_views, head):
+    """Its second repair explains the views worse either way, as any does of a volume that was brought back to them."""
+    truth, water = torch.from_numpy(relative_to_water(head.array)), few_views.water_mm()
+    worse = truth + 0.05 * torch.rand(truth.shape, generator=torch.Generator().manual_seed(0))
+    far = (0.5 if first_is_good else 1.0) * truth
+    repair = SliceRepair(
+        _Told([truth if first_is_good else 0.5 * truth, worse]), water, few_views.projector, torch.empty(0), 2, 0
+    )
+    assert torch.equal(repair(far), worse) == first_is_good
 
 
 def test_what_the_views_say_beyond_a_volume_is_the_part_that_it_lacks(scans, head):
