@@ -55,6 +55,11 @@ class DataConsistency:
         filtered = damping.filter(degradation, measurement, upsampled)
         return cls(degradation, measurement, filtered, rounds, measured, highest)
 
+    @property
+    def most(self) -> float:
+        """HU that a consistent volume may have."""
+        return self.highest or max(METAL_HU, float(self.filtered_measurement.max()))
+
     def enforce(self, fine: torch.Tensor, progress: Progress | None = None) -> torch.Tensor:
         """The volume nearest to ``fine`` (HU) that is consistent within the HU that matter can have.
 
@@ -63,7 +68,7 @@ class DataConsistency:
         the first one deblurs what was measured, and the bounds then take back its ringing beside air and metal. The
         bounds have the last word. ``progress`` advances by one a round.
         """
-        highest = self.highest or max(METAL_HU, float(self.filtered_measurement.max()))
+        highest = self.most
         previous, momentum = fine, 1.0
         along_axes = sum(a is not None for a in self.degradation.axes)
         for _ in range(self.rounds):

@@ -10,7 +10,7 @@ import numpy as np
 import torch
 
 from CTSuperResolutionLib.degradation.kernels import lanczos_matrix, mean_matrix
-from CTSuperResolutionLib.degradation.separable import apply_along_axes, apply_by_slices
+from CTSuperResolutionLib.degradation.separable import SLICES_AT_ONCE, apply_along_axes, apply_by_slices
 from CTSuperResolutionLib.job.events import Progress
 
 
@@ -71,6 +71,12 @@ class Degradation:
     def A(self, fine: torch.Tensor, progress: Progress | None = None) -> torch.Tensor:
         """A x: the coarse array. ``progress`` advances by one for each axis that is not left alone."""
         return apply_along_axes([None if a is None else a.matrix for a in self.axes], fine, progress)
+
+    def A_by_slices(self, fine: torch.Tensor) -> torch.Tensor:
+        """A x of a volume of any type, float32: no more of it than some slices at a time."""
+        first, *others = self.axes
+        beside, groups = Degradation((None, *others)), fine.split(SLICES_AT_ONCE)
+        return Degradation((first, None, None)).A(torch.cat([beside.A(some.float()) for some in groups]))
 
     def A_dagger(self, coarse: torch.Tensor) -> torch.Tensor:
         """A† y: the smallest fine array whose degradation is y."""

@@ -148,7 +148,7 @@ def initial_field(
     scales = voxels[:, None] * torch.tensor(grid.spacing[::-1], dtype=torch.float64)
     raw_gamma = torch.log(torch.expm1(torch.tensor(gamma, dtype=torch.float64)))
     # A density of exactly zero would be pruned before it has seen a view.
-    there = residual.flatten()[chosen.to(residual.device)].cpu()
+    there = residual[tuple(index.to(residual.device).T)].cpu()
     density = (there / overlap).float() + FAINT * torch.randn(count, generator=generator)
     if not activation.signed:
         density = density.clamp(min=FAINT)

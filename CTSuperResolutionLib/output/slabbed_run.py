@@ -106,7 +106,7 @@ class SlabbedRun:
         """A slab, as the files hold it."""
         worked = slab.region(self.scan.shape, axis)
         scan, target = self.scan.crop(worked), self.target.part(worked)
-        bands, kept = slab.bands(self.target.axes[axis]), within(_kept(slab, self.region, axis), worked)
+        bands, kept = slab.bands(self.target), within(_kept(slab, self.region, axis), worked)
         return WrittenPart.of(
             scan,
             super_resolve(  # not held here, so that its volumes can go one by one

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
@@ -44,11 +45,17 @@ class WrittenPart:
         """
         degradation, fine = result.acquisition.degradation_from(target.axes), target.within(region)
         scanned, report = torch.from_numpy(scan.array[region]), dict(result.report)
-        volumes = {name: getattr(result, name) for name in (*VOLUMES, "uncertainty")}
-        del result  # volumes: memory is what limits the size of a job
+        uncertainty = result.uncertainty
+        # One at a time, for volumes are what limits the size of a job.
+        makers: dict[str, Callable[[], Volume]] = {
+            "sr": [result.sr].pop,
+            "cubic": result.make_cubic,
+            "measured": result.make_measured,
+        }
+        del result
         arrays, clipped = {}, 0
         for name in VOLUMES:
-            volume = volumes.pop(name)
+            volume = makers.pop(name)()
             # What is no HU is written as it is: see Volume.value_scale.
             stored = volume.array if volume.value_scale is not None else _whole_hu(volume.array)
             if name == "sr" and volume.value_scale is None:
@@ -56,9 +63,9 @@ class WrittenPart:
             del volume
             arrays[name] = np.ascontiguousarray(stored[fine])
             if name in JUDGED:
-                arrays[f"{name}_error"] = (degradation.A(torch.from_numpy(stored).float())[region] - scanned).numpy()
-        if volumes["uncertainty"] is not None:
-            arrays["uncertainty"] = np.ascontiguousarray(volumes["uncertainty"].array[fine])
+                arrays[f"{name}_error"] = (degradation.A_by_slices(torch.from_numpy(stored))[region] - scanned).numpy()
+        if uncertainty is not None:
+            arrays["uncertainty"] = np.ascontiguousarray(uncertainty.array[fine])
         return cls(arrays, clipped, report)
 
 

@@ -70,8 +70,8 @@ def written_result(
     added = None if scan.value_scale is not None else _added(volumes, region_labels(scan)[region], grid)
     return Result(
         volumes["sr"],
-        volumes["cubic"],
-        volumes["measured"],
+        lambda: volumes["cubic"],
+        lambda: volumes["measured"],
         volumes.get("uncertainty"),
         acquisition,
         report | {"consistency": consistency, "voxels": voxels, "added": added, **numbers},

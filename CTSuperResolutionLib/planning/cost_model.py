@@ -7,15 +7,22 @@ from collections.abc import Sequence
 
 from CTSuperResolutionLib.diffusion.sampling_times import function_evaluations
 from CTSuperResolutionLib.job.parameters import Parameters
-from CTSuperResolutionLib.planning.bands import FEWEST_SLICES, HEIGHT, OVERLAP
+from CTSuperResolutionLib.job.target_grid import TargetAxis
+from CTSuperResolutionLib.planning.bands import FEWEST_SLICES, OVERLAP, band_height
+from CTSuperResolutionLib.planning.strips import strips
 from CTSuperResolutionLib.volume.axis_order import AxisOrder
 
-BASE_BYTES = 620_000_000  # Python with torch and SimpleITK loaded, a compact prior and its activations; 0.1 GB to spare
-# float32 volumes of the output's size, and stacks of views, that are alive at once at the three peaks:
-CONSISTENCY_PEAK = (4, 3)  # data consistency, and what is made of its result
-PROJECTION_PEAK = (4, 3)  # projection, beside the footprint weights of a view
-RESIDUAL_PEAK = (2.5, 4)  # residual reconstruction, beside the volumes of a band
-BAND_VOLUMES = 5.5
+BASE_BYTES = 480_000_000  # Python with torch and SimpleITK loaded, a compact prior and its activations
+# float32 volumes of the output's size that are alive at once, beside what is named with them:
+CONSISTENT_VOLUMES = 2.2  # a volume made consistent as a whole
+STRIP_VOLUMES = 2.9  # of a strip's size, beside the volume
+LAID_OUT_BYTES = 1 << 28  # of slices that are projected together
+MEASURED_VOLUMES = 0.5  # the consistent upsampling, kept as int16 from the first projection to the end
+PROJECTED_STACKS = 3  # of views
+RESTORED_VOLUMES = 2.0  # slices as they were, and sums of restored ones
+FITTED_STACKS = 4  # of views, beside what the residual is added to and the residual itself
+BAND_VOLUMES = 2.5  # of a band's size
+WRITTEN_VOLUMES, KEPT_VOLUMES = 1.75, 0.75  # all of a result, and what is kept of it
 SAMPLE_VOLUMES = 5  # more, where several samples are added up
 BYTES_A_PIXEL = 400  # of a slice that the prior looks at: activations of a compact network
 MOST_PIXELS = 700_000  # of it at a time: a strip of a larger slice, with what is beside it
@@ -26,7 +33,6 @@ VOXELS_A_GAUSSIAN = 64  # a small region starts with fewer Gaussians than its pr
 # float64 arrays of that size are alive at once. For flat slabs that is more than their volumes.
 BYTES_A_CROSSING = 8 * 4 * 12
 MOST_CROSSINGS = 1 << 16  # at a time, of a parallel beam
-FITTED_SLICES = HEIGHT + HEIGHT / 4 + 2 * OVERLAP  # of the highest band, with what it overlaps
 BYTES_A_GAUSSIAN = 4_000  # windows, gradients and optimizer state of one Gaussian in the torch reference
 
 
@@ -37,30 +43,50 @@ def estimate_memory(
     spacing: Sequence[float],
     *,
     share: float = 1.0,
+    covered: float = 1.0,
 ) -> int:
     """Bytes of main memory at the peak of work on a scan of that shape and spacing in mm, (z, y, x).
 
-    ``share`` is that of the whole scan where it is a slab: of its Gaussians, that is.
+    ``share`` is that of the whole scan where it is a slab: of its Gaussians, that is; ``covered`` that of its slices
+    that are wanted of it, which have a residual.
     """
     voxels = round(math.prod(shape) * math.prod(factors))
-    pixels = p.views * _detector_pixels(shape, factors, spacing)
-    consistency, projection, residual = (
-        4 * (volumes * voxels + stacks * pixels)
-        for volumes, stacks in (CONSISTENCY_PEAK, PROJECTION_PEAK, RESIDUAL_PEAK)
-    )
+    stages = _stage_bytes(p, shape, factors, spacing, share=share, covered=covered)
+    kept = covered * MEASURED_VOLUMES + (p.base != "restored") + (SAMPLE_VOLUMES if p.has_uncertainty else 0)
+    return int(BASE_BYTES + 4 * kept * voxels + max(stages.values()))
+
+
+def _stage_bytes(
+    p: Parameters,
+    shape: Sequence[int],
+    factors: Sequence[float],
+    spacing: Sequence[float],
+    *,
+    share: float,
+    covered: float,
+) -> dict[str, float]:
+    """What every stage needs beside what is kept through all of them."""
+    a_volume = 4.0 * round(math.prod(shape) * math.prod(factors))
+    a_stack = 4.0 * p.views * _detector_pixels(shape, factors, spacing)
+    strip = _strip_share(shape, factors)
     crossings, depth = _crossings(shape, factors, spacing), _depth(shape, factors)
-    projection += BYTES_A_CROSSING * (crossings if p.geometry == "cone" else min(crossings, MOST_CROSSINGS))
-    samples = 4 * SAMPLE_VOLUMES * voxels if p.has_uncertainty else 0
-    consistency += samples
-    of_band = 1 if p.geometry == "cone" or depth < FEWEST_SLICES else FITTED_SLICES / depth
-    residual += of_band * 4 * BAND_VOLUMES * voxels
+    weights = BYTES_A_CROSSING * (crossings if p.geometry == "cone" else min(crossings, MOST_CROSSINGS))
+    highest = 1.25 * band_height(a_volume / 4 / depth) + 2 * OVERLAP  # with what it overlaps
+    band = 1 if p.geometry == "cone" or depth < FEWEST_SLICES else highest / depth
+    stages = {
+        "upsample": a_volume * (CONSISTENT_VOLUMES if strip == 1 else 1 + STRIP_VOLUMES * strip),
+        "project": a_volume + min(a_volume, LAID_OUT_BYTES) + PROJECTED_STACKS * a_stack + weights,
+        "fit": a_volume * (1 + covered + BAND_VOLUMES * band) + FITTED_STACKS * a_stack,
+        "write": a_volume * (WRITTEN_VOLUMES + covered * KEPT_VOLUMES),
+    }
     if p.residual == "gaussians":
-        residual += of_band * share * BYTES_A_GAUSSIAN * gaussian_counts(p, round(voxels / share))[1]
+        most = gaussian_counts(p, round(a_volume / 4 / share))[1]
+        stages["fit"] += band * share * BYTES_A_GAUSSIAN * most
     if p.uses_prior:
         largest = _largest_slice(shape, factors)
-        ready = BYTES_A_READY_PIXEL * max(largest, min(PIXELS_TOGETHER, voxels))
-        consistency = max(consistency, samples + 4 * 3 * voxels + BYTES_A_PIXEL * min(largest, MOST_PIXELS) + ready)
-    return int(BASE_BYTES + max(consistency, projection, residual))
+        ready = BYTES_A_READY_PIXEL * max(largest, min(PIXELS_TOGETHER, a_volume / 4))
+        stages["restore"] = RESTORED_VOLUMES * a_volume + BYTES_A_PIXEL * min(largest, MOST_PIXELS) + ready
+    return stages
 
 
 def gaussian_counts(p: Parameters, voxels: int) -> tuple[int, int]:
@@ -121,6 +147,14 @@ def _depth(shape: Sequence[int], factors: Sequence[float]) -> float:
     """Slices of the result along the axis of rotation."""
     order = AxisOrder.for_factors(factors)
     return order.permute(shape)[0] * order.permute(factors)[0]
+
+
+def _strip_share(shape: Sequence[int], factors: Sequence[float]) -> float:
+    """The largest strip's share of a volume, see :mod:`.strips`; 1 for a single one."""
+    axes = [TargetAxis.over(n, 1.0, s, 1 / s) for n, s in zip(shape, factors, strict=True)]
+    found = strips(AxisOrder.for_factors(factors).permute(axes))
+    whole = found[-1].core.stop
+    return max((strip.fine.stop - strip.fine.start) / whole for strip in found)
 
 
 def _largest_slice(shape: Sequence[int], factors: Sequence[float]) -> float:

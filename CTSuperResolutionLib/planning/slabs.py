@@ -46,14 +46,15 @@ class Slab:
         z, y, x = (self.worked if k == axis else slice(0, n) for k, n in enumerate(shape))
         return z, y, x
 
-    def bands(self, axis: TargetAxis) -> list[slice]:
+    def bands(self, target: TargetGrid) -> list[slice]:
         """The bands in its core, and parts of its margin beside them, in slices of the result of what is worked on.
 
         What lies in the margin has a residual as well, for there would be a step to the core otherwise, which data
-        consistency carries into it. ``axis`` is that of the whole scan.
+        consistency carries into it. ``target`` is that of the whole scan.
         """
+        axis = target.axes[AxisOrder.for_factors(target.factors).axes[0]]
         worked = axis.within(self.worked)
-        fine = [axis.within(band) for band in scan_bands(axis) if _holds(self.core, band)]
+        fine = [axis.within(band) for band in scan_bands(target) if _holds(self.core, band)]
         first, last = fine[0].start, fine[-1].stop
         beside = [slice(max(first - BESIDE, worked.start), first), slice(last, min(last + BESIDE, worked.stop))]
         found = [beside[0], *fine, beside[1]]
@@ -99,7 +100,7 @@ def plan_slabs(p: Parameters, target: TargetGrid, budget: int, *, most_slabs: in
     """
     order = AxisOrder.for_factors(target.factors)
     axis = order.axes[0]
-    bands = scan_bands(target.axes[axis])
+    bands = scan_bands(target)
     for count in range(1, min(len(bands), most_slabs or len(bands)) + 1):
         plan = _plan(p, target, axis, _shared(bands, count))
         if plan is not None and plan.memory <= budget:
@@ -110,7 +111,7 @@ def plan_slabs(p: Parameters, target: TargetGrid, budget: int, *, most_slabs: in
 def least_slabs(p: Parameters, target: TargetGrid, most_slabs: int | None = None) -> tuple[int, int]:
     """How many slabs of a scan take the least memory, and how many bytes that is."""
     axis = AxisOrder.for_factors(target.factors).axes[0]
-    bands = scan_bands(target.axes[axis])
+    bands = scan_bands(target)
     count = min(len(bands), most_slabs or len(bands))
     return count, _memory(p, target, axis, _slabs(target.axes[axis], _shared(bands, count)))
 
@@ -147,9 +148,12 @@ def _plan(p: Parameters, target: TargetGrid, axis: int, cores: Sequence[slice]) 
 def _memory(p: Parameters, target: TargetGrid, axis: int, slabs: Sequence[Slab]) -> int:
     scan_shape, spacing = _scan_shape(target), [along.spacing for along in target.axes]
     depth = max(slab.worked.stop - slab.worked.start for slab in slabs)
+    fitted = max(slab.core.stop - slab.core.start for slab in slabs) + 2 * BESIDE / target.factors[axis]
     shape = [depth if k == axis else n for k, n in enumerate(scan_shape)]
     kept = BYTES_A_SCAN_VOXEL * scan_shape[0] * scan_shape[1] * scan_shape[2]
-    return kept + estimate_memory(p, shape, target.factors, spacing, share=depth / scan_shape[axis])
+    return kept + estimate_memory(
+        p, shape, target.factors, spacing, share=depth / scan_shape[axis], covered=min(fitted / depth, 1)
+    )
 
 
 def _scan_shape(target: TargetGrid) -> tuple[int, int, int]:

@@ -32,7 +32,8 @@ def filtered_least_squares(
         direction = A_adjoint(_ramp(left))
         change = A(direction)
         length = (change * left).sum() / change.square().sum().clamp(min=torch.finfo(change.dtype).tiny)
-        volume = length * direction if volume is None else volume.add_(length * direction)
+        direction *= length  # in its place, for volumes are what limits the size of a job
+        volume = direction if volume is None else volume.add_(direction)
         left = left - length * change
     if volume is None:
         raise ValueError("at least one step is needed")

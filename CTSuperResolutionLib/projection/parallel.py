@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Iterator
 from dataclasses import dataclass
 
 import torch
@@ -13,6 +14,7 @@ from CTSuperResolutionLib.projection.footprint import Lines, centres, columns_of
 from CTSuperResolutionLib.projection.geometry import ScanGeometry
 from CTSuperResolutionLib.projection.grid import VolumeGrid
 
+VOXELS = 1 << 26  # of slices that are laid out for the rays at once: 0.3 GB
 CROSSINGS = 1 << 16  # of rays with lines of voxels whose weights are made at once: some 40 MB
 
 
@@ -25,21 +27,35 @@ class ParallelRays:
 
     def forward(self, volume: torch.Tensor, progress: Progress) -> torch.Tensor:
         """(z, y, x) -> (views, v, u), value*mm."""
-        nz, ny, nx = self.grid.shape
-        voxels = volume.reshape(nz, ny * nx).T.contiguous()  # one row of slices per in-plane voxel
+        _, ny, nx = self.grid.shape
         to_rows = self._slices_to_rows(volume)
-        views = volume.new_empty((self.geometry.views, *self.geometry.detector_shape))
-        some = max(1, CROSSINGS // max(ny, nx))
-        for view, angle in enumerate(self.geometry.angles):
-            lines = self._lines(angle, volume.device)
-            for first in range(0, len(lines.offset), some):
-                block = slice(first, first + some)
-                taps, weights = voxels_of_columns(lines.part(block), self.grid)
-                weights = weights.flatten(1).to(volume.dtype)
-                columns = F.embedding_bag(taps.flatten(1), voxels, per_sample_weights=weights, mode="sum")  # (nu, nz)
-                views[view, :, block] = columns.T if to_rows is None else to_rows @ columns.T
-            progress.advance()
+        views = volume.new_zeros((self.geometry.views, *self.geometry.detector_shape))
+        groups = volume.split(max(1, VOXELS // (ny * nx)))
+        parts, first = progress.in_parts(len(groups)), 0
+        for group in groups:
+            last = first + len(group)
+            for view, columns in enumerate(self._columns(group, parts)):
+                if to_rows is None:
+                    views[view, first:last] = columns.T
+                else:
+                    views[view] += to_rows[:, first:last] @ columns.T
+            first = last
         return views
+
+    def _columns(self, slices: torch.Tensor, progress: Progress) -> Iterator[torch.Tensor]:
+        """What the columns of every view see of some slices, (nu, slices); advances by one per view."""
+        count, ny, nx = slices.shape
+        voxels = slices.reshape(count, ny * nx).T.contiguous()  # one row of slices per in-plane voxel
+        some = max(1, CROSSINGS // max(ny, nx))
+        for angle in self.geometry.angles:
+            lines = self._lines(angle, slices.device)
+            found = []
+            for first in range(0, len(lines.offset), some):
+                taps, weights = voxels_of_columns(lines.part(slice(first, first + some)), self.grid)
+                weights = weights.flatten(1).to(slices.dtype)
+                found.append(F.embedding_bag(taps.flatten(1), voxels, per_sample_weights=weights, mode="sum"))
+            progress.advance()
+            yield torch.cat(found)
 
     def transpose(self, projections: torch.Tensor, progress: Progress) -> torch.Tensor:
         """(views, v, u) -> (z, y, x), the transpose of `forward`."""

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import replace
+from dataclasses import dataclass, replace
 
 import torch
 
@@ -20,6 +20,26 @@ from CTSuperResolutionLib.stages.reconstruct_residual import reconstruct_residua
 from CTSuperResolutionLib.stages.restore_views import Restored
 
 
+@dataclass(frozen=True, eq=False)
+class BandedResidual:
+    """The residual of a volume in its bands, and zero elsewhere.
+
+    Attributes:
+        first: slice of the volume at which the bands begin. volume: the residual from there on, (z, y, x).
+        report: what result.json says of it.
+    """
+
+    first: int
+    volume: torch.Tensor
+    report: dict[str, object]
+
+    def added_to(self, base: torch.Tensor) -> torch.Tensor:
+        """The sum with a volume, in its place; with an empty one, which is a single value, in a new one."""
+        base = base.contiguous()
+        base[self.first : self.first + len(self.volume)] += self.volume
+        return base
+
+
 def banded_residual(
     restored: Restored,
     base: ProjectedVolume,
@@ -30,12 +50,12 @@ def banded_residual(
     slices: int,
     seed: int,
     progress: Progress,
-) -> tuple[torch.Tensor, dict[str, object]]:
-    """The volume that a base lacks to have the restored views, (z, y, x), and what result.json says of it.
+) -> BandedResidual:
+    """The volume that a base lacks to have the restored views.
 
     Args:
         restored, base, projector, p: as those of :func:`.reconstruct_residual`.
-        bands: of the volume's slices, see :mod:`.bands`; the residual of all others is zero.
+        bands: of the volume's slices, one after the other, see :mod:`.bands`; the residual of all others is zero.
         slices: of the whole result, which shares its Gaussians out to the bands by their height.
         seed: of all that is drawn. progress: advanced by :func:`banded_steps`.
     """
@@ -44,7 +64,8 @@ def banded_residual(
         bands = [slice(0, height)]
     if p.residual == "gaussians":
         progress.note(choose_backend(restored.views.device).why)
-    volume = torch.zeros_like(restored.start.volume)
+    first = bands[0].start
+    volume = restored.start.volume.new_zeros((bands[-1].stop - first, *projector.grid.shape[1:]))
     reports = []
     for band in bands:
         machine.release_freed_memory()
@@ -58,9 +79,9 @@ def banded_residual(
             progress=progress,
         )
         voxels = found.voxels(progress.in_parts(some.stop - some.start))
-        volume[band] = voxels[band.start - some.start : band.stop - some.start]
+        volume[band.start - first : band.stop - first] = voxels[band.start - some.start : band.stop - some.start]
         reports.append(found.report)
-    return volume, merged_reports(reports)
+    return BandedResidual(first, volume, merged_reports(reports))
 
 
 def banded_steps(p: Parameters, bands: int) -> int:

@@ -48,7 +48,7 @@ class Consistency(Protocol):
         """A change of a volume in [0, 1] without what would add to its ringing, in its place."""
 
     def enforce_unit(self, unit: torch.Tensor, progress: Progress) -> torch.Tensor:
-        """A volume in [0, 1] made consistent with the scan. Advances by one for each of ``consistency_rounds``."""
+        """A volume in [0, 1] made consistent with the scan, in its place. Advances by one a round of consistency."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -144,10 +144,9 @@ class Restorer:
         if self.p.slice_axes == 3:
             change = damp_mixed(change, self.consistency.degradation)
         change = self.consistency.spare_ringing(change, volume)
-        # Held so that no frame keeps what is not needed any more: volumes limit the size of a job.
-        held = [change.mul_(self.p.slice_gain).add_(volume)]
-        del change, volume
-        return self.consistency.enforce_unit(held.pop(), progress)
+        change = change.mul_(self.p.slice_gain).add_(volume)
+        del volume  # so that no frame keeps what is not needed any more: volumes limit the size of a job
+        return self.consistency.enforce_unit(change, progress)
 
     def _reconstruct(self, drawn: Restored, progress: Progress) -> torch.Tensor:
         """The volume that one sample's views give, (z, y, x)."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import torch
@@ -17,11 +18,12 @@ from CTSuperResolutionLib.job.parameters import Parameters
 from CTSuperResolutionLib.job.refinement import Factors
 from CTSuperResolutionLib.job.target_grid import TargetAxis, TargetGrid
 from CTSuperResolutionLib.projection.grid import VolumeGrid
+from CTSuperResolutionLib.stages.consistent_strips import ConsistentStrips
 from CTSuperResolutionLib.stages.scan_findings import ScanFindings
 from CTSuperResolutionLib.stages.unmeasured import Unmeasured
 from CTSuperResolutionLib.volume.axis_order import AxisOrder
 from CTSuperResolutionLib.volume.filling import filled
-from CTSuperResolutionLib.volume.intensity import restore_clipped, to_hu, to_unit
+from CTSuperResolutionLib.volume.intensity import restore_clipped, to_hu, to_unit_in_place
 from CTSuperResolutionLib.volume.volume import Volume
 
 SPARED_AT_ONCE = 4  # of ten volumes of their size
@@ -88,33 +90,36 @@ class UpsampledScan:
 
     def measured(self, progress: Progress | None = None) -> torch.Tensor:
         """What the scan supports by itself: the cubic upsampling made consistent with it, HU. Advances one a round."""
-        return self.consistency.enforce(self.cubic, progress)
+
+        def cubic(_: torch.Tensor, part: DataConsistency, axes: Sequence[TargetAxis]) -> torch.Tensor:
+            return upsample_onto(part.measurement, axes)
+
+        return self._strips.enforce(self.consistency.measurement.new_empty(self.grid.shape), cubic, progress)
 
     def consistent(self, progress: Progress | None = None) -> torch.Tensor:
         """As :meth:`measured`, in [0, 1]."""
-        return to_unit(self.measured(progress), self.hu_range)
+        return to_unit_in_place(self.measured(progress), self.hu_range)
 
     def enforce(self, unit: torch.Tensor, progress: Progress | None = None) -> torch.Tensor:
         """A volume of the [0, 1] scale in HU, what the scale clips taken from cubic, and consistent with the scan.
 
-        Advances by one a round.
+        The volume's place is taken. Advances by one a round.
         """
-        # Held so that no frame below keeps what is not needed any more: volumes limit the size of a job.
-        held = [self._in_hu(unit)]
-        del unit
-        return self.consistency.enforce(held.pop(), progress)
+        machine.release_freed_memory()
+        return self._strips.enforce(unit, self._in_hu, progress)
 
     def enforce_unit(self, unit: torch.Tensor, progress: Progress | None = None) -> torch.Tensor:
         """As :meth:`enforce`, back on the [0, 1] scale."""
-        held = [unit]
-        del unit
-        return to_unit(self.enforce(held.pop(), progress), self.hu_range)
+        return to_unit_in_place(self.enforce(unit, progress), self.hu_range)
 
-    def _in_hu(self, unit: torch.Tensor) -> torch.Tensor:
-        machine.release_freed_memory()
+    @property
+    def _strips(self) -> ConsistentStrips:
+        return ConsistentStrips(self.consistency, self.axes, self.acquisition.permuted(self.axis_order))
+
+    def _in_hu(self, unit: torch.Tensor, part: DataConsistency, axes: Sequence[TargetAxis]) -> torch.Tensor:
         low, high = self.hu_range
-        hu = unit.clamp(min=0).mul_(high - low).add_(low)
-        for some, cubic in upsampled_slices(self.consistency.measurement, self.axes):
+        hu = unit.clamp_(min=0).mul_(high - low).add_(low)
+        for some, cubic in upsampled_slices(part.measurement, axes):
             hu[some] = restore_clipped(hu[some], cubic, self.hu_range)
         return hu
 

@@ -34,6 +34,12 @@ def to_unit(hu: Array, bounds: tuple[float, float] = HU_RANGE) -> Array:
     return unit.clip(0, 1, out=unit) if isinstance(unit, np.ndarray) else unit.clip_(0, 1)
 
 
+def to_unit_in_place(hu: torch.Tensor, bounds: tuple[float, float] = HU_RANGE) -> torch.Tensor:
+    """As :func:`to_unit`, in the input's place."""
+    low, high = bounds
+    return hu.sub_(low).div_(high - low).clamp_(0, 1)
+
+
 def to_hu(unit: Array, bounds: tuple[float, float] = HU_RANGE) -> Array:
     """HU of values on the [0, 1] scale, the inverse of :func:`to_unit`; values beyond [0, 1] are not clipped.
 

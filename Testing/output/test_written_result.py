@@ -50,7 +50,7 @@ def test_a_result_beyond_int16_is_judged_as_the_file_has_it(method, residual, no
     all_of_it = (slice(0, 8),) * 3
     acquisition = acquisition_of(scan, method.parameters, (2, 2, 2))
     target = Method(scale="2").target_grid(scan.shape, scan.spacing)
-    result = Result(fine, cubic, cubic.with_array(fine.array - 60), None, acquisition, {"seed": 0})
+    result = Result(fine, lambda: cubic, lambda: cubic.with_array(fine.array - 60), None, acquisition, {"seed": 0})
     part = WrittenPart.of(scan, result, target, all_of_it)
     report = part.report | {"clipped": part.clipped}
     written = written_result(scan, all_of_it, target, acquisition, part.arrays.get, report, Progress())

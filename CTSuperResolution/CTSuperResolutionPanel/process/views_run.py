@@ -206,15 +206,11 @@ class ViewsRun:
 
     def _simulate(self, job: _Job) -> None:
         scan, grid = job.task.scan, job.grid
-        options = {
-            "views": scan.views,
-            "geometry": scan.beam,
-            "photons": f"{scan.photons:g}",
-            "seed": scan.seed,
-            "iso": f"{grid.millimetres:g}",
-            "crop": ",".join(map(str, grid.shape)),
-        }
-        given = [part for name, value in options.items() for part in (f"--{name}", str(value))]
+        given = [
+            *("--views", str(scan.views), "--geometry", scan.beam),
+            *("--photons", f"{scan.photons:g}", "--seed", str(scan.seed)),
+            *("--iso", f"{grid.millimetres:g}", "--crop", ",".join(map(str, grid.shape))),
+        ]
         if job.task.allow_unusual:
             given.append("--allow-unusual")
         self._do(SIMULATE, str(job.work.folder.input), str(job.folder(SIMULATE)), *given,
