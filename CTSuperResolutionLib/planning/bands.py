@@ -38,9 +38,8 @@ def scan_bands(target: TargetGrid) -> list[slice]:
     axis, rows, columns = AxisOrder.for_factors(target.factors).permute(target.axes)
     if axis.count < FEWEST_SLICES:
         return [slice(0, axis.size)]
-    height = max(
-        2, round(band_height(rows.count * columns.count) / axis.factor / 2) * 2
-    )  # a prior's patches are of two
+    pixels = rows.count * columns.count
+    height = max(2, round(band_height(pixels) / axis.factor / 2) * 2)  # even, as a prior's patches of two are
     starts = list(range(0, axis.size, height))
     if len(starts) > 1 and axis.size - starts[-1] < height / 4:
         del starts[-1]
