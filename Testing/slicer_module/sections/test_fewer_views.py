@@ -231,14 +231,19 @@ def test_the_best_two_are_compared_with_the_ct_and_others_where_they_are_chosen(
 
 def test_a_scan_that_is_moved_meanwhile_has_its_reconstructions_where_it_is(ui, scan, library, run, look, wait_until):
     look()
-    ui.startButton.click()
-    wait_until(lambda: run.step == "fdk")
     transform = slicer.mrmlScene.AddNewNodeByClass("vtkMRMLTransformNode")
-    scan.SetAndObserveTransformNodeID(transform.GetID())
     moved = MATRIX.copy()
     moved[0, 3] += 50
-    scan.SetIJKToRASMatrix(slicer.util.vtkMatrixFromArray(moved))
+
+    def move():
+        if run.step == "fdk" and not scan.GetTransformNodeID():
+            scan.SetAndObserveTransformNodeID(transform.GetID())
+            scan.SetIJKToRASMatrix(slicer.util.vtkMatrixFromArray(moved))
+
+    run.on_change(move)
+    ui.startButton.click()
     wait_until(lambda: not run.busy)
+    assert scan.GetTransformNodeID() == transform.GetID()
     for each in find_reconstructions():
         assert each.node.GetTransformNodeID() == transform.GetID()
         grid = ViewsGrid.of((35, 24, 26), (2.0, 2.0, 2.0), 96)
