@@ -9,7 +9,7 @@ from typing import Any
 
 import torch
 
-from CTSuperResolutionLib.bench.cases import BenchmarkCase, all_cases
+from CTSuperResolutionLib.bench.cases import RUN, BenchmarkCase, all_cases
 from CTSuperResolutionLib.bench.environment import describe_device, describe_versions
 from CTSuperResolutionLib.bench.limits import reason_to_skip
 from CTSuperResolutionLib.bench.operation_counts import OperationCounts
@@ -18,6 +18,7 @@ from CTSuperResolutionLib.bench.roofline import Rates, measure_rates
 from CTSuperResolutionLib.bench.runners import Runner, device_of, find_backends, make_runner
 from CTSuperResolutionLib.bench.scenes import make_footprints
 from CTSuperResolutionLib.bench.timing import Times, time_interleaved
+from CTSuperResolutionLib.bench.whole_runs import RUNS, WholeRun, measure_run
 from CTSuperResolutionLib.gaussians.backends.choice import Backend
 from CTSuperResolutionLib.job.events import Progress
 
@@ -102,10 +103,10 @@ class Measurement:
 
 
 def benchmark(request: BenchmarkRequest, progress: Progress) -> dict[str, Any]:
-    """Measure, and tell what came out: device, versions, threads, rates, rows, and what was left out and why.
+    """Measure, and tell what came out: device, versions, threads, rates, rows, runs, and what was left out and why.
 
     Raises:
-        JobError: a backend that was asked for does not work here.
+        JobError: a backend that was asked for does not work here, or a run did not come to its end.
     """
     threads_before = torch.get_num_threads()
     progress.stage("prepare")
@@ -117,12 +118,18 @@ def benchmark(request: BenchmarkRequest, progress: Progress) -> dict[str, Any]:
     cases = all_cases(request.ops, request.beams, request.gaussians, request.sizes)
     left_out: list[str] = []
     measured: list[Measurement] = []
+    runs: list[WholeRun] = []
     try:
         rates = _rates(processors)
         progress.stage("measure", len(cases))
         with MemoryProbe() as probe:
             for case in cases:
                 measured += _measure(case, entries, request.repeats, probe, left_out, progress)
+                progress.advance()
+        if RUN in request.ops:
+            progress.stage("run", len(RUNS))
+            for run in RUNS:
+                runs.append(measure_run(run, request.device, progress))
                 progress.advance()
         # A limit is what can be reached: of two tries, the higher one.
         rates = {processor: rates[processor].higher(again) for processor, again in _rates(processors).items()}
@@ -143,6 +150,7 @@ def benchmark(request: BenchmarkRequest, progress: Progress) -> dict[str, Any]:
             for processor, rate in rates.items()
         ],
         "rows": [found.row(rates[found.entry.processor]) for found in measured],
+        "runs": [run.row(max(rate.flops for rate in rates.values())) for run in runs],
         "left_out": [*missing, *left_out],
     }
 

@@ -10,6 +10,7 @@ from CTSuperResolutionLib.errors import JobError, unknown
 # Side of the array where none is asked for: the first is what a fit on a plain computer has; a volume of 256 would
 # take the reference implementation minutes.
 OPERATIONS = {"rasterize": 256, "voxelize": 128, "step": 256}
+RUN = "run"  # whole runs of the command, which take minutes: only where they are asked for
 BACKENDS = ("torch", "native", "cuda")
 BEAMS = ("parallel", "cone")
 GAUSSIANS = (10_000, 50_000)
@@ -41,11 +42,12 @@ class BenchmarkCase:
 def all_cases(
     ops: Iterable[str], beams: Iterable[str], gaussians: Iterable[int], sizes: Sequence[int]
 ) -> list[BenchmarkCase]:
-    """Every combination; without sizes, each operation has its own."""
+    """Every combination; without sizes, each operation has its own. Whole runs are not among them."""
     counts, beams = list(gaussians), list(beams)
     return [
         BenchmarkCase(op, beam, count, size)
         for op in ops
+        if op != RUN
         for beam in ((None,) if op == "voxelize" else beams)
         for size in (sizes or (OPERATIONS[op],))
         for count in counts

@@ -43,7 +43,23 @@ def format_report(report: Mapping[str, Any]) -> str:
         where = f"{rate['device']}, {rate['threads']} threads" if rate["threads"] else rate["device"]
         head.append(f"{where}: {rate['bandwidth_gb_s']:.0f} GB/s, {rate['gflop_s']:.0f} GFLOP/s measured")
     left_out = [f"left out: {line}" for line in report["left_out"]]
-    return "\n".join([*head, "", format_table(report["rows"]), *left_out])
+    tables = [format_table(report["rows"])] if report["rows"] or not report["runs"] else []
+    return "\n".join([*head, "", *tables, *map(format_run, report["runs"]), *left_out])
+
+
+def format_run(run: Mapping[str, Any]) -> str:
+    """A whole run: a line of its own, and one for every stage."""
+    slabs = f" in {run['slabs']} slabs" if run["slabs"] > 1 else ""
+    stages = run["stages"].items()
+    width = max(map(len, run["stages"]), default=0)
+    return "\n".join(
+        [
+            f"run {run['case']}: {run['seconds']:.0f} s{slabs}, peak {run['peak_mb']:.0f} MB "
+            f"({run['estimated_mb']:.0f} estimated for all at once), {_percent(run['processor'])} of the cores, "
+            f"{_percent(run['arithmetic'])} of the arithmetic",
+            *(f"  {name:{width}} {s['seconds']:7.1f} s, {_percent(s['processor'])} of the cores" for name, s in stages),
+        ]
+    )
 
 
 def _cells(row: Mapping[str, Any], speed: float | None) -> Iterable[str]:

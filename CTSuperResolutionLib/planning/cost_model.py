@@ -133,14 +133,24 @@ def _projection_seconds(p: Parameters, voxels: int) -> float:
 
 def _restoration_seconds(p: Parameters, voxels: int, pixels: float) -> float:
     """Looks of a compact network at views and slices, and what is done to the volume after that."""
-    adaptive = p.adaptive_frontal > 0 or p.adaptive_lateral > 0
-    looks = function_evaluations(p.ddim_steps, p.time_travel, adaptive=adaptive) * p.views * pixels
     slices = 0.0
     if p.slice_gain:
-        looks += p.slice_axes * p.slice_orientations * voxels
         slices = _projection_seconds(p, voxels) + p.consistency_rounds * 1.5e-8 * voxels
     reconstruction = 2 * _projection_seconds(p, voxels) if p.samples > 1 else 0
-    return p.samples * (1e-6 * looks + slices + reconstruction)
+    return 1e-6 * _pixels_looked_at(p, voxels, pixels) + p.samples * (slices + reconstruction)
+
+
+def pixels_looked_at(p: Parameters, shape: Sequence[int], factors: Sequence[float], spacing: Sequence[float]) -> float:
+    """Pixels of views and slices that the prior's network looks at, each as often as it does."""
+    return _pixels_looked_at(p, round(math.prod(shape) * math.prod(factors)), _detector_pixels(shape, factors, spacing))
+
+
+def _pixels_looked_at(p: Parameters, voxels: int, pixels: float) -> float:
+    adaptive = p.adaptive_frontal > 0 or p.adaptive_lateral > 0
+    looks = function_evaluations(p.ddim_steps, p.time_travel, adaptive=adaptive) * p.views * pixels
+    if p.slice_gain:
+        looks += p.slice_axes * p.slice_orientations * voxels
+    return p.samples * looks
 
 
 def _depth(shape: Sequence[int], factors: Sequence[float]) -> float:

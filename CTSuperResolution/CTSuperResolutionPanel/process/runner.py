@@ -14,18 +14,18 @@ from slicer.i18n import tr as _
 
 from CTSuperResolutionLib.errors import JobError
 from CTSuperResolutionLib.job.job_queue import JobRequest
+from CTSuperResolutionLib.job.region import Slices
 from CTSuperResolutionLib.job.terminal import clock_text
 from CTSuperResolutionPanel.process import error_messages
 from CTSuperResolutionPanel.process.event_stream import StageProgress
-from CTSuperResolutionPanel.process.listeners import Listeners
 from CTSuperResolutionPanel.process.panel_task import PanelTask
 from CTSuperResolutionPanel.process.process import Ended, library_command
 from CTSuperResolutionPanel.process.process_output import ProcessOutput
 from CTSuperResolutionPanel.process.runner_state import RunnerState
-from CTSuperResolutionPanel.process.scan_watch import ScanWatch
+from CTSuperResolutionPanel.process.task_runner import TaskRunner
 from CTSuperResolutionPanel.process.work import Work
 from CTSuperResolutionPanel.process.worker import Worker
-from CTSuperResolutionPanel.scene import nrrd, result_volumes, voxel_geometry
+from CTSuperResolutionPanel.scene import result_volumes, voxel_geometry
 from CTSuperResolutionPanel.scene.dicom_tags import acquisition_entries
 from CTSuperResolutionPanel.scene.result_volumes import LoadedResult
 from CTSuperResolutionPanel.scene.scan_placement import ScanPlacement
@@ -42,22 +42,17 @@ class _Job:
     python: Path
     work: Work
     placement: ScanPlacement
+    part: Slices
     request: JobRequest
 
 
-class Runner:
-    """Runs one task at a time and tells who listens of every change.
+class Runner(TaskRunner[PanelTask, _Job]):
+    """Runs super-resolution, by a worker that stays for the next job.
 
     Args:
-        find_python: the Python to run jobs with; may ask the user to install what is needed, and gives None where
-            that was declined.
+        find_python, entries_of: as of every task runner.
         forget_python: called when that Python turns out to lack something, so that the next job asks anew.
-        entries_of: what is known of a scan's acquisition, as key/value pairs for its file.
         worker: the background process that does them.
-
-    Attributes:
-        state, task: what is going on; the task stays after its end.
-        part: the fraction that is done of an export or a load.
     """
 
     def __init__(
@@ -68,38 +63,20 @@ class Runner:
         entries_of: Callable[[slicer.vtkMRMLScalarVolumeNode], dict[str, str]] = acquisition_entries,
         worker: Worker | None = None,
     ) -> None:
-        self.state = RunnerState.IDLE
-        self.task: PanelTask | None = None
-        self.part = 0.0
+        super().__init__(find_python, entries_of)
         self._output = ProcessOutput()
-        self._outcome = ""
-        self._find_python = find_python
         self._forget_python = forget_python
-        self._entries_of = entries_of
         self._worker = worker or Worker()
-        self._listeners = Listeners()
-        self._watch = ScanWatch(self.cancel)
         self._on_loaded: list[Callable[[PanelTask, dict[str, Any]], None]] = []
-        self._started = self._ended = 0.0
+        self._ended = 0.0
         self._timer = qt.QTimer()
         self._timer.setSingleShot(True)
         self._timer.connect("timeout()", self._end_by_force)
-        self._job: _Job | None = None
         self._superseded: dict[str, Work] = {}
-        self._reason = ""
-
-    def on_change(self, listener: Callable[[], None]) -> None:
-        """Have a function called after every change of state, progress or log."""
-        self._listeners.add(listener)
 
     def on_loaded(self, listener: Callable[[PanelTask, dict[str, Any]], None]) -> None:
         """Have a function called with a task and its new volumes by role."""
         self._on_loaded.append(listener)
-
-    @property
-    def busy(self) -> bool:
-        """Whether a job is under way, so that no other one can start."""
-        return self.state not in (RunnerState.IDLE, RunnerState.FAILED)
 
     @property
     def sketching(self) -> bool:
@@ -143,36 +120,8 @@ class Runner:
         if self.busy and not self.sketching:
             raise JobError(_("A job is running already; wait for its end or cancel it."))
         self._supersede()
-        self.task, self._reason = task, ""
         self._output = ProcessOutput()
-        self._started = time.monotonic()
-        self._change(RunnerState.INSTALLING)
-        try:
-            python = self._find_python()
-        except Exception:
-            self._finish(RunnerState.FAILED, _("What the background process needs could not be installed."))
-            raise
-        if self.state is not RunnerState.INSTALLING:
-            return  # Slicer was ended meanwhile
-        if python is None:
-            self._finish(RunnerState.IDLE, _("Nothing was installed, so nothing was run."))
-            return
-        scan = slicer.mrmlScene.GetNodeByID(task.volume_id)
-        if scan is None or scan.GetImageData() is None:
-            self._finish(RunnerState.FAILED, _("The scan is no longer there; choose another one."))
-            return
-        self._watch.start(task.volume_id)
-        self._export(task, python, scan)
-
-    def cancel(self, reason: str = "") -> None:
-        """Stop the job, in whatever state it is. The first reason given, a sentence, becomes the message."""
-        self._reason = self._reason or reason or _("Cancelled.")
-        if self.state in (RunnerState.EXPORTING, RunnerState.LOADING):
-            self._finish(RunnerState.IDLE, self._reason)
-        elif self.state is RunnerState.RUNNING and self._job is not None:
-            self._worker.cancel(self._job.request.id)
-            self._timer.start(CANCEL_MS)
-            self._change(RunnerState.CANCELLING)
+        self._begin(task)
 
     def let_go(self) -> None:
         """End the background process unless it is at work: what it has loaded is about to be replaced."""
@@ -187,34 +136,14 @@ class Runner:
 
     # The stages of a job, in their order
 
-    def _export(self, task: PanelTask, python: Path, scan: slicer.vtkMRMLScalarVolumeNode) -> None:
-        placement = ScanPlacement.of(scan)
-        try:
-            exported = task.exported(placement)
-            work = Work(python)
-        except JobError as error:
-            self._finish(RunnerState.FAILED, error_messages.in_panel_words(error))
-            return
-        except OSError as error:
-            self._not_written(error)
-            return
+    def _prepare(self, task: PanelTask, python: Path, placement: ScanPlacement) -> _Job:
+        part = task.exported(placement)
+        work = Work(python)
         folder = work.folder
-        request = JobRequest(folder.path.name, task.job(folder.input, folder.output, exported), task.preview)
-        self._job = job = _Job(task, python, work, placement, request)
-        voxels = slicer.util.arrayFromVolume(scan)[exported]
-        matrix = voxel_geometry.part(placement.ijk_to_ras, [part.start for part in exported])
-        self._change(RunnerState.EXPORTING)
-        work.do(
-            nrrd.write(folder.input, voxels, voxel_geometry.LPS @ matrix, metadata=self._entries_of(scan)),
-            done=lambda nothing: self._run(job),
-            failed=self._not_written,
-            progress=self._show_part,
-        )
+        request = JobRequest(folder.path.name, task.job(folder.input, folder.output, part), task.preview)
+        return _Job(task, python, work, placement, part, request)
 
-    def _not_written(self, error: Exception) -> None:
-        self._finish(RunnerState.FAILED, error_messages.why_it_was_not_written(error, slicer.app.temporaryPath))
-
-    def _run(self, job: _Job) -> None:
+    def _exported(self, job: _Job) -> None:
         self._output = ProcessOutput()
         self._change(RunnerState.RUNNING)
         self._worker.ask(
@@ -250,16 +179,9 @@ class Runner:
             listener(task, placed)
 
     def _finish(self, state: RunnerState, message: str) -> None:
-        """The end of every job: nothing runs on, and nothing stays behind."""
         self._ended = time.monotonic()
         self._timer.stop()
-        self._watch.stop()
-        if self._job is not None:
-            self._job.work.put_away()
-        self._job = None
-        self._reason = ""
-        self._outcome = message
-        self._change(state)
+        super()._finish(state, message)
 
     # What becomes of it
 
@@ -292,6 +214,12 @@ class Runner:
                 self._forget_python()
             self._finish(RunnerState.FAILED, error_messages.why_it_ended(ended, error))
 
+    def _stop_running(self) -> None:
+        if self._job is not None:
+            self._worker.cancel(self._job.request.id)
+            self._timer.start(CANCEL_MS)
+            self._change(RunnerState.CANCELLING)
+
     def _end_by_force(self) -> None:
         """A job did not end when it was asked to."""
         self._stop_worker()
@@ -302,16 +230,6 @@ class Runner:
         for work in self._superseded.values():
             work.put_away()
         self._superseded.clear()
-
-    # What is told of it
-
-    def _show_part(self, fraction: float) -> None:
-        self.part = fraction
-        self._listeners.tell()
-
-    def _change(self, state: RunnerState) -> None:
-        self.state, self.part = state, 0.0
-        self._listeners.tell()
 
 
 def _read_result(job: _Job, report: dict[str, Any]) -> Generator[float, None, LoadedResult]:

@@ -12,18 +12,20 @@ import slicer
 from slicer.i18n import tr as _
 
 from CTSuperResolutionLib.errors import JobError
+from CTSuperResolutionLib.job.region import Slices
 from CTSuperResolutionLib.job.terminal import clock_text
 from CTSuperResolutionPanel.process import error_messages
 from CTSuperResolutionPanel.process.command import LibraryCommand
-from CTSuperResolutionPanel.process.listeners import Listeners
 from CTSuperResolutionPanel.process.process import Process, QtProcess
 from CTSuperResolutionPanel.process.runner_state import RunnerState
 from CTSuperResolutionPanel.process.runtime_calibration import load_calibration, save_calibration
-from CTSuperResolutionPanel.process.scan_watch import ScanWatch
+from CTSuperResolutionPanel.process.task_runner import TaskRunner
 from CTSuperResolutionPanel.process.views_task import SIMULATE, ViewsGrid, ViewsTask
 from CTSuperResolutionPanel.process.work import Work
-from CTSuperResolutionPanel.scene import nrrd, reconstructions, voxel_geometry
-from CTSuperResolutionPanel.scene.reconstructions import Place, Reconstruction, method_title
+from CTSuperResolutionPanel.scene import reconstructions, voxel_geometry
+from CTSuperResolutionPanel.scene.reconstructions import Reconstruction, method_title
+from CTSuperResolutionPanel.scene.result_folders import VIEWS
+from CTSuperResolutionPanel.scene.result_volumes import Place
 from CTSuperResolutionPanel.scene.scan_placement import ScanPlacement
 
 TRUTH = "truth"
@@ -41,6 +43,7 @@ class _Job:
     task: ViewsTask
     work: Work
     placement: ScanPlacement
+    part: Slices
     grid: ViewsGrid
     expected: dict[str, float]
     reports: dict[str, dict[str, Any]] = field(default_factory=dict)
@@ -52,52 +55,39 @@ class _Job:
         return self.work.folder.path / step
 
 
-class ViewsRun:
-    """Runs one task at a time, each of its steps in a process of its own, and tells who listens of every change.
+class ViewsRun(TaskRunner[ViewsTask, _Job]):
+    """Scans a CT and reconstructs it, each step in a process of its own.
 
     A method that fails is told of, and the others go on.
 
     Args:
-        find_python: the Python to run it with; may ask the user to install what is needed, and gives None where that
-            was declined.
+        find_python: as of every task runner.
         make_process: makes the process of a step.
 
     Attributes:
-        state, task, step: what is going on; the task stays after its end.
-        message: how the last task ended, in a sentence or two.
+        step: what is going on of the task.
     """
 
     def __init__(
         self, find_python: Callable[[], Path | None], *, make_process: Callable[[], Process] = QtProcess
     ) -> None:
-        self.state = RunnerState.IDLE
-        self.task: ViewsTask | None = None
+        super().__init__(find_python)
         self.step = ""
-        self.message = ""
-        self._find_python = find_python
         self._python: Path | None = None
-        self._listeners = Listeners()
-        self._watch = ScanWatch(self.cancel)
         self._command = LibraryCommand(lambda: self._python, self._listeners.tell, make_process=make_process)
         self._on_placed: list[Callable[[list[Reconstruction]], None]] = []
-        self._job: _Job | None = None
-        self._started = self._step_started = 0.0
+        self._step_started = 0.0
         self._total = 1.0
         self._log: list[str] = []
-        self._reason = ""
-
-    def on_change(self, listener: Callable[[], None]) -> None:
-        """Have a function called after every change of state or progress."""
-        self._listeners.add(listener)
 
     def on_placed(self, listener: Callable[[list[Reconstruction]], None]) -> None:
         """Have a function called with new reconstructions, once they are in the scene."""
         self._on_placed.append(listener)
 
     @property
-    def busy(self) -> bool:
-        """Whether a task is under way."""
-        return self.state not in (RunnerState.IDLE, RunnerState.FAILED)
+    def message(self) -> str:
+        """How the last task ended, in a sentence or two; "" while one is under way."""
+        return "" if self.busy else self._outcome
 
     @property
     def stage(self) -> str:
@@ -138,34 +128,8 @@ class ViewsRun:
         """
         if self.busy:
             raise JobError(_("A scan is being reconstructed already; wait for its end or cancel it."))
-        self.task, self.message, self._reason, self._log = task, "", "", []
-        self._started = time.monotonic()
-        self._change(RunnerState.INSTALLING)
-        try:
-            python = self._python = self._find_python()
-        except Exception:
-            self._finish(RunnerState.FAILED, _("What the background process needs could not be installed."))
-            raise
-        if self.state is not RunnerState.INSTALLING:
-            return  # Slicer was ended meanwhile
-        if python is None:
-            self._finish(RunnerState.IDLE, _("Nothing was installed, so nothing was run."))
-            return
-        scan = slicer.mrmlScene.GetNodeByID(task.volume_id)
-        if scan is None or scan.GetImageData() is None:
-            self._finish(RunnerState.FAILED, _("The scan is no longer there; choose another one."))
-            return
-        self._watch.start(task.volume_id)
-        self._export(task, python, scan)
-
-    def cancel(self, reason: str = "") -> None:
-        """Stop the task, in whatever state it is. The first reason given, a sentence, becomes the message."""
-        self._reason = self._reason or reason or _("Cancelled.")
-        if self.state in (RunnerState.EXPORTING, RunnerState.LOADING):
-            self._finish(RunnerState.IDLE, self._reason)
-        elif self.state is RunnerState.RUNNING:
-            self._change(RunnerState.CANCELLING)
-            self._command.cancel()
+        self._log = []
+        self._begin(task)
 
     def shut_down(self) -> None:
         """Stop at once and leave nothing: Slicer is about to end."""
@@ -178,33 +142,15 @@ class ViewsRun:
 
     # The steps of a task, in their order
 
-    def _export(self, task: ViewsTask, python: Path, scan: slicer.vtkMRMLScalarVolumeNode) -> None:
-        placement = ScanPlacement.of(scan)
-        try:
-            grid = task.grid(placement)
-            expected = expected_seconds(task, grid)
-            work = Work(python)
-        except JobError as error:
-            self._finish(RunnerState.FAILED, error_messages.in_panel_words(error))
-            return
-        except OSError as error:
-            self._not_written(error)
-            return
-        self._job = job = _Job(task, work, placement, grid, expected)
+    def _prepare(self, task: ViewsTask, python: Path, placement: ScanPlacement) -> _Job:
+        self._python = python
+        grid = task.grid(placement)
+        expected = expected_seconds(task, grid)
         self._total = sum(expected.values())
         z, y, x = (slice(*pair) for pair in task.ranges)
-        matrix = voxel_geometry.part(placement.ijk_to_ras, [part.start for part in (z, y, x)])
-        self._change(RunnerState.EXPORTING)
-        work.do(
-            nrrd.write(work.folder.input, slicer.util.arrayFromVolume(scan)[z, y, x], voxel_geometry.LPS @ matrix),
-            done=lambda nothing: self._simulate(job),
-            failed=self._not_written,
-        )
+        return _Job(task, Work(python), placement, (z, y, x), grid, expected)
 
-    def _not_written(self, error: Exception) -> None:
-        self._finish(RunnerState.FAILED, error_messages.why_it_was_not_written(error, slicer.app.temporaryPath))
-
-    def _simulate(self, job: _Job) -> None:
+    def _exported(self, job: _Job) -> None:
         scan, grid = job.task.scan, job.grid
         given = [
             *("--views", str(scan.views), "--geometry", scan.beam),
@@ -291,11 +237,11 @@ class ViewsRun:
         task, scan = job.task, slicer.mrmlScene.GetNodeByID(job.task.volume_id)
         whole, transform_id = job.placement.now(scan)
         matrix = voxel_geometry.part(whole, [start for start, _stop in task.ranges]) @ job.grid.to_part
-        place = Place(scan, task.volume_name, matrix, transform_id, job.grid.millimetres)
+        place = Place(scan, matrix, transform_id, VIEWS)
         try:
-            truth = reconstructions.place_truth(images[TRUTH], place)
+            truth = reconstructions.place_truth(images[TRUTH], task.volume_name, job.grid.millimetres, place)
             nodes = [
-                reconstructions.place_reconstruction(images[method], report, truth, place)
+                reconstructions.place_reconstruction(images[method], report, truth, task.volume_name, place)
                 for method, report in job.reports.items()
             ]
         except Exception:
@@ -306,18 +252,13 @@ class ViewsRun:
         for listener in self._on_placed:
             listener([Reconstruction(node, truth) for node in nodes])
 
-    def _finish(self, state: RunnerState, message: str) -> None:
-        """The end of every task: nothing runs on, and nothing stays behind."""
-        self._watch.stop()
-        if self._job is not None:
-            self._job.work.put_away()
-        self._job = None
-        self.step, self.message = "", message
-        self._change(state)
+    def _stop_running(self) -> None:
+        self._change(RunnerState.CANCELLING)
+        self._command.cancel()
 
-    def _change(self, state: RunnerState) -> None:
-        self.state = state
-        self._listeners.tell()
+    def _finish(self, state: RunnerState, message: str) -> None:
+        self.step = ""
+        super()._finish(state, message)
 
 
 def expected_seconds(task: ViewsTask, grid: ViewsGrid) -> dict[str, float]:

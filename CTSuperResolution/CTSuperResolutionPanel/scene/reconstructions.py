@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Generator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -15,17 +14,14 @@ from slicer.i18n import tr as _
 from vtk.util.numpy_support import vtk_to_numpy
 
 from CTSuperResolutionPanel.scene import nrrd
-from CTSuperResolutionPanel.scene.result_folders import VIEWS, put_into_folder
 from CTSuperResolutionPanel.scene.result_volumes import (
-    NOTE,
-    REPORT,
-    ROLE,
     SCAN_REFERENCE,
+    Place,
     WrongResult,
     new_image,
+    new_volume,
     report_of,
     role_of,
-    show_as,
 )
 
 RECONSTRUCTION, TRUTH = "few-views", "few-views-truth"
@@ -100,39 +96,28 @@ def load(files: Mapping[str, Path], shape: tuple[int, int, int]) -> Generator[fl
     return images
 
 
-@dataclass(frozen=True, eq=False)
-class Place:
-    """Where a scan's reconstructions belong.
-
-    Attributes:
-        scan: the CT. name: what it was called when it was scanned.
-        matrix: 4 x 4, from their indices (x, y, z) to RAS. transform_id: of the transform above, if there is one.
-        millimetres: between two voxels.
-    """
-
-    scan: slicer.vtkMRMLScalarVolumeNode
-    name: str
-    matrix: np.ndarray
-    transform_id: str | None
-    millimetres: float
-
-
-def place_truth(image: vtk.vtkImageData, place: Place) -> slicer.vtkMRMLScalarVolumeNode:
+def place_truth(
+    image: vtk.vtkImageData, scan_name: str, millimetres: float, place: Place
+) -> slicer.vtkMRMLScalarVolumeNode:
     """The volume of a truth: a new one, or that of an earlier task that is the same."""
     for node in slicer.util.getNodesByClass("vtkMRMLScalarVolumeNode"):
         if role_of(node) == TRUTH and node.GetNodeReference(SCAN_REFERENCE) is place.scan and _same(node, image, place):
             return node
-    name = _("{scan} at {size:.3g} mm").format(scan=place.name, size=place.millimetres)
-    return _new(TRUTH, name, image, {}, place)
+    name = _("{scan} at {size:.3g} mm").format(scan=scan_name, size=millimetres)
+    return new_volume(TRUTH, name, image, {}, place)
 
 
 def place_reconstruction(
-    image: vtk.vtkImageData, report: Mapping[str, Any], truth: slicer.vtkMRMLScalarVolumeNode, place: Place
+    image: vtk.vtkImageData,
+    report: Mapping[str, Any],
+    truth: slicer.vtkMRMLScalarVolumeNode,
+    scan_name: str,
+    place: Place,
 ) -> slicer.vtkMRMLScalarVolumeNode:
     """A new volume of a reconstruction."""
     method = method_title(str(report.get("job", {}).get("method", "")))
-    name = _("{scan} {views} {method}").format(scan=place.name, views=views_text(report), method=method)
-    node = _new(RECONSTRUCTION, name, image, report, place)
+    name = _("{scan} {views} {method}").format(scan=scan_name, views=views_text(report), method=method)
+    node = new_volume(RECONSTRUCTION, name, image, report, place)
     node.SetNodeReferenceID(TRUTH_REFERENCE, truth.GetID())
     return node
 
@@ -149,22 +134,6 @@ def views_text(report: Mapping[str, Any]) -> str:
     scan = report.get("scan", {})
     pattern = _("{count} parallel views") if scan.get("beam") == "parallel" else _("{count} views")
     return pattern.format(count=scan.get("views", 0))
-
-
-def _new(
-    role: str, name: str, image: vtk.vtkImageData, report: Mapping[str, Any], place: Place
-) -> slicer.vtkMRMLScalarVolumeNode:
-    node = slicer.mrmlScene.AddNewNodeByClass("vtkMRMLScalarVolumeNode", slicer.mrmlScene.GenerateUniqueName(name))
-    node.SetIJKToRASMatrix(slicer.util.vtkMatrixFromArray(place.matrix))
-    show_as(node, place.scan)
-    node.SetAndObserveImageData(image)
-    node.SetAndObserveTransformNodeID(place.transform_id)
-    node.SetNodeReferenceID(SCAN_REFERENCE, place.scan.GetID())
-    node.SetAttribute(ROLE, role)
-    node.SetAttribute(REPORT, json.dumps(report))
-    node.SetAttribute(NOTE, str(report.get("note", "")))
-    put_into_folder(node, place.scan, scan_reference=SCAN_REFERENCE, kind=VIEWS)
-    return node
 
 
 def _same(node: slicer.vtkMRMLScalarVolumeNode, image: vtk.vtkImageData, place: Place) -> bool:

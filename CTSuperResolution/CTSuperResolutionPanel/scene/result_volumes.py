@@ -57,6 +57,23 @@ class WrongResult(Exception):
 
 
 @dataclass(frozen=True, eq=False)
+class Place:
+    """Where volumes that were made of a scan belong.
+
+    Attributes:
+        scan: that scan.
+        matrix: 4 x 4, from their indices (x, y, z) to RAS.
+        transform_id: of the transform above, if there is one.
+        folder: beside the scan, one of the kinds of result folders.
+    """
+
+    scan: slicer.vtkMRMLScalarVolumeNode
+    matrix: np.ndarray
+    transform_id: str | None
+    folder: str
+
+
+@dataclass(frozen=True, eq=False)
 class LoadedResult:
     """A result in memory.
 
@@ -150,32 +167,41 @@ def place(
     whole, transform_id = placement.now(scan)
     starts = [start for start, _stop in loaded.ranges]
     matrix = voxel_geometry.refined(voxel_geometry.part(whole, starts), loaded.target)
+    there = Place(scan, matrix, transform_id, TRIES if preview else RESULTS)
     number = _next_number() if preview else None
     placed = {}
     for role, image in loaded.images.items():
         if preview and role in FILES:
             continue
-        name = slicer.mrmlScene.GenerateUniqueName(_name(role, scan_name, loaded.report, number))
-        node = slicer.mrmlScene.AddNewNodeByClass("vtkMRMLScalarVolumeNode", name)
-        node.SetIJKToRASMatrix(slicer.util.vtkMatrixFromArray(matrix))
-        show_as(node, scan)
+        name = _name(role, scan_name, loaded.report, number)
+        node = new_volume(f"preview-{role}" if preview else role, name, image, loaded.report, there)
         if role == ERROR:
             node.GetDisplayNode().SetWindowLevel(*ERROR_WINDOW_LEVEL)
-        node.SetAndObserveImageData(image)
-        node.SetAndObserveTransformNodeID(transform_id)
-        node.SetNodeReferenceID(SCAN_REFERENCE, scan.GetID())
-        node.SetAttribute(ROLE, f"preview-{role}" if preview else role)
-        node.SetAttribute(REPORT, json.dumps(loaded.report))
-        node.SetAttribute(NOTE, str(loaded.report.get("note", "")))
         node.SetAttribute(REGION, region)
         if number is not None:
             node.SetAttribute(NUMBER, str(number))
             set_saved(node, False)
-        put_into_folder(node, scan, scan_reference=SCAN_REFERENCE, kind=TRIES if preview else RESULTS)
         placed[role] = node
     if MEASURED in placed:
         placed[SR].SetNodeReferenceID(MEASURED_REFERENCE, placed[MEASURED].GetID())
     return placed
+
+
+def new_volume(
+    role: str, name: str, image: vtk.vtkImageData, report: Mapping[str, Any], place: Place
+) -> slicer.vtkMRMLScalarVolumeNode:
+    """A new volume in the scene, shown as its scan is and in a folder beside it."""
+    node = slicer.mrmlScene.AddNewNodeByClass("vtkMRMLScalarVolumeNode", slicer.mrmlScene.GenerateUniqueName(name))
+    node.SetIJKToRASMatrix(slicer.util.vtkMatrixFromArray(place.matrix))
+    show_as(node, place.scan)
+    node.SetAndObserveImageData(image)
+    node.SetAndObserveTransformNodeID(place.transform_id)
+    node.SetNodeReferenceID(SCAN_REFERENCE, place.scan.GetID())
+    node.SetAttribute(ROLE, role)
+    node.SetAttribute(REPORT, json.dumps(report))
+    node.SetAttribute(NOTE, str(report.get("note", "")))
+    put_into_folder(node, place.scan, scan_reference=SCAN_REFERENCE, kind=place.folder)
+    return node
 
 
 def measured_of(node: slicer.vtkMRMLNode) -> slicer.vtkMRMLScalarVolumeNode | None:

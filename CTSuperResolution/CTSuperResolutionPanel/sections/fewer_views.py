@@ -25,6 +25,7 @@ from CTSuperResolutionPanel.scene.scan_placement import ScanPlacement
 from CTSuperResolutionPanel.sections.choices import NotReady, views_task
 from CTSuperResolutionPanel.sections.estimate import duration_text
 from CTSuperResolutionPanel.sections.process_log import show_log
+from CTSuperResolutionPanel.sections.task_progress import TaskProgress
 from CTSuperResolutionPanel.sections.wrapped_text import set_wrapped_text
 
 UI_FILE = Path(__file__).parents[2] / "Resources" / "UI" / "FewerViews.ui"
@@ -87,6 +88,13 @@ class FewerViewsSection:
         table.horizontalHeader().setSectionResizeMode(qt.QHeaderView.ResizeToContents)
         table.horizontalHeader().setSectionResizeMode(0, qt.QHeaderView.Stretch)
         table.connect("itemSelectionChanged()", self._enable_compare)
+        self._progress = TaskProgress(
+            ui.startButton,
+            ui.progressBar,
+            start=_("Scan and reconstruct"),
+            start_tip=_("Scan the CT with these views and reconstruct it, in the background."),
+            cancel_tip=_("Stop the work; nothing of it is kept."),
+        )
         ui.startButton.connect("clicked(bool)", lambda checked: self.start())
         ui.compareButton.connect("clicked(bool)", lambda checked: self.compare_chosen())
         ui.logButton.connect("toggled(bool)", lambda shown: show_log(ui, run.log))
@@ -146,18 +154,10 @@ class FewerViewsSection:
     def show_run(self) -> None:
         """Show how far the work is."""
         ui, run = self._ui, self._run
-        cancelling = run.state is RunnerState.CANCELLING
-        if run.busy:
-            ui.startButton.text = _("Cancelling…") if cancelling else _("Cancel")
-            ui.startButton.enabled = run.state not in (RunnerState.CANCELLING, RunnerState.INSTALLING)
-            ui.startButton.toolTip = _("Stop the work; nothing of it is kept.")
-        else:
-            ui.startButton.text = _("Scan and reconstruct")
-            ui.startButton.enabled = self._task is not None
-            ui.startButton.toolTip = _("Scan the CT with these views and reconstruct it, in the background.")
-        ui.progressBar.visible = run.busy and run.state is not RunnerState.INSTALLING
-        ui.progressBar.value = round(1000 * run.fraction)
-        ui.progressBar.format = self._doing()
+        self._progress.show_button(run.state, busy=run.busy, ready=self._task is not None)
+        self._progress.show_bar(
+            run.state, busy=run.busy, fraction=run.fraction, doing=self._doing(), remaining=run.remaining
+        )
         failed = run.state is RunnerState.FAILED
         ui.messageLabel.text = f"<b>{html.escape(run.message)}</b>" if failed else run.message
         ui.messageLabel.visible = bool(run.message)
@@ -171,21 +171,11 @@ class FewerViewsSection:
             self._compare(chosen[0].truth, *(each.node for each in chosen))
 
     def _doing(self) -> str:
-        """What the bar says: the step, its stage, and how long all will still take."""
+        """The step, and its stage."""
         run = self._run
-        if run.state is RunnerState.EXPORTING:
-            return _("Handing over the scan")
-        if run.state is RunnerState.LOADING:
-            return _("Loading the result")
-        if run.state is RunnerState.CANCELLING:
-            return _("Cancelling")
-        parts = [_("Scanning") if run.step == SIMULATE else method_title(run.step)]
-        if run.step != SIMULATE and run.stage:
-            parts.append(_stage_title(run.stage))
-        text = ", ".join(parts)
-        if run.remaining is None:
-            return text
-        return _("{stage} · {time} left").format(stage=text, time=clock_text(run.remaining))
+        if run.step == SIMULATE:
+            return _("Scanning")
+        return ", ".join([method_title(run.step), *([_stage_title(run.stage)] if run.stage else [])])
 
     def _placed(self, new: list[Reconstruction]) -> None:
         """Take up new ones: the best two are chosen, and compared."""

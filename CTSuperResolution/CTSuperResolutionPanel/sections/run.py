@@ -23,6 +23,7 @@ from CTSuperResolutionPanel.scene import voxel_geometry
 from CTSuperResolutionPanel.sections.choices import NotReady, looking, run_task, volume_problem
 from CTSuperResolutionPanel.sections.estimate import calibrate, estimate
 from CTSuperResolutionPanel.sections.process_log import show_log
+from CTSuperResolutionPanel.sections.task_progress import TaskProgress
 from CTSuperResolutionPanel.sections.wrapped_text import set_wrapped_text
 
 SILENCE_S = 60
@@ -49,6 +50,13 @@ class RunSection:
         self._acquisitions = acquisitions
         self._state: PanelState | None = None
         self._task: PanelTask | None = None
+        self._progress = TaskProgress(
+            ui.applyButton,
+            ui.progressBar,
+            start=_("Apply"),
+            start_tip=_("Super-resolve the scan in the background."),
+            cancel_tip=_("Stop the job; nothing of it is kept."),
+        )
         ui.applyButton.connect("clicked(bool)", lambda checked: self.apply())
         ui.logButton.connect("toggled(bool)", lambda shown: show_log(ui, runner.log))
         for widget in (ui.progressBar, ui.logText, ui.logButton, ui.messageLabel):
@@ -119,18 +127,14 @@ class RunSection:
     def show_job(self) -> None:
         """Show what the runner does."""
         ui, runner = self._ui, self._runner
-        cancelling = runner.state is RunnerState.CANCELLING
-        if self._busy:
-            ui.applyButton.text = _("Cancelling…") if cancelling else _("Cancel")
-            ui.applyButton.enabled = runner.state not in (RunnerState.CANCELLING, RunnerState.INSTALLING)
-            ui.applyButton.toolTip = _("Stop the job; nothing of it is kept.")
-        else:
-            ui.applyButton.text = _("Apply")
-            ui.applyButton.enabled = self._task is not None
-            ui.applyButton.toolTip = _("Super-resolve the scan in the background.")
-        ui.progressBar.visible = self._busy and runner.state is not RunnerState.INSTALLING
-        ui.progressBar.value = round(1000 * self._fraction())
-        ui.progressBar.format = self._doing()
+        self._progress.show_button(runner.state, busy=self._busy, ready=self._task is not None)
+        self._progress.show_bar(
+            runner.state,
+            busy=self._busy,
+            fraction=self._fraction(),
+            doing=self._doing(),
+            remaining=runner.progress.remaining,
+        )
         ui.logButton.visible = bool(runner.log)
         self._say(self._note())
         show_log(ui, runner.log)
@@ -149,23 +153,12 @@ class RunSection:
         return EXPORTED + (LOADING - EXPORTED) * (runner.progress.fraction or 0.0)
 
     def _doing(self) -> str:
-        """What the bar says: the stage, how far it is, and how long it will still take."""
-        runner, progress = self._runner, self._runner.progress
-        if runner.state is RunnerState.EXPORTING:
-            return _("Handing over the scan")
-        if runner.state is RunnerState.LOADING:
-            return _("Loading the result")
-        if runner.state is RunnerState.CANCELLING:
-            return _("Cancelling")
+        """The stage of the process, and how far it is."""
+        progress = self._runner.progress
         if not progress.stage:
             return _("Starting")
-        parts = [stage_title(progress.stage)]
-        if progress.steps > 1:
-            parts.append(f"{progress.step}/{progress.steps}")
-        text = " ".join(parts)
-        if progress.remaining is None:
-            return text
-        return _("{stage} · {time} left").format(stage=text, time=clock_text(progress.remaining))
+        steps = [f"{progress.step}/{progress.steps}"] if progress.steps > 1 else []
+        return " ".join([stage_title(progress.stage), *steps])
 
     def _note(self) -> str:
         runner = self._runner
