@@ -173,6 +173,8 @@ def _events(command: Sequence[str], folder: Path, progress: Progress) -> Iterato
         child.kill()  # its files are in the folder, and go with that
         child.wait()
         listener.join()
+        assert child.stdout is not None
+        child.stdout.close()
 
 
 def _listen(child: subprocess.Popen, told: queue.SimpleQueue) -> None:

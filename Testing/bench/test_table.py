@@ -75,6 +75,7 @@ def test_the_report_says_where_and_what_was_left_out():
         "versions": {"torch": "2.0", "CUDA": None},
         "rates": [{"device": "cpu", "threads": 2, "bandwidth_gb_s": 40.4, "gflop_s": 200.0}],
         "rows": [],
+        "runs": [],
         "left_out": ["voxelize with torch: too large."],
     }
     text = format_report(report)

@@ -329,9 +329,7 @@ def test_errors_are_events_too(case: str, ctsr: Ctsr, scan: Path, tmp_path: Path
     assert list(tmp_path.iterdir()) == []
 
 
-def test_too_large_for_memory_says_what_fits(
-    ctsr_here: Ctsr, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_too_large_for_memory_says_what_fits(ctsr_here: Ctsr, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """A scan of few bytes whose result would take many gigabytes, on a computer of few, whatever this one has."""
     from CTSuperResolutionLib import machine
 

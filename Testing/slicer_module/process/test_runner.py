@@ -51,11 +51,11 @@ def test_both_volumes_appear_beside_the_scan(panel, scan, child, finish, job_fol
 def test_a_part_is_handed_over_with_its_margin_and_comes_back_without(
     panel, make_scan, child, finish, slicer, monkeypatch
 ):
-    from CTSuperResolutionPanel.process import runner
+    from CTSuperResolutionPanel.process import task_runner
 
-    written, write = [], runner.nrrd.write
+    written, write = [], task_runner.nrrd.write
     monkeypatch.setattr(
-        runner.nrrd,
+        task_runner.nrrd,
         "write",
         lambda path, voxels, *rest, **named: written.append(voxels.shape) or write(path, voxels, *rest, **named),
     )
