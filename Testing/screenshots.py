@@ -83,6 +83,7 @@ def main() -> int:
         "panel-swipe": show_swipe_view,
         "panel-planes": show_all_planes,
         "panel-added": show_added,
+        "panel-error": show_error,
         "panel-fewer-views": reconstruct_few_views,
     }.items():
         step(studio)
@@ -173,11 +174,24 @@ def show_added(studio: PanelStudio) -> None:
     studio.go_to(PLACE, 110.0)
 
 
+def show_error(studio: PanelStudio) -> None:
+    """The slices made thinner alone, and how large the error may be, in colours over the result."""
+    ui, compare = studio.ui, studio.compare
+    compare.addedCheckBox.click()
+    studio.state.scale, studio.state.settings = "4,1,1", json.dumps({"error": "yes"})
+    studio.rest(0.2)
+    ui.applyButton.click()
+    studio.finish_job()
+    compare.coronalButton.click()
+    compare.errorCheckBox.click()
+    studio.go_to(PLACE, 110.0)
+
+
 def reconstruct_few_views(studio: PanelStudio) -> None:
     """The CT beside what two methods make of 24 views of it."""
     ui, compare = studio.fewer_views, studio.compare
-    if compare.addedCheckBox.checked:
-        compare.addedCheckBox.click()
+    if compare.errorCheckBox.checked:
+        compare.errorCheckBox.click()
     studio.open_only(ui.fewerViewsCollapsibleButton)
     ui.viewsSpinBox.value, studio.state.fewViewsVoxels = 24, 64
     studio.panel.refresh()

@@ -1,4 +1,4 @@
-"""Diverging colours for differences and for what was added, and their legends."""
+"""Colours for differences, for what was added and for errors, and their legends."""
 
 from __future__ import annotations
 
@@ -20,8 +20,13 @@ COLORS = np.array(
 """From negative to positive, evenly spaced: blue for darker, orange for brighter than the first volume, both getting
 lighter with the amount; no difference is nearly black, as the views' background is. Told apart by colour-blind eyes."""
 
+ERROR_COLORS = np.array(
+    [[0.30, 0.02, 0.42], [0.60, 0.15, 0.42], [0.86, 0.32, 0.22], [0.98, 0.62, 0.10], [0.98, 0.95, 0.60]]
+)
+"""From none to the largest error, evenly spaced: from violet to light yellow, lighter all the way."""
+
 COUNT = 256
-TABLE_NAME, ADDED_TABLE_NAME = "CT difference", "CT added"
+TABLE_NAME, ADDED_TABLE_NAME, ERROR_TABLE_NAME = "CT difference", "CT added", "CT error"
 
 
 def diverging_colors(positions: np.ndarray) -> np.ndarray:
@@ -46,6 +51,26 @@ def cut_out(table: slicer.vtkMRMLColorTableNode, threshold: float) -> None:
     was = table.StartModify()
     for index, (position, color) in enumerate(zip(positions, diverging_colors(positions), strict=True)):
         table.SetColor(index, *color, float(abs(position) >= threshold))
+    table.EndModify(was)
+
+
+def error_table() -> slicer.vtkMRMLColorTableNode:
+    """The scene's table of colours for errors, made on first use."""
+    return _find_table(ERROR_TABLE_NAME) or _new_table(ERROR_TABLE_NAME)
+
+
+def error_colors(positions: np.ndarray) -> np.ndarray:
+    """Red, green, blue (0 to 1), shape (n, 3), at positions from 0 to 1, shape (n,)."""
+    stops = np.linspace(0, 1, len(ERROR_COLORS))
+    return np.stack([np.interp(positions, stops, channel) for channel in ERROR_COLORS.T], axis=-1)
+
+
+def color_errors(table: slicer.vtkMRMLColorTableNode, threshold: float) -> None:
+    """Have no colours below a threshold, a part of the table's range."""
+    positions = np.linspace(0, 1, COUNT)
+    was = table.StartModify()
+    for index, (position, color) in enumerate(zip(positions, error_colors(positions), strict=True)):
+        table.SetColor(index, *color, float(position >= threshold))
     table.EndModify(was)
 
 

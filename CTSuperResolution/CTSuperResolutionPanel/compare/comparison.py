@@ -38,7 +38,7 @@ LEAST_WIDTH = 160
 """Of a slice view, pixels. Slicer takes that of all that is in the view's bar, and with three beside each other the
 window would be wider than a laptop's screen."""
 
-ADDED_OPACITY = 0.7
+OVER_OPACITY = 0.7
 """Of the colours over a result, where there are any."""
 
 
@@ -61,7 +61,7 @@ class Comparison(VTKObservationMixin):
         self.displays = DisplayLink()
         self._arrangement = Arrangement()
         self._difference: slicer.vtkMRMLScalarVolumeNode | None = None
-        self._added: dict[str, slicer.vtkMRMLScalarVolumeNode] = {}  # by the result's id
+        self._over: dict[str, slicer.vtkMRMLScalarVolumeNode] = {}  # by the result's id
         self._without = False
         self._turns, self._position = 0, 0.5
         self._views: list[SliceView] = []
@@ -107,7 +107,7 @@ class Comparison(VTKObservationMixin):
             self.displays.disconnect()
             existing = [volume for volume in self.volumes if slicer.mrmlScene.IsNodePresent(volume)]
             self._own_displays = [volume.GetID() for volume in existing], DisplaySettings(existing)
-            self.volumes, self._difference, self._added, self._without = [], None, {}, False
+            self.volumes, self._difference, self._over, self._without = [], None, {}, False
             for settings in (self._users_displays, self._user):
                 if settings is not None:
                     settings.restore()
@@ -141,14 +141,14 @@ class Comparison(VTKObservationMixin):
         self._difference = volume
         self._fill()
 
-    def set_added(
-        self, result: slicer.vtkMRMLScalarVolumeNode | None, added: slicer.vtkMRMLScalarVolumeNode | None
-    ) -> None:
-        """What lies over a result in colours; over no result any more where that is None."""
-        if result is None or added is None:
-            self._added = {}
-        else:
-            self._added[result.GetID()] = added
+    def lay_over(self, result: slicer.vtkMRMLScalarVolumeNode, colours: slicer.vtkMRMLScalarVolumeNode) -> None:
+        """Have a volume lie over a result, in its colours."""
+        self._over[result.GetID()] = colours
+        self.refill()
+
+    def clear(self) -> None:
+        """Have nothing lie over any result."""
+        self._over = {}
         self.refill()
 
     def show_without_added(self, without: bool) -> None:
@@ -157,9 +157,9 @@ class Comparison(VTKObservationMixin):
             self._without = without
             self.refill()
 
-    def added_view_ids(self, added: slicer.vtkMRMLScalarVolumeNode) -> list[str]:
+    def views_with(self, colours: slicer.vtkMRMLScalarVolumeNode) -> list[str]:
         """Ids of the views that have this over a result."""
-        return [view.node.GetID() for view in self._views if view.layers.GetForegroundVolumeID() == added.GetID()]
+        return [view.node.GetID() for view in self._views if view.layers.GetForegroundVolumeID() == colours.GetID()]
 
     def difference_view_ids(self) -> list[str]:
         """Ids of the views that show the difference."""
@@ -230,8 +230,8 @@ class Comparison(VTKObservationMixin):
             elif self._arrangement.kind == SWIPE:
                 view.show(shown[0], shown[1])
             else:
-                over = self._added.get(shown[view.cell.content].GetID())
-                view.show(shown[view.cell.content], over, opacity=ADDED_OPACITY if over else 0.0)
+                over = self._over.get(shown[view.cell.content].GetID())
+                view.show(shown[view.cell.content], over, opacity=OVER_OPACITY if over else 0.0)
         self._write_captions()
 
     def _shown(self, volume: slicer.vtkMRMLScalarVolumeNode) -> slicer.vtkMRMLScalarVolumeNode:

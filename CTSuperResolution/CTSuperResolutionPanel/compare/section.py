@@ -17,6 +17,7 @@ from CTSuperResolutionPanel.compare.colors import show_legend
 from CTSuperResolutionPanel.compare.comparability import find_problem
 from CTSuperResolutionPanel.compare.comparison import Comparison
 from CTSuperResolutionPanel.compare.difference_row import DifferenceRow
+from CTSuperResolutionPanel.compare.error_row import ErrorRow
 from CTSuperResolutionPanel.compare.flicker import FlickerKey
 from CTSuperResolutionPanel.compare.icons import set_icons
 from CTSuperResolutionPanel.compare.layouts import FLICKER, PLANES, SIDE_BY_SIDE, SWIPE, VOLUMES_3D, Arrangement
@@ -24,7 +25,12 @@ from CTSuperResolutionPanel.compare.profile_row import ProfileRow
 from CTSuperResolutionPanel.compare.user_settings import has_our_layout, leave_our_layout
 from CTSuperResolutionPanel.compare.window_presets import WindowPreset, window_presets
 from CTSuperResolutionPanel.scene.observing import AFTER_SELECTORS, BEFORE_SELECTORS
-from CTSuperResolutionPanel.scene.result_volumes import MEASURED_REFERENCE, measured_of
+from CTSuperResolutionPanel.scene.result_volumes import (
+    ERROR_REFERENCE,
+    MEASURED_REFERENCE,
+    error_of,
+    measured_of,
+)
 
 UI_FILE = Path(__file__).parents[2] / "Resources" / "UI" / "Compare.ui"
 
@@ -57,8 +63,8 @@ class CompareSection(VTKObservationMixin):
         self._comparison = Comparison(self._stop, self._on_divider_moved)
         self._key = FlickerKey(self.widget, self._comparison.flicker)
         self._difference = DifferenceRow(ui, self._on_difference_ready, self._say)
-        without = self._comparison.show_without_added
-        self._added = AddedRow(ui, self._on_added_ready, without, self._say)
+        self._added = AddedRow(ui, self._lay_over, self._comparison.show_without_added, self._say)
+        self._error = ErrorRow(ui, self._lay_over)
         self._profile = ProfileRow(ui, self._update_views)
         self._selectors = {
             "compareFirst": ui.firstSelector,
@@ -159,8 +165,9 @@ class CompareSection(VTKObservationMixin):
         ui.exchangeButton.connect("clicked()", self._comparison.flicker)
         ui.smoothCheckBox.connect("toggled(bool)", self._comparison.displays.set_interpolation)
         ui.crosshairCheckBox.connect("toggled(bool)", self._comparison.set_crosshair)
-        for switch in (ui.differenceButton, ui.addedCheckBox):
-            switch.connect("toggled(bool)", lambda _checked: self._update_views())
+        ui.differenceButton.connect("toggled(bool)", lambda _checked: self._update_views())
+        for switch, other in ((ui.addedCheckBox, ui.errorCheckBox), (ui.errorCheckBox, ui.addedCheckBox)):
+            switch.connect("toggled(bool)", lambda checked, other=other: self._on_colours(checked, other))
         for preset in window_presets():
             ui.windowButtons.layout().addWidget(self._window_button(preset))
 
@@ -233,6 +240,7 @@ class CompareSection(VTKObservationMixin):
         self._key.stop()
         self._difference.cancel()
         self._added.cancel()
+        self._error.cancel()
         self._profile.stop()
         self._comparison.stop()
         self._update_panel()
@@ -255,11 +263,12 @@ class CompareSection(VTKObservationMixin):
             else:
                 self._difference.cancel()
                 self._comparison.set_difference(None)
-            if self._added.wanted:
-                self._added.show(volumes)
-            else:
-                self._added.cancel()
-                self._comparison.set_added(None, None)
+            self._comparison.clear()
+            for row in (self._added, self._error):
+                if row.wanted:
+                    row.show(volumes)
+                else:
+                    row.cancel()
         self._update_panel()
 
     def _arrangement(self, volumes: int) -> Arrangement:
@@ -280,10 +289,17 @@ class CompareSection(VTKObservationMixin):
         show_legend(node, self._comparison.difference_view_ids())
         self._reveal.start()
 
-    def _on_added_ready(self, result: slicer.vtkMRMLScalarVolumeNode, added: slicer.vtkMRMLScalarVolumeNode) -> None:
-        self._comparison.set_added(result, added)
-        if views := self._comparison.added_view_ids(added):
-            show_legend(added, views)
+    def _lay_over(self, result: slicer.vtkMRMLScalarVolumeNode, colours: slicer.vtkMRMLScalarVolumeNode) -> None:
+        self._comparison.lay_over(result, colours)
+        if views := self._comparison.views_with(colours):
+            show_legend(colours, views)
+
+    def _on_colours(self, checked: bool, other: qt.QCheckBox) -> None:
+        """Of two volumes that can lie over a result one does."""
+        if checked and other.checked:
+            other.checked = False  # which shows what is chosen now
+        else:
+            self._update_views()
 
     def _on_divider_moved(self, position: float) -> None:
         self._ui.dividerSlider.value = round(1000 * position)
@@ -324,12 +340,16 @@ class CompareSection(VTKObservationMixin):
                 selector.setCurrentNode(None)
         if node is self._difference.node:
             self._ui.differenceButton.checked = False
-        of_node = [volume for volume in self._chosen() if volume is not None and measured_of(volume) is node]
-        for volume in of_node:
-            volume.SetNodeReferenceID(MEASURED_REFERENCE, None)
-        if of_node or node in self._added.nodes:
-            self._ui.addedCheckBox.checked = False
-            self._update_views()
+        for reference, find, switch, made in (
+            (MEASURED_REFERENCE, measured_of, self._ui.addedCheckBox, self._added.nodes),
+            (ERROR_REFERENCE, error_of, self._ui.errorCheckBox, []),
+        ):
+            of_node = [volume for volume in self._chosen() if volume is not None and find(volume) is node]
+            for volume in of_node:
+                volume.SetNodeReferenceID(reference, None)
+            if of_node or node in made:
+                switch.checked = False
+                self._update_views()
 
     def _update_panel(self) -> None:
         """Enable what can be used, and say why the rest cannot."""
@@ -341,9 +361,10 @@ class CompareSection(VTKObservationMixin):
         for widget in (ui.controls, ui.pixelControls, ui.profileControls):
             widget.enabled = running
         self._added.refresh(self._chosen(), running)
-        ui.addedRow.enabled = running
+        self._error.refresh(self._chosen())
+        ui.addedRow.enabled = ui.errorRow.enabled = running
         in_3d = ui.renderingButton.checked
-        ui.addedCheckBox.enabled = not (in_3d or ui.swipeButton.checked)
+        ui.addedCheckBox.enabled = ui.errorCheckBox.enabled = not (in_3d or ui.swipeButton.checked)
         ui.planeButtons.enabled = not in_3d
         ui.differenceButton.enabled = not in_3d
         for widget in (ui.dividerLabel, ui.dividerSlider):

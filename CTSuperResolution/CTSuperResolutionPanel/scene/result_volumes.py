@@ -42,6 +42,9 @@ SCAN_REFERENCE = "CTSuperResolution.scan"
 MEASURED_REFERENCE = "CTSuperResolution.measured"
 """Node reference from a super-resolved volume to what was measured."""
 
+ERROR_REFERENCE = "CTSuperResolution.error"
+"""Node reference from a super-resolved volume to how large its error may be."""
+
 ERROR_WINDOW_LEVEL = (200.0, 100.0)
 """From no error to one of 200 HU."""
 
@@ -184,6 +187,8 @@ def place(
         placed[role] = node
     if MEASURED in placed:
         placed[SR].SetNodeReferenceID(MEASURED_REFERENCE, placed[MEASURED].GetID())
+    if ERROR in placed:
+        placed[SR].SetNodeReferenceID(ERROR_REFERENCE, placed[ERROR].GetID())
     return placed
 
 
@@ -206,7 +211,16 @@ def new_volume(
 
 def measured_of(node: slicer.vtkMRMLNode) -> slicer.vtkMRMLScalarVolumeNode | None:
     """What was measured of a super-resolved volume, where that is in the scene and holds an image."""
-    found = node.GetNodeReference(MEASURED_REFERENCE)
+    return _referenced(node, MEASURED_REFERENCE)
+
+
+def error_of(node: slicer.vtkMRMLNode) -> slicer.vtkMRMLScalarVolumeNode | None:
+    """How large the error of a super-resolved volume may be, where that is in the scene and holds an image."""
+    return _referenced(node, ERROR_REFERENCE)
+
+
+def _referenced(node: slicer.vtkMRMLNode, reference: str) -> slicer.vtkMRMLScalarVolumeNode | None:
+    found = node.GetNodeReference(reference)
     return found if found is not None and found.GetImageData() is not None else None
 
 

@@ -134,6 +134,7 @@ def test_what_was_measured_and_the_error_come_with_a_result_and_not_with_a_try(
     )
     assert result_volumes.role_of(found) == "measured"
     error = slicer.util.getNode("Scan error ± 2×")
+    assert result_volumes.error_of(sr) is error
     assert result_volumes.role_of(error) == "error" and error.GetImageData().GetDimensions() == (28, 24, 20)
     assert (error.GetDisplayNode().GetWindow(), error.GetDisplayNode().GetLevel()) == (200, 100)
 
