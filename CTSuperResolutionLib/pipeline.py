@@ -156,7 +156,8 @@ class _KeptHu:
 
     def beside_cubic(self, upsampled: UpsampledScan) -> Volume:
         fine = upsampled.cubic
-        fine[self.slices] = self.hu.to(fine)
+        for to, values in zip(fine[self.slices], self.hu, strict=True):
+            to.copy_(values)
         return upsampled.result(fine)
 
 

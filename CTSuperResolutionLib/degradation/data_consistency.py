@@ -61,7 +61,11 @@ class DataConsistency:
         return self.highest or max(METAL_HU, float(self.filtered_measurement.max()))
 
     def enforce(self, fine: torch.Tensor, progress: Progress | None = None) -> torch.Tensor:
-        """The volume nearest to ``fine`` (HU) that is consistent within the HU that matter can have.
+        """As :meth:`enforce_in_place`, of a copy."""
+        return self.enforce_in_place(fine.clone(), progress)
+
+    def enforce_in_place(self, fine: torch.Tensor, progress: Progress | None = None) -> torch.Tensor:
+        """The volume nearest to ``fine`` (HU) that is consistent within the HU that matter can have, in its place.
 
         Projected gradients with Nesterov's momentum (FISTA), x between air and metal. With A⁺ the least rough inverse
         of A (:meth:`Degradation.A_smooth`) A⁺A is a projection, so the step is 1 and a plain step is x + A⁺(y − A x):
@@ -71,13 +75,13 @@ class DataConsistency:
         highest = self.most
         previous, momentum = fine, 1.0
         along_axes = sum(a is not None for a in self.degradation.axes)
-        for _ in range(self.rounds):
+        for done in range(self.rounds):
             parts = (progress or Progress()).in_parts(along_axes + 2)
             missing = self.filtered_measurement - self.degradation.A(fine, parts)
             if self.measured is not None:
                 missing *= self.measured
-            # Two volumes and no more, for volumes are what limits the size of a job.
-            current = fine.clone() if fine is previous else fine
+            # Two volumes and no more, for volumes are what limits the size of a job; the first step needs one.
+            current = fine.clone() if fine is previous and done else fine
             current = self.degradation.add_A_smooth(current, missing, parts).clamp_(AIR_HU, highest)
             following = (1 + (1 + 4 * momentum**2) ** 0.5) / 2
             share = (momentum - 1) / following

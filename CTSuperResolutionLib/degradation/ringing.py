@@ -7,7 +7,6 @@ from collections.abc import Sequence
 import numpy as np
 import scipy.ndimage as ndi
 import torch
-import torch.nn.functional as F
 
 from CTSuperResolutionLib.job.target_grid import TargetAxis
 
@@ -20,21 +19,24 @@ OPPOSED, ADDING = -0.1, 0.2  # of a change to the overshoot around a voxel, over
 
 
 def overshoot(
-    fine: torch.Tensor, scan: torch.Tensor, axes: Sequence[TargetAxis], some: slice = slice(None)
+    fine: torch.Tensor, scan: torch.Tensor, axes: Sequence[TargetAxis], part: Sequence[slice] = (slice(None),) * 3
 ) -> torch.Tensor:
     """How far a volume is above the highest or below the lowest of its scan's voxels around, HU, fine (z, y, x).
 
     Around a fine voxel are the scan's voxel that it lies in and those that touch it.
 
     Args:
-        fine: HU, fine, some slices of the volume. scan: HU, coarse, all of it. axes: fine voxels over the coarse ones.
-        some: which slices.
+        fine: HU, fine, a part of the volume. scan: HU, coarse, all of it. axes: fine voxels over the coarse ones.
+        part: which fine voxels along each axis.
     """
-    padded = F.pad(scan[None, None], (1,) * 6, mode="replicate")
-    highest, lowest = (sign * F.max_pool3d(sign * padded, 3, 1)[0, 0] for sign in (1, -1))
-    for k, axis in enumerate(axes):
-        at = torch.as_tensor(_coarse_indices(axis)[slice(None) if k else some], device=scan.device)
-        highest, lowest = highest.index_select(k, at), lowest.index_select(k, at)
+    at = [_coarse_indices(axis)[some] for axis, some in zip(axes, part, strict=True)]
+    first = [max(int(indices.min()) - 1, 0) for indices in at]
+    # What these voxels lie in and touch: a scan has many more.
+    around = scan[tuple(slice(k, int(indices.max()) + 2) for k, indices in zip(first, at, strict=True))]
+    highest, lowest = (sign * _highest_around(sign * around) for sign in (1, -1))
+    for k, indices in enumerate(at):
+        chosen = torch.as_tensor(indices - first[k], device=scan.device)
+        highest, lowest = highest.index_select(k, chosen), lowest.index_select(k, chosen)
     return (fine - highest).clamp_(min=0) - (lowest - fine).clamp_(min=0)
 
 
@@ -59,6 +61,16 @@ def _coarse_indices(axis: TargetAxis) -> np.ndarray:
     """The scan's voxel that the centre of each fine one lies in."""
     at = np.floor((np.arange(axis.count) + 0.5) / axis.factor + float(axis.inset))
     return np.clip(at, 0, axis.size - 1).astype(np.int64)
+
+
+def _highest_around(values: torch.Tensor) -> torch.Tensor:
+    """The highest of each value and those that touch it: axis by axis, which torch does on all cores."""
+    for k, n in enumerate(values.shape):
+        if n > 1:
+            pairs = torch.maximum(values.narrow(k, 0, n - 1), values.narrow(k, 1, n - 1))
+            inner = torch.maximum(pairs.narrow(k, 0, n - 2), pairs.narrow(k, 1, n - 2))
+            values = torch.cat([pairs.narrow(k, 0, 1), inner, pairs.narrow(k, n - 2, 1)], k)
+    return values
 
 
 def _mean_around(values: torch.Tensor, size: Sequence[int]) -> torch.Tensor:

@@ -20,17 +20,17 @@ SUMMARY = "slab.json"
 
 
 class StoredArray:
-    """An array (z, y, x) of float32 that lies in a file for every slab and is read by the part.
+    """An array (z, y, x) of float32, slab by slab in files, or in memory as whole HU, that is read by the part.
 
     Args:
-        files: of the slabs, as numpy writes them. axis: along which the slabs lie.
+        slabs: files as numpy writes them, or arrays. axis: along which the slabs lie.
     """
 
     ndim, dtype = 3, np.dtype(np.float32)
 
-    def __init__(self, files: Sequence[Path], axis: int) -> None:
-        self._files, self._axis = files, axis
-        shapes = [np.load(file, mmap_mode="r").shape for file in files]
+    def __init__(self, slabs: Sequence[Path | np.ndarray], axis: int) -> None:
+        self._slabs, self._axis = slabs, axis
+        shapes = [_opened(slab).shape for slab in slabs]
         self._ends = np.cumsum([shape[axis] for shape in shapes]).tolist()
         z, y, x = (self._ends[-1] if k == axis else n for k, n in enumerate(shapes[0]))
         self.shape = (z, y, x)
@@ -45,12 +45,12 @@ class StoredArray:
         wanted, size = index[self._axis], self.shape[self._axis]
         start, stop, _ = wanted.indices(size) if isinstance(wanted, slice) else (wanted % size, wanted % size + 1, 1)
         parts, first = [], 0
-        for file, end in zip(self._files, self._ends, strict=True):
+        for slab, end in zip(self._slabs, self._ends, strict=True):
             low, high = max(start, first), min(stop, end)
             if low < high:
                 index[self._axis] = slice(low - first, high - first)
                 # Opened for every part: pages of a file that stays open count as memory of this process.
-                parts.append(np.load(file, mmap_mode="r")[tuple(index)].astype(np.float32))
+                parts.append(_opened(slab)[tuple(index)].astype(np.float32))
             first = end
         along = self._axis - sum(isinstance(one, int) for one in index[: self._axis])
         values = np.concatenate(parts, axis=along) if len(parts) != 1 else parts[0]
@@ -61,6 +61,10 @@ class StoredArray:
 
     def __array__(self, dtype: Any = None, copy: bool | None = None) -> np.ndarray:
         return self[:].astype(dtype or self.dtype, copy=False)
+
+
+def _opened(slab: Path | np.ndarray) -> np.ndarray:
+    return slab if isinstance(slab, np.ndarray) else np.load(slab, mmap_mode="r")
 
 
 class SlabStore:

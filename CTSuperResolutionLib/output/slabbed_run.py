@@ -55,8 +55,13 @@ class SlabbedRun:
         (slab,) = plan.slabs
         part = self._part(slab, plan.axis, self._prior(progress), progress)
         summary = {"clipped": part.clipped, "report": part.report}
-        # Each array is asked for once: it is let go of with that.
-        return self._written(lambda name: part.arrays.pop(name, None), [summary], progress)
+
+        def array(name: str) -> np.ndarray | StoredArray | None:
+            """Asked for once; whole HU stay what they are, half as large as floats."""
+            found = part.arrays.pop(name, None)
+            return StoredArray([found], plan.axis) if found is not None and found.dtype == np.int16 else found
+
+        return self._written(array, [summary], progress)
 
     def stored(self, plan: SlabPlan, store: SlabStore, progress: Progress) -> Result:
         """The result of a plan of several slabs; those that the store has already are not done again."""

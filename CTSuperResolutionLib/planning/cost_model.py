@@ -14,7 +14,8 @@ from CTSuperResolutionLib.volume.axis_order import AxisOrder
 
 BASE_BYTES = 480_000_000  # Python with torch and SimpleITK loaded, a compact prior and its activations
 # float32 volumes of the output's size that are alive at once, beside what is named with them:
-CONSISTENT_VOLUMES = 2.2  # a volume made consistent as a whole
+SCAN_BYTES, DEMAND_BYTES = 5, 11  # of a voxel of the scan, and of what is worked on of it at once
+CONSISTENT_VOLUMES = 2.4  # a volume made consistent as a whole
 STRIP_VOLUMES = 2.9  # of a strip's size, beside the volume
 LAID_OUT_BYTES = 1 << 28  # of slices that are projected together
 MEASURED_VOLUMES = 0.5  # the consistent upsampling, kept as int16 from the first projection to the end
@@ -24,10 +25,11 @@ FITTED_STACKS = 4  # of views, beside what the residual is added to and the resi
 BAND_VOLUMES = 2.5  # of a band's size
 WRITTEN_VOLUMES, KEPT_VOLUMES = 1.75, 0.75  # all of a result, and what is kept of it
 SAMPLE_VOLUMES = 5  # more, where several samples are added up
-BYTES_A_PIXEL = 400  # of a slice that the prior looks at: activations of a compact network
+BYTES_A_PIXEL = 250  # of a slice that the prior looks at: activations of a compact network
 MOST_PIXELS = 700_000  # of it at a time: a strip of a larger slice, with what is beside it
 PIXELS_TOGETHER = 1 << 21  # of slices that are made ready for it together, at so many bytes each:
 BYTES_A_READY_PIXEL = 80
+SPARED_BYTES = 100_000_000  # of what is looked at for ringing at once
 VOXELS_A_GAUSSIAN = 64  # a small region starts with fewer Gaussians than its preset says: these have enough to do
 # Footprint weights of one view: every ray meets at most 4 voxels in every line of the plane of rotation, and some 12
 # float64 arrays of that size are alive at once. For flat slabs that is more than their volumes.
@@ -52,8 +54,9 @@ def estimate_memory(
     """
     voxels = round(math.prod(shape) * math.prod(factors))
     stages = _stage_bytes(p, shape, factors, spacing, share=share, covered=covered)
+    scan = math.prod(shape) * (SCAN_BYTES / share + DEMAND_BYTES)
     kept = covered * MEASURED_VOLUMES + (p.base != "restored") + (SAMPLE_VOLUMES if p.has_uncertainty else 0)
-    return int(BASE_BYTES + 4 * kept * voxels + max(stages.values()))
+    return int(BASE_BYTES + scan + 4 * kept * voxels + max(stages.values()))
 
 
 def _stage_bytes(
@@ -85,7 +88,11 @@ def _stage_bytes(
     if p.uses_prior:
         largest = _largest_slice(shape, factors)
         ready = BYTES_A_READY_PIXEL * max(largest, min(PIXELS_TOGETHER, a_volume / 4))
-        stages["restore"] = RESTORED_VOLUMES * a_volume + BYTES_A_PIXEL * min(largest, MOST_PIXELS) + ready
+        spared = min(SPARED_BYTES, 10 * a_volume)
+        stages["restore"] = RESTORED_VOLUMES * a_volume + BYTES_A_PIXEL * min(largest, MOST_PIXELS) + ready + spared
+        # What the rounds after it hold, and heap that came with the slices:
+        consistent = CONSISTENT_VOLUMES if strip == 1 else 1 + STRIP_VOLUMES * strip
+        stages["restore"] = max(stages["restore"], consistent * a_volume + ready)
     return stages
 
 

@@ -40,10 +40,11 @@ class ConsistentStrips:
             progress: advanced by one for each round of consistency.
         """
         if len(self._strips) == 1:
-            return self.whole.enforce(in_hu(volume, self.whole, self.axes), progress)
+            return self.whole.enforce_in_place(in_hu(volume, self.whole, self.axes), progress)
         for strip, own in self._as_they_were(volume):
             part, axes = self._part(strip), strip.axes(self.axes)
-            result = part.enforce(in_hu(own, part, axes), (progress or Progress()).in_parts(len(self._strips)))
+            parts = (progress or Progress()).in_parts(len(self._strips))
+            result = part.enforce_in_place(in_hu(own, part, axes), parts)
             first = strip.fine.start
             core = slice(strip.core.start - first, strip.core.stop - first)
             _narrowed(volume, strip.axis, strip.core).copy_(_narrowed(result, strip.axis, core))

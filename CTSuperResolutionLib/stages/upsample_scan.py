@@ -26,7 +26,8 @@ from CTSuperResolutionLib.volume.filling import filled
 from CTSuperResolutionLib.volume.intensity import restore_clipped, to_hu, to_unit_in_place
 from CTSuperResolutionLib.volume.volume import Volume
 
-SPARED_AT_ONCE = 4  # of ten volumes of their size
+SPARED_AT_ONCE = 4  # slices, of ten volumes of their size
+SPARED_VOXELS = 1 << 21  # of each of these
 
 
 @dataclass(frozen=True, eq=False)
@@ -132,16 +133,23 @@ class UpsampledScan:
         if self._profile_is_measured:
             return change
         low, high = self.hu_range
-        beyond = round(self.scale[0])
+        beyond, beside = (round(factor) for factor in self.scale[:2])
+        _, rows, columns = change.shape
+        height = max(SPARED_VOXELS // (columns * (SPARED_AT_ONCE + 2 * beyond)), 1)
         before = change[:0]  # slices that were spared already, as they were: all is done in place
         for first in range(0, len(change), SPARED_AT_ONCE):  # for several volumes of all of it would limit a job's size
-            start, last = first - len(before), first + SPARED_AT_ONCE
+            start, last = first - len(before), min(first + SPARED_AT_ONCE, len(change))
             some = slice(start, last + beyond)
             around = torch.cat([before, change[first : some.stop]])
-            over = overshoot(to_hu(unit[some], self.hu_range), self.consistency.measurement, self.axes, some)
-            kept = spare_ringing(around * (high - low), over, self.scale).div_(high - low)
+            for top in range(0, rows, height):
+                seen = slice(max(top - beside, 0), min(top + height + beside, rows))
+                hu = to_hu(unit[some, seen], self.hu_range)
+                over = overshoot(hu, self.consistency.measurement, self.axes, (some, seen, slice(None)))
+                kept = spare_ringing(around[:, seen] * (high - low), over, self.scale).div_(high - low)
+                own = slice(top, min(top + height, rows))
+                inner = slice(own.start - seen.start, own.stop - seen.start)
+                change[first:last, own] = kept[first - start : last - start, inner]
             before = around[: last - start][-beyond:]
-            change[first:last] = kept[first - start : last - start]
         return change
 
     @property

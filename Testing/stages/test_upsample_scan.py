@@ -10,6 +10,7 @@ import torch
 
 from CTSuperResolutionLib.degradation.acquisition import Acquisition
 from CTSuperResolutionLib.job.method import Method
+from CTSuperResolutionLib.stages import upsample_scan as upsample_scan_module
 from CTSuperResolutionLib.stages.scan_findings import ScanFindings
 from CTSuperResolutionLib.stages.upsample_scan import UpsampledScan, upsample_scan
 from CTSuperResolutionLib.volume.volume import Volume
@@ -43,3 +44,17 @@ def test_a_change_along_a_measured_slice_profile_is_no_ringing(scale, sources, s
     change = 0.1 * (volume - volume.mean()).sign()
     kept = scan.spare_ringing(change.clone(), volume)
     assert torch.equal(kept, change) != spared
+
+
+@pytest.mark.parametrize(("slices", "voxels"), [(3, 1 << 30), (100, 2000), (5, 1)])
+def test_ringing_is_spared_the_same_whatever_is_looked_at_once(monkeypatch, slices, voxels):
+    scan = upsampled("4,2,1", ("measured", "spacing", "spacing"))
+    volume = scan.consistent()
+    change = 0.1 * (volume - volume.mean()).sign()
+    monkeypatch.setattr(upsample_scan_module, "SPARED_AT_ONCE", 100)
+    monkeypatch.setattr(upsample_scan_module, "SPARED_VOXELS", 1 << 30)
+    whole = scan.spare_ringing(change.clone(), volume)
+    assert not torch.equal(whole, change)
+    monkeypatch.setattr(upsample_scan_module, "SPARED_AT_ONCE", slices)
+    monkeypatch.setattr(upsample_scan_module, "SPARED_VOXELS", voxels)
+    torch.testing.assert_close(scan.spare_ringing(change.clone(), volume), whole, atol=1e-6, rtol=0)
