@@ -46,7 +46,8 @@ class Job(Protocol):
         """The part of the scan that is handed over."""
 
 
-T, J = TypeVar("T", bound=Task), TypeVar("J", bound=Job)
+T = TypeVar("T", bound=Task)
+J = TypeVar("J", bound=Job)
 
 
 class TaskRunner(abc.ABC, Generic[T, J]):
