@@ -23,7 +23,7 @@ PROJECTED_STACKS = 3  # of views
 RESTORED_VOLUMES = 2.0  # slices as they were, and sums of restored ones
 FITTED_STACKS = 4  # of views, beside what the residual is added to and the residual itself
 BAND_VOLUMES = 2.5  # of a band's size
-WRITTEN_VOLUMES, KEPT_VOLUMES = 1.75, 0.75  # all of a result, and what is kept of it
+WRITTEN_VOLUMES, KEPT_VOLUMES = 1.75, 1.4  # all of a result, and what is kept of it
 SAMPLE_VOLUMES = 5  # more, where several samples are added up
 BYTES_A_PIXEL = 250  # of a slice that the prior looks at: activations of a compact network
 MOST_PIXELS = 700_000  # of it at a time: a strip of a larger slice, with what is beside it
@@ -76,8 +76,9 @@ def _stage_bytes(
     weights = BYTES_A_CROSSING * (crossings if p.geometry == "cone" else min(crossings, MOST_CROSSINGS))
     highest = 1.25 * band_height(a_volume / 4 / depth) + 2 * OVERLAP  # with what it overlaps
     band = 1 if p.geometry == "cone" or depth < FEWEST_SLICES else highest / depth
+    consistent = a_volume * (CONSISTENT_VOLUMES if strip == 1 else 1 + STRIP_VOLUMES * strip)
     stages = {
-        "upsample": a_volume * (CONSISTENT_VOLUMES if strip == 1 else 1 + STRIP_VOLUMES * strip),
+        "upsample": consistent,
         "project": a_volume + min(a_volume, LAID_OUT_BYTES) + PROJECTED_STACKS * a_stack + weights,
         "fit": a_volume * (1 + covered + BAND_VOLUMES * band) + FITTED_STACKS * a_stack,
         "write": a_volume * (WRITTEN_VOLUMES + covered * KEPT_VOLUMES),
@@ -88,11 +89,9 @@ def _stage_bytes(
     if p.uses_prior:
         largest = _largest_slice(shape, factors)
         ready = BYTES_A_READY_PIXEL * max(largest, min(PIXELS_TOGETHER, a_volume / 4))
-        spared = min(SPARED_BYTES, 10 * a_volume)
-        stages["restore"] = RESTORED_VOLUMES * a_volume + BYTES_A_PIXEL * min(largest, MOST_PIXELS) + ready + spared
-        # What the rounds after it hold, and heap that came with the slices:
-        consistent = CONSISTENT_VOLUMES if strip == 1 else 1 + STRIP_VOLUMES * strip
-        stages["restore"] = max(stages["restore"], consistent * a_volume + ready)
+        seen = BYTES_A_PIXEL * min(largest, MOST_PIXELS) + min(SPARED_BYTES, 10 * a_volume)
+        # Heap that came with the slices is still held in the rounds of consistency that follow.
+        stages["restore"] = max(RESTORED_VOLUMES * a_volume + seen, consistent) + ready
     return stages
 
 
