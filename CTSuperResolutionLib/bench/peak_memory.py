@@ -20,8 +20,8 @@ import torch
 
 from CTSuperResolutionLib.bench.cases import BenchmarkCase
 from CTSuperResolutionLib.bench.runners import device_of, find_backend, make_runner
+from CTSuperResolutionLib.job.process import child_environment
 
-ROOT = Path(__file__).resolve().parents[2]
 WARM_UP = {"gaussians": 64, "size": 32}  # loads what is loaded at a first call
 FORKS = sys.platform == "linux"  # where a process can be doubled, torch is loaded once and not for every call
 
@@ -61,10 +61,9 @@ class MemoryProbe:
 
 
 def _start() -> subprocess.Popen:
-    paths = os.pathsep.join(filter(None, [str(ROOT), os.environ.get("PYTHONPATH")]))
     # The C library keeps small freed blocks for later; from this size on it is to give them back, so that what is
     # resident is what is in use.
-    environment = {**os.environ, "PYTHONPATH": paths, "MALLOC_MMAP_THRESHOLD_": "65536"}
+    environment = {**child_environment(), "MALLOC_MMAP_THRESHOLD_": "65536"}
     pipe = subprocess.PIPE
     # Standard error is the parent's: a traceback there says why nothing was measured.
     return subprocess.Popen([sys.executable, "-m", __name__], env=environment, stdin=pipe, stdout=pipe, text=True)

@@ -27,12 +27,12 @@ from CTSuperResolutionLib.errors import JobError
 from CTSuperResolutionLib.job.events import Progress
 from CTSuperResolutionLib.job.method import Method
 from CTSuperResolutionLib.job.priors import find_prior
+from CTSuperResolutionLib.job.process import child_environment
 from CTSuperResolutionLib.phantom import thorax
 from CTSuperResolutionLib.planning.cost_model import estimate_memory, pixels_looked_at
 from CTSuperResolutionLib.volume.volume import Volume
 from CTSuperResolutionLib.volume.writing import write_volume
 
-ROOT = Path(__file__).resolve().parents[2]
 POLL_S = 0.1
 SAMPLE = 64  # pixels along each side of the image that the network's operations are counted on
 
@@ -143,11 +143,10 @@ def operations_a_pixel(prior: Prior) -> float:
 
 def _events(command: Sequence[str], folder: Path, progress: Progress) -> Iterator[tuple[dict[str, Any], str, float]]:
     """Of a process of the command: every event, with the stage before it and the processor's seconds since the last."""
-    paths = os.pathsep.join(filter(None, [str(ROOT), os.environ.get("PYTHONPATH")]))
     child = subprocess.Popen(
         [sys.executable, "-m", "CTSuperResolutionLib", *command],
         cwd=folder,
-        env={**os.environ, "PYTHONPATH": paths},
+        env=child_environment(),
         stdin=subprocess.DEVNULL,
         stdout=subprocess.PIPE,
         stderr=subprocess.DEVNULL,

@@ -4,18 +4,16 @@ from __future__ import annotations
 
 import contextlib
 import json
-import os
 import subprocess
 import sys
 import threading
 import time
-from pathlib import Path
 from typing import IO, Any
 
 from CTSuperResolutionLib.cohort.task import CohortOutcome, CohortTask
 from CTSuperResolutionLib.job.job_queue import JobRequest
+from CTSuperResolutionLib.job.process import child_environment
 
-ROOT = Path(__file__).resolve().parents[2]
 COMMAND = (sys.executable, "-m", "CTSuperResolutionLib", "serve")
 LAST = ("result", "error")
 POLL_S = 0.1
@@ -86,8 +84,7 @@ class TaskWorker:
 
     def _start(self) -> None:
         self.stop()
-        paths = filter(None, [str(ROOT), os.environ.get("PYTHONPATH")])
-        environment = {**os.environ, "PYTHONPATH": os.pathsep.join(paths)}
+        environment = child_environment()
         if self._gpu is not None:
             environment["CUDA_VISIBLE_DEVICES"] = str(self._gpu)
         # Out of reach of the terminal's Ctrl-C, which this process answers for both.

@@ -15,7 +15,6 @@ import tempfile
 import time
 import zipfile
 from collections.abc import Callable
-from pathlib import Path
 from typing import IO, TYPE_CHECKING, Any
 
 import numpy as np
@@ -27,13 +26,13 @@ from CTSuperResolutionLib.evaluation.methods import METHODS
 from CTSuperResolutionLib.evaluation.task import EvaluationOutcome, EvaluationTask
 from CTSuperResolutionLib.job.cancellation import Cancellation
 from CTSuperResolutionLib.job.events import Progress, Reporter, describe_error
+from CTSuperResolutionLib.job.process import child_environment
 from CTSuperResolutionLib.job.region import region_slices
 
 if TYPE_CHECKING:
     from CTSuperResolutionLib.volume.volume import Volume
 
 LESS_MEMORY = OtherOption("crop", "a smaller {}"), LowerPreset()
-ROOT = Path(__file__).resolve().parents[2]
 
 
 def run_task(task: EvaluationTask, case: IO[bytes], check: Callable[[], None]) -> EvaluationOutcome:
@@ -67,13 +66,12 @@ def run_task(task: EvaluationTask, case: IO[bytes], check: Callable[[], None]) -
 
 def _wait(argument: str, streams: dict[str, Any], check: Callable[[], None]) -> int:
     """Run this module until it ends; its exit code."""
-    environment = {**os.environ, "PYTHONPATH": os.pathsep.join(filter(None, [str(ROOT), os.environ.get("PYTHONPATH")]))}
     # Out of reach of the terminal's Ctrl-C, which this process answers for both.
     apart: dict[str, Any] = {"start_new_session": True}
     if sys.platform == "win32":
         apart = {"creationflags": subprocess.CREATE_NEW_PROCESS_GROUP}
     child = subprocess.Popen(
-        [sys.executable, "-m", __name__, argument, str(os.getpid())], env=environment, **streams, **apart
+        [sys.executable, "-m", __name__, argument, str(os.getpid())], env=child_environment(), **streams, **apart
     )
     try:
         while True:

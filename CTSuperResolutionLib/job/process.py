@@ -9,8 +9,18 @@ import signal
 import stat
 import sys
 from collections.abc import Callable
+from pathlib import Path
+
+ROOT = Path(__file__).resolve().parents[2]
+"""Where the library lies: a child need not have it on its path."""
 
 _SYNCHRONIZE = 0x00100000
+
+
+def child_environment() -> dict[str, str]:
+    """The environment of a child process that imports this library."""
+    paths = filter(None, [str(ROOT), os.environ.get("PYTHONPATH")])
+    return {**os.environ, "PYTHONPATH": os.pathsep.join(paths)}
 
 
 def parent_watch() -> Callable[[], bool]:

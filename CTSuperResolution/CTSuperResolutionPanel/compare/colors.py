@@ -31,8 +31,7 @@ TABLE_NAME, ADDED_TABLE_NAME, ERROR_TABLE_NAME = "CT difference", "CT added", "C
 
 def diverging_colors(positions: np.ndarray) -> np.ndarray:
     """Red, green, blue (0 to 1), shape (n, 3), at positions from −1 to 1, shape (n,)."""
-    stops = np.linspace(-1, 1, len(COLORS))
-    return np.stack([np.interp(positions, stops, channel) for channel in COLORS.T], axis=-1)
+    return _between(COLORS, (positions + 1) / 2)
 
 
 def difference_table() -> slicer.vtkMRMLColorTableNode:
@@ -48,10 +47,7 @@ def added_table() -> slicer.vtkMRMLColorTableNode:
 def cut_out(table: slicer.vtkMRMLColorTableNode, threshold: float) -> None:
     """Have no colours between −threshold and threshold, parts of a table's range: what lies below is seen there."""
     positions = np.linspace(-1, 1, COUNT)
-    was = table.StartModify()
-    for index, (position, color) in enumerate(zip(positions, diverging_colors(positions), strict=True)):
-        table.SetColor(index, *color, float(abs(position) >= threshold))
-    table.EndModify(was)
+    _fill(table, diverging_colors(positions), np.abs(positions) >= threshold)
 
 
 def error_table() -> slicer.vtkMRMLColorTableNode:
@@ -61,17 +57,13 @@ def error_table() -> slicer.vtkMRMLColorTableNode:
 
 def error_colors(positions: np.ndarray) -> np.ndarray:
     """Red, green, blue (0 to 1), shape (n, 3), at positions from 0 to 1, shape (n,)."""
-    stops = np.linspace(0, 1, len(ERROR_COLORS))
-    return np.stack([np.interp(positions, stops, channel) for channel in ERROR_COLORS.T], axis=-1)
+    return _between(ERROR_COLORS, positions)
 
 
 def color_errors(table: slicer.vtkMRMLColorTableNode, threshold: float) -> None:
     """Have no colours below a threshold, a part of the table's range."""
     positions = np.linspace(0, 1, COUNT)
-    was = table.StartModify()
-    for index, (position, color) in enumerate(zip(positions, error_colors(positions), strict=True)):
-        table.SetColor(index, *color, float(position >= threshold))
-    table.EndModify(was)
+    _fill(table, error_colors(positions), positions >= threshold)
 
 
 def new_coloured_volume(table: slicer.vtkMRMLColorTableNode) -> slicer.vtkMRMLScalarVolumeNode:
@@ -111,9 +103,22 @@ def _new_table(name: str) -> slicer.vtkMRMLColorTableNode:
     table = slicer.mrmlScene.AddNewNodeByClass("vtkMRMLColorTableNode", name)
     table.SetTypeToUser()
     table.SetNumberOfColors(COUNT)
-    for index, color in enumerate(diverging_colors(np.linspace(-1, 1, COUNT))):
-        table.SetColor(index, *color, 1.0)
+    _fill(table, diverging_colors(np.linspace(-1, 1, COUNT)), np.ones(COUNT, bool))
     return table
+
+
+def _fill(table: slicer.vtkMRMLColorTableNode, colors: np.ndarray, shown: np.ndarray) -> None:
+    """Give a table its colours, (COUNT, 3), those alone opaque that are shown."""
+    was = table.StartModify()
+    for index, (color, opaque) in enumerate(zip(colors, shown, strict=True)):
+        table.SetColor(index, *color, float(opaque))
+    table.EndModify(was)
+
+
+def _between(colors: np.ndarray, positions: np.ndarray) -> np.ndarray:
+    """Evenly spaced colours, interpolated at positions from 0 to 1."""
+    stops = np.linspace(0, 1, len(colors))
+    return np.stack([np.interp(positions, stops, channel) for channel in colors.T], axis=-1)
 
 
 def hide_legend(volume: slicer.vtkMRMLScalarVolumeNode) -> None:

@@ -55,7 +55,7 @@ class TaskRunner(abc.ABC, Generic[T, J]):
 
     Args:
         find_python: the Python to run it with; may ask the user to install what is needed, and gives None where that
-                was declined.
+            was declined.
         entries_of: what is known of a scan, as key/value pairs for its file.
 
     Attributes:
