@@ -231,7 +231,8 @@ def test_both_3d_views_look_from_the_same_place(section, ui, ct, screen):
         if layouts.threeDWidget(index).mrmlViewNode().GetLayoutName().startswith("CTSR3D")
     ]
     poses = [(camera.GetPosition(), camera.GetFocalPoint(), camera.GetViewUp()) for camera in cameras]
-    assert len(poses) == 2 and poses[0] == poses[1]
+    assert len(poses) == 2
+    assert poses[0] == poses[1]
 
 
 def share(screen, view) -> float:

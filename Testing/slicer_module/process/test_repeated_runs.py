@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sys
+import tempfile
 from dataclasses import replace
 from pathlib import Path
 
@@ -13,6 +14,13 @@ sys.path.insert(0, str(Path(__file__).resolve().parents[2] / "benchmarks"))
 import repeated_runs
 
 HELD = repeated_runs.Usage(memory_mb=400.0, files=9, threads=4, processes=0, temporary_files=0, nodes=88)
+
+
+@pytest.fixture(autouse=True)
+def temporary_folder_of_its_own(monkeypatch, tmp_path):
+    """What other tests leave in the computer's temporary folder meanwhile is not counted."""
+    monkeypatch.setenv("TMPDIR", str(tmp_path))
+    monkeypatch.setattr(tempfile, "tempdir", str(tmp_path))
 
 
 @pytest.mark.slow
