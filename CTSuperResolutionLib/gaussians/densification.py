@@ -7,6 +7,7 @@ from dataclasses import dataclass
 import torch
 from gsplat.strategy import ops
 
+from CTSuperResolutionLib.gaussians.adam import Adam
 from CTSuperResolutionLib.gaussians.field import GaussianField
 
 PRUNE_BELOW = 1e-5  # of the magnitude: a signed field keeps its negative Gaussians
@@ -43,7 +44,7 @@ class AdaptiveDensityControl:
         self._state["seen"] += norm > 0
 
     @torch.no_grad()
-    def refine(self, field: GaussianField, optimizers: dict[str, torch.optim.Optimizer]) -> None:
+    def refine(self, field: GaussianField, optimizers: dict[str, Adam]) -> None:
         """Clone, split and prune; the optimizers' states follow, and collecting starts anew."""
         if not self._state:
             return
@@ -66,7 +67,7 @@ class AdaptiveDensityControl:
 
 
 @torch.no_grad()
-def clone(field: GaussianField, optimizers: dict[str, torch.optim.Optimizer], mask: torch.Tensor) -> None:
+def clone(field: GaussianField, optimizers: dict[str, Adam], mask: torch.Tensor) -> None:
     """Two Gaussians in place of each marked one, with half its density each: the field stays what it was."""
     if mask.any():
         field.scale_densities(mask, 0.5)
@@ -74,7 +75,7 @@ def clone(field: GaussianField, optimizers: dict[str, torch.optim.Optimizer], ma
 
 
 @torch.no_grad()
-def split(field: GaussianField, optimizers: dict[str, torch.optim.Optimizer], mask: torch.Tensor) -> None:
+def split(field: GaussianField, optimizers: dict[str, Adam], mask: torch.Tensor) -> None:
     """Two smaller Gaussians, sampled inside each marked one; together they have its mass.
 
     Each has half the mass in 1.6⁻³ of the space.

@@ -137,7 +137,8 @@ def initial_field(
         widest: largest starting scale, voxels.
     """
     chosen = _drawn(strength, count, generator)
-    index = torch.stack(torch.unravel_index(chosen, strength.shape), 1)
+    # numpy's, for torch's imports its symbolic algebra first, which takes as long as everything else here.
+    index = torch.from_numpy(np.stack(np.unravel_index(chosen.numpy(), tuple(strength.shape)), 1))
     jittered = index + torch.rand(count, 3, generator=generator, dtype=torch.float64) - 0.5
     means = (torch.tensor(grid.first) + jittered * torch.tensor(grid.spacing)).flip(1)
 

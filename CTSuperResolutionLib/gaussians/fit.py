@@ -4,9 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Any
 
 import torch
 
+from CTSuperResolutionLib.gaussians.adam import Adam
 from CTSuperResolutionLib.gaussians.backends.choice import Kernels
 from CTSuperResolutionLib.gaussians.densification import AdaptiveDensityControl
 from CTSuperResolutionLib.gaussians.field import GaussianField
@@ -99,7 +101,7 @@ class FieldFit:
         self._views, self._base_views = views * scene.per_mm, base_views * scene.per_mm
         self._field, self._settings, self._kernels = field, settings, kernels
         learned = {**field.parameters, "gamma": field.raw_gamma}
-        self._optimizers = {name: torch.optim.Adam([p], eps=1e-15, fused=True) for name, p in learned.items()}
+        self._optimizers = {name: Adam(parameter) for name, parameter in learned.items()}
         self._control = AdaptiveDensityControl(
             settings.densify_gradient, small=1.5 * max(scene.grid.spacing), limit=settings.limit
         )
@@ -119,10 +121,6 @@ class FieldFit:
             guides: more of the loss: outputs of the field, and its gradient to each.
         """
         settings, kernels, iteration = self._settings, self._kernels, self._iteration
-        for name, optimizer in self._optimizers.items():
-            first, last = LEARNING_RATES[name]
-            decayed = first * (last / first) ** (iteration / settings.iterations)
-            optimizer.param_groups[0]["lr"] = self._rates[name] * decayed
         self._order = self._order or torch.randperm(len(self._views), generator=self._generator).tolist()
         seen, self._order = self._order[: settings.views_per_step], self._order[settings.views_per_step :]
 
@@ -139,16 +137,33 @@ class FieldFit:
             crop = kernels.voxelize(*gaussians, _random_crop(self._scene, self._generator))
             rendered.append(crop)
             gradients.append(total_variation(crop)[1].mul_(settings.lambda_tv))
-        torch.autograd.backward(rendered, gradients)
+        _Loss.apply(gradients, *rendered).backward()
 
         self._control.collect(self._field)
-        for optimizer in self._optimizers.values():
-            optimizer.step()
-            optimizer.zero_grad(set_to_none=True)
+        for name, optimizer in self._optimizers.items():
+            first, last = LEARNING_RATES[name]
+            decayed = first * (last / first) ** (iteration / settings.iterations)
+            optimizer.step(self._rates[name] * decayed)
         # Refining ends half-way: what is added last still needs time to settle.
         if (iteration + 1) % settings.densify_every == 0 and iteration < settings.iterations // 2:
             self._control.refine(self._field, {name: self._optimizers[name] for name in self._field.parameters})
         self._iteration += 1
+
+
+class _Loss(torch.autograd.Function):
+    """A loss whose gradients to some outputs are known, and its own value not needed.
+
+    `torch.autograd.backward` takes the gradients of several outputs as well, and imports torch's symbolic algebra.
+    """
+
+    @staticmethod
+    def forward(ctx: Any, gradients: list[torch.Tensor], *outputs: torch.Tensor) -> torch.Tensor:
+        ctx.gradients = gradients
+        return outputs[0].new_zeros(())
+
+    @staticmethod
+    def backward(ctx: Any, *_one: torch.Tensor) -> tuple[Any, ...]:
+        return (None, *ctx.gradients)
 
 
 def _random_crop(scene: Scene, generator: torch.Generator) -> VoxelGrid:

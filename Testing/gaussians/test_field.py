@@ -9,6 +9,7 @@ from hypothesis import strategies as st
 
 from CTSuperResolutionLib.gaussians.activations import ACTIVATIONS, MOST_SINE
 from CTSuperResolutionLib.gaussians.backends.reference import voxelize
+from CTSuperResolutionLib.gaussians.adam import Adam
 from CTSuperResolutionLib.gaussians.densification import PRUNE_BELOW, AdaptiveDensityControl, clone, split
 from CTSuperResolutionLib.gaussians.field import FAINT, GaussianField, edge_strength, energy, initial_field, matter
 from CTSuperResolutionLib.gaussians.scene import Scene
@@ -33,12 +34,12 @@ def small_field(count: int = 6, seed: int = 0, activation: str = "prelu") -> Gau
     )
 
 
-def stepped_optimizers(field: GaussianField) -> dict[str, torch.optim.Optimizer]:
+def stepped_optimizers(field: GaussianField) -> dict[str, Adam]:
     """Optimizers that have a state to keep in step."""
-    optimizers = {name: torch.optim.Adam([p], lr=0.0) for name, p in field.parameters.items()}
+    optimizers = {name: Adam(parameter) for name, parameter in field.parameters.items()}
     for name, parameter in field.parameters.items():
         parameter.grad = torch.ones_like(parameter)
-        optimizers[name].step()
+        optimizers[name].step(0.0)
     return optimizers
 
 
