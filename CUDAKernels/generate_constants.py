@@ -1,5 +1,5 @@
 #!/usr/bin/env python3
-"""Generator of the library's gaussians/kernel_constants.py from the headers: python CUDAKernels/generate_constants.py
+"""Generator of the library's kernels/constants.py from the headers: python CUDAKernels/generate_constants.py
 
 Python needs the constants of the kernels also where their source was not installed, so it has them as a module of its
 own. A test holds that the module is what this script would write now.
@@ -12,7 +12,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 SOURCE = Path(__file__).resolve().parent
-MODULE = SOURCE.parent / "CTSuperResolutionLib" / "gaussians" / "kernel_constants.py"
+MODULE = SOURCE.parent / "CTSuperResolutionLib" / "kernels" / "constants.py"
 HEADERS = ("gaussian.h", "ssim.h", "nabgs.h", "cuda/launch_sizes.h")
 TITLE = '"""Constants of the kernels: generated from their headers by CUDAKernels/generate_constants.py, not edited."""'
 NUMBER = r"-?[0-9][0-9.e+-]*"

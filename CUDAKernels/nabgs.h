@@ -9,6 +9,8 @@
 
 #include <stdint.h>
 
+#include "parallel_beam.h"
+
 #if defined(_WIN32)
 #define NABGS_EXPORT __declspec(dllexport)
 #else
@@ -19,7 +21,7 @@
 extern "C" {
 #endif
 
-#define NABGS_INTERFACE 1 /* grows with every change that a caller has to know of */
+#define NABGS_INTERFACE 2 /* grows with every change that a caller has to know of */
 
 enum {
     NABGS_DONE = 0,
@@ -48,6 +50,13 @@ NABGS_EXPORT int nabgs_voxelize_backward(const void* grid, int precision, int64_
  * range, and its gradient to x. */
 NABGS_EXPORT int nabgs_view_loss(int precision, const int32_t shape[2], const void* x, const void* y, double range,
                                  double absolute, double dissimilarity, double* loss, void* gradient, int threads);
+
+/* columns (views, u, slices) of voxels (y, x, slices): line integrals along a parallel beam, value times mm, at angles
+ * in radians; and the transpose, which is added to what the voxels hold. */
+NABGS_EXPORT int nabgs_project(const NabgsParallelBeam* beam, const double* angles, int precision, int64_t slices,
+                               const void* voxels, void* columns, int threads);
+NABGS_EXPORT int nabgs_backproject(const NabgsParallelBeam* beam, const double* angles, int precision, int64_t slices,
+                                   const void* columns, void* voxels, int threads);
 
 #ifdef __cplusplus
 }

@@ -24,6 +24,7 @@ ROOMS = {
         "volume",
         "quantification",
         "degradation",
+        "kernels",
         "projection",
         "gaussians",
         "machine",

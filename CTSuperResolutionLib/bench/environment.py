@@ -13,6 +13,7 @@ import torch
 
 from CTSuperResolutionLib import __version__
 from CTSuperResolutionLib.job.memory import free_memory
+from CTSuperResolutionLib.kernels.cpu_library import LibraryError, instruction_set
 
 GIGA = 1e9
 
@@ -67,9 +68,7 @@ def _installed(package: str) -> str | None:
 
 
 def _instruction_set() -> str | None:
-    from CTSuperResolutionLib.gaussians.backends import native
-
     try:
-        return native.instruction_set()
-    except native.LibraryError:
+        return instruction_set()
+    except LibraryError:
         return None

@@ -6,9 +6,9 @@ from collections.abc import Iterator
 
 import torch
 
-from CTSuperResolutionLib.gaussians.kernel_constants import RADIUS
 from CTSuperResolutionLib.gaussians.projection import covariance, project_gaussians
 from CTSuperResolutionLib.gaussians.scene import VoxelGrid
+from CTSuperResolutionLib.kernels.constants import RADIUS
 from CTSuperResolutionLib.projection.geometry import ScanGeometry
 
 LINES_AT_ONCE = 4_000_000

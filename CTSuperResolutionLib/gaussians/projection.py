@@ -7,7 +7,7 @@ from typing import NamedTuple
 
 import torch
 
-from CTSuperResolutionLib.gaussians.kernel_constants import NEAREST
+from CTSuperResolutionLib.kernels.constants import NEAREST
 from CTSuperResolutionLib.projection.geometry import ScanGeometry
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import torch
 
-from CTSuperResolutionLib.gaussians.kernel_constants import SSIM_HALF, SSIM_K1, SSIM_K2, SSIM_SIGMA
+from CTSuperResolutionLib.kernels.constants import SSIM_HALF, SSIM_K1, SSIM_K2, SSIM_SIGMA
 
 
 def ssim_3d(volume: torch.Tensor, reference: torch.Tensor, data_range: float) -> torch.Tensor:

@@ -149,3 +149,19 @@ int nabgs_view_loss(int precision, const int32_t shape[2], const void* x, const 
         return true;
     });
 }
+
+int nabgs_project(const NabgsParallelBeam* beam, const double* angles, int precision, int64_t slices,
+                  const void* voxels, void* columns, int threads) {
+    return guarded([&](Workers& workers) {
+        build().launchers->project[precision](workers, threads, *beam, angles, slices, voxels, columns);
+        return true;
+    });
+}
+
+int nabgs_backproject(const NabgsParallelBeam* beam, const double* angles, int precision, int64_t slices,
+                      const void* columns, void* voxels, int threads) {
+    return guarded([&](Workers& workers) {
+        build().launchers->backproject[precision](workers, threads, *beam, angles, slices, columns, voxels);
+        return true;
+    });
+}

@@ -2,6 +2,7 @@
 #include "launch.h"
 
 #include "backward.h"
+#include "footprint.h"
 #include "forward.h"
 #include "view_loss.h"
 
@@ -42,6 +43,18 @@ double run_view_loss(Workers& workers, int threads, const int32_t* shape, const 
                      absolute, dissimilarity, static_cast<S*>(gradient));
 }
 
+template <class S>
+void run_project(Workers& workers, int threads, const NabgsParallelBeam& beam, const double* angles, int64_t slices,
+                 const void* voxels, void* columns) {
+    project(workers, threads, beam, angles, slices, static_cast<const S*>(voxels), static_cast<S*>(columns));
+}
+
+template <class S>
+void run_backproject(Workers& workers, int threads, const NabgsParallelBeam& beam, const double* angles,
+                     int64_t slices, const void* columns, void* voxels) {
+    backproject(workers, threads, beam, angles, slices, static_cast<const S*>(columns), static_cast<S*>(voxels));
+}
+
 }  // namespace
 
 extern const Launchers LAUNCHERS;
@@ -51,6 +64,8 @@ const Launchers LAUNCHERS = {
     {{run_backward<float, OnDetector>, run_backward<double, OnDetector>},
      {run_backward<float, OnGrid>, run_backward<double, OnGrid>}},
     {run_view_loss<float>, run_view_loss<double>},
+    {run_project<float>, run_project<double>},
+    {run_backproject<float>, run_backproject<double>},
 };
 
 }  // namespace NABGS_ISA

@@ -3,6 +3,7 @@
 
 #include <cstdint>
 
+#include "../parallel_beam.h"
 #include "workers.h"
 
 namespace nabgs {
@@ -15,6 +16,10 @@ typedef bool (*Backward)(Workers&, int threads, const void* frame, int64_t count
 typedef double (*ViewLoss)(Workers&, int threads, const int32_t* shape, const void* x, const void* y, double range,
                            double absolute, double dissimilarity, void* gradient);
 
+// Projection takes voxels and gives columns of the detector; its transpose takes these and adds to voxels.
+typedef void (*SliceSums)(Workers&, int threads, const NabgsParallelBeam& beam, const double* angles, int64_t slices,
+                          const void* from, void* to);
+
 enum Array { DETECTOR, GRID };
 enum Precision { SINGLE, DOUBLE };
 
@@ -22,6 +27,7 @@ struct Launchers {
     Forward forward[2][2];    // [Array][Precision]
     Backward backward[2][2];
     ViewLoss view_loss[2];
+    SliceSums project[2], backproject[2];
 };
 
 }  // namespace nabgs

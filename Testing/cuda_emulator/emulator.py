@@ -12,8 +12,8 @@ import torch
 from CTSuperResolutionLib.gaussians.backends import launches
 from CTSuperResolutionLib.gaussians.backends.field_arrays import UNSOUND, check_shapes
 from CTSuperResolutionLib.gaussians.backends.frames import Grid, View
-from CTSuperResolutionLib.gaussians.backends.kernel_files import CHECKOUT
-from CTSuperResolutionLib.gaussians.kernel_constants import FRAME_WORDS
+from CTSuperResolutionLib.kernels.constants import FRAME_WORDS
+from CTSuperResolutionLib.kernels.files import CHECKOUT
 
 HERE = Path(__file__).resolve().parent
 FLAGS = ("-std=c++17", "-O2", "-shared", "-fPIC", "-pthread", "-fno-strict-aliasing", "-U_FORTIFY_SOURCE")

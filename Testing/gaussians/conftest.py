@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import shutil
 import sys
 from pathlib import Path
 from types import ModuleType
@@ -12,26 +11,19 @@ import torch
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 
+from cpu_library import library_or_skip
 from cuda_emulator.emulator import Emulator, build, why_not
 
 from CTSuperResolutionLib.gaussians.backends import native, reference
 
 
-def library_or_skip() -> ModuleType:
-    """The CPU library; missing is an error where it could have been built."""
-    try:
-        native.load_library()
-    except native.LibraryError as error:
-        if any(map(shutil.which, ("c++", "g++", "clang++", "cl"))):
-            pytest.fail(f"There is a compiler here but no CPU library: {error}.")
-        pytest.skip(f"no compiler, so no CPU library: {error}")
-    return native
-
-
 @pytest.fixture(scope="session", params=["torch", "native"])
 def kernels(request: pytest.FixtureRequest) -> ModuleType:
     """Backends that work on a CPU in float64."""
-    return reference if request.param == "torch" else library_or_skip()
+    if request.param == "torch":
+        return reference
+    library_or_skip()
+    return native
 
 
 @pytest.fixture(scope="session", params=["native", "cuda emulated", "cuda"])
@@ -40,7 +32,8 @@ def fast(
 ) -> tuple[ModuleType | Emulator, torch.device]:
     """Backends that are to equal the reference implementation, in float32, and where they work."""
     if request.param == "native":
-        return library_or_skip(), torch.device("cpu")
+        library_or_skip()
+        return native, torch.device("cpu")
     if request.param == "cuda emulated":
         if why_not():
             pytest.skip(why_not())

@@ -1,4 +1,4 @@
-// Renders random scenes through the C interface, for a build with sanitizers: any odd access or overflow ends it.
+// Renders random scenes, and projects random slices, through the C interface, for a build with sanitizers: any odd access or overflow ends it.
 // Compares values with a plain double evaluation as well, so that the sanitized build is known to have rendered.
 #include <cmath>
 #include <cstdint>
@@ -92,9 +92,34 @@ static int scene(int threads) {
     return bad;
 }
 
+// A beam through slices, and ⟨A x, y⟩ = ⟨x, Aᵀ y⟩.
+template <class S>
+static int beam(int threads) {
+    const int precision = sizeof(S) == 8, views = whole(1, 5), slices = whole(1, 90);
+    const NabgsParallelBeam beam{{whole(1, 30), whole(1, 90)}, whole(1, 150), views, {uniform(0.2, 3), uniform(0.2, 3)},
+                                 uniform(0.1, 3)};
+    std::vector<double> angles;
+    for (int k = 0; k < views; ++k) angles.push_back(whole(0, 2) ? uniform(-4, 4) : 0.78539816339744831 * whole(0, 4));
+    std::vector<S> x(size_t(beam.shape[0]) * beam.shape[1] * slices), back(x.size());
+    std::vector<S> seen(size_t(views) * beam.pixels * slices), y(seen.size());
+    for (S& value : x) value = S(normal());
+    for (S& value : y) value = S(normal());
+    int bad = nabgs_project(&beam, angles.data(), precision, slices, x.data(), seen.data(), threads);
+    bad |= nabgs_backproject(&beam, angles.data(), precision, slices, y.data(), back.data(), threads);
+    double one = 0, other = 0, size = 0;
+    for (size_t k = 0; k < y.size(); ++k) one += double(seen[k]) * y[k], size += std::fabs(double(seen[k]) * y[k]);
+    for (size_t k = 0; k < x.size(); ++k) other += double(x[k]) * back[k];
+    if (!(std::fabs(one - other) <= (precision ? 1e-11 : 1e-3) * (size + 1))) {
+        std::printf("projected to %g where %g belongs\n", one, other);
+        return 1;
+    }
+    return bad;
+}
+
 int main() {
     for (int k = 0; k < 60; ++k)
-        if (scene<float>(1 + k % 4) || scene<double>(1 + k % 3)) return 1;
+        if (scene<float>(1 + k % 4) || scene<double>(1 + k % 3) || beam<float>(1 + k % 3) || beam<double>(1 + k % 4))
+            return 1;
     std::printf("rendered 120 scenes with %s\n", nabgs_instruction_set());
     return 0;
 }

@@ -13,9 +13,9 @@ from pathlib import Path
 import pytest
 import torch
 
-from CTSuperResolutionLib.gaussians import kernel_constants as sizes
 from CTSuperResolutionLib.gaussians.backends import choice, cuda, launches, nvrtc, reference
-from CTSuperResolutionLib.gaussians.backends.kernel_files import CHECKOUT, kernel_sources
+from CTSuperResolutionLib.kernels import constants as sizes
+from CTSuperResolutionLib.kernels.files import CHECKOUT, kernel_sources
 
 ARCHITECTURES = ("75", "80", "86", "89", "90", "100", "120")
 

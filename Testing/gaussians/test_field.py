@@ -8,8 +8,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from CTSuperResolutionLib.gaussians.activations import ACTIVATIONS, MOST_SINE
-from CTSuperResolutionLib.gaussians.backends.reference import voxelize
 from CTSuperResolutionLib.gaussians.adam import Adam
+from CTSuperResolutionLib.gaussians.backends.reference import voxelize
 from CTSuperResolutionLib.gaussians.densification import PRUNE_BELOW, AdaptiveDensityControl, clone, split
 from CTSuperResolutionLib.gaussians.field import FAINT, GaussianField, edge_strength, energy, initial_field, matter
 from CTSuperResolutionLib.gaussians.scene import Scene

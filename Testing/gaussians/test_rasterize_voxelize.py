@@ -9,8 +9,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from scipy.spatial.transform import Rotation
 
-from CTSuperResolutionLib.gaussians.kernel_constants import FLOOR, RADIUS
 from CTSuperResolutionLib.gaussians.scene import Scene, VoxelGrid
+from CTSuperResolutionLib.kernels.constants import FLOOR, RADIUS
 from CTSuperResolutionLib.projection.geometry import ScanGeometry
 from CTSuperResolutionLib.projection.grid import VolumeGrid
 from CTSuperResolutionLib.projection.projector import Projector

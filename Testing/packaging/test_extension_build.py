@@ -94,7 +94,7 @@ def test_the_installed_kernels_are_found_and_load(installed):
     code = (
         "import torch\n"
         "from CTSuperResolutionLib.gaussians.backends.choice import choose_backend\n"
-        "from CTSuperResolutionLib.gaussians.backends.native import find_library\n"
+        "from CTSuperResolutionLib.kernels.cpu_library import find_library\n"
         "print(choose_backend(torch.device('cpu')).name); print(find_library())"
     )
     backend, path = run(modules, "-c", code).split()

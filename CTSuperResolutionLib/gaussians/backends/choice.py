@@ -10,6 +10,7 @@ import torch
 
 from CTSuperResolutionLib.gaussians.backends import reference
 from CTSuperResolutionLib.gaussians.scene import VoxelGrid
+from CTSuperResolutionLib.kernels.cpu_library import LibraryError, instruction_set, load_library
 from CTSuperResolutionLib.projection.geometry import ScanGeometry
 
 
@@ -81,10 +82,10 @@ def _native() -> Backend:
     from CTSuperResolutionLib.gaussians.backends import native
 
     try:
-        native.load_library()
-    except native.LibraryError as error:
+        load_library()
+    except LibraryError as error:
         return Backend("torch", f"Plain torch renders the Gaussians, many times slower: {error}.", reference)
-    return Backend("native", f"The CPU library renders the Gaussians ({native.instruction_set()}).", native)
+    return Backend("native", f"The CPU library renders the Gaussians ({instruction_set()}).", native)
 
 
 def _cuda(device: torch.device) -> Backend:

@@ -18,8 +18,8 @@ from CTSuperResolutionLib.gaussians.backends import launches, reference
 from CTSuperResolutionLib.gaussians.backends.field_arrays import UNSOUND, check_shapes
 from CTSuperResolutionLib.gaussians.backends.frames import Grid, View
 from CTSuperResolutionLib.gaussians.backends.nvrtc import CompileError, import_cuda_core, machine_code
-from CTSuperResolutionLib.gaussians.kernel_constants import FRAME_WORDS
 from CTSuperResolutionLib.gaussians.scene import VoxelGrid
+from CTSuperResolutionLib.kernels.constants import FRAME_WORDS
 from CTSuperResolutionLib.projection.geometry import ScanGeometry
 
 __all__ = ["CompileError", "check", "load_kernels", "rasterize", "view_loss", "voxelize"]

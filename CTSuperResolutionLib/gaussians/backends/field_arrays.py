@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import torch
 
-from CTSuperResolutionLib.gaussians.kernel_constants import LARGEST_COORDINATE, LARGEST_DENSITY, LARGEST_LOG_SCALE
+from CTSuperResolutionLib.kernels.constants import LARGEST_COORDINATE, LARGEST_DENSITY, LARGEST_LOG_SCALE
 
 UNSOUND = (
     "The Gaussians hold values that are not finite or far too large; "

@@ -14,8 +14,8 @@ from typing import Any, NamedTuple, Protocol
 
 import torch
 
-from CTSuperResolutionLib.gaussians import kernel_constants as sizes
 from CTSuperResolutionLib.gaussians.backends.field_arrays import check_images
+from CTSuperResolutionLib.kernels import constants as sizes
 
 LONGEST = 2 ** (sizes.BIN_BITS + sizes.LEVELS - 1)  # samples along an axis
 

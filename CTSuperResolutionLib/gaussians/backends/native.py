@@ -7,31 +7,16 @@ number of threads, which is torch's own (:func:`torch.get_num_threads`).
 from __future__ import annotations
 
 import ctypes
-import sys
-from functools import lru_cache
-from pathlib import Path
 from typing import Any
 
 import torch
 
 from CTSuperResolutionLib.gaussians.backends.field_arrays import UNSOUND, check_images, check_shapes
 from CTSuperResolutionLib.gaussians.backends.frames import Grid, View
-from CTSuperResolutionLib.gaussians.backends.kernel_files import kernel_folders
-from CTSuperResolutionLib.gaussians.kernel_constants import DONE, INTERFACE, UNSOUND_INPUT
 from CTSuperResolutionLib.gaussians.scene import VoxelGrid
+from CTSuperResolutionLib.kernels.constants import DONE, UNSOUND_INPUT
+from CTSuperResolutionLib.kernels.cpu_library import PRECISIONS, load_library
 from CTSuperResolutionLib.projection.geometry import ScanGeometry
-
-NAMES = (
-    "nabgs_interface",
-    "nabgs_instruction_set",
-    "nabgs_rasterize",
-    "nabgs_rasterize_backward",
-    "nabgs_voxelize",
-    "nabgs_voxelize_backward",
-    "nabgs_view_loss",
-)
-PRECISIONS = {torch.float32: 0, torch.float64: 1}
-FILE = {"win32": "ctsr_native.dll", "darwin": "libctsr_native.dylib"}.get(sys.platform, "libctsr_native.so")
 
 
 def rasterize(
@@ -82,55 +67,6 @@ def view_loss(
 
 def check() -> None:
     """Nothing to wait for: what is wrong raises at once."""
-
-
-class LibraryError(Exception):
-    """There is no library to load, or it does not fit; the message says why."""
-
-
-@lru_cache(maxsize=1)
-def load_library() -> ctypes.CDLL:
-    """The library, loaded once.
-
-    Raises:
-        LibraryError: not built, not for this computer, or of another version.
-    """
-    path = find_library()
-    try:
-        library = ctypes.CDLL(str(path))
-    except OSError as error:
-        raise LibraryError(f"{path} cannot be loaded ({error})") from None
-    if not all(hasattr(library, name) for name in NAMES) or library.nabgs_interface() != INTERFACE:
-        raise LibraryError(f"{path} is of another version; build it anew")
-    library.nabgs_instruction_set.restype = ctypes.c_char_p
-    pointer, four = ctypes.c_void_p, ctypes.POINTER(ctypes.c_void_p)
-    for name in ("nabgs_rasterize", "nabgs_voxelize"):
-        head = (pointer, ctypes.c_int, ctypes.c_int64, four, pointer)
-        getattr(library, name).argtypes = [*head, ctypes.c_int]
-        getattr(library, f"{name}_backward").argtypes = [*head, four, ctypes.c_int]
-    library.nabgs_view_loss.argtypes = [
-        *(ctypes.c_int, ctypes.POINTER(ctypes.c_int32), pointer, pointer),  # precision, shape, x, y
-        *(ctypes.c_double, ctypes.c_double, ctypes.c_double),  # range, absolute, dissimilarity
-        *(ctypes.POINTER(ctypes.c_double), pointer, ctypes.c_int),  # loss, gradient, threads
-    ]
-    return library
-
-
-def find_library() -> Path:
-    """Where the library lies.
-
-    Raises:
-        LibraryError: nowhere.
-    """
-    for folder in kernel_folders():
-        if (folder / FILE).is_file():
-            return folder / FILE
-    raise LibraryError(f"{FILE} was not built for this installation")
-
-
-def instruction_set() -> str:
-    """Which of the library's builds runs on this processor: avx512, avx2 or baseline."""
-    return load_library().nabgs_instruction_set().decode()
 
 
 class _RenderField(torch.autograd.Function):

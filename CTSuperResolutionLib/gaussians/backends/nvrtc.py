@@ -19,7 +19,7 @@ from types import ModuleType
 
 import torch
 
-from CTSuperResolutionLib.gaussians.backends.kernel_files import kernel_sources
+from CTSuperResolutionLib.kernels.files import kernel_sources
 
 STANDARD = "c++17"
 PACKAGES = ("cuda-core", "cuda-bindings", "nvidia-cuda-nvrtc", "nvidia-cuda-nvrtc-cu12")

@@ -15,10 +15,10 @@ import math
 import torch
 
 from CTSuperResolutionLib.gaussians.backends.field_arrays import check_shapes, check_sound
-from CTSuperResolutionLib.gaussians.kernel_constants import FLOOR, RADIUS
 from CTSuperResolutionLib.gaussians.losses import view_loss
 from CTSuperResolutionLib.gaussians.projection import covariance, project_gaussians
 from CTSuperResolutionLib.gaussians.scene import VoxelGrid
+from CTSuperResolutionLib.kernels.constants import FLOOR, RADIUS
 from CTSuperResolutionLib.projection.geometry import ScanGeometry
 
 __all__ = ["check", "rasterize", "view_loss", "voxelize"]

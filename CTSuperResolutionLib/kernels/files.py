@@ -6,7 +6,7 @@ from pathlib import Path
 
 import CTSuperResolutionLib
 
-CHECKOUT = Path(__file__).resolve().parents[3] / "CUDAKernels"
+CHECKOUT = Path(__file__).resolve().parents[2] / "CUDAKernels"
 
 
 def kernel_folders() -> list[Path]:
