@@ -12,7 +12,7 @@ import numpy as np
 
 from CTSuperResolutionLib.degradation.kernels import lanczos_matrix, mean_matrix
 from CTSuperResolutionLib.degradation.operator import AxisDegradation, Degradation
-from CTSuperResolutionLib.degradation.point_spread import PointSpread, psf_matrix
+from CTSuperResolutionLib.degradation.point_spread import VARIANCE_OF_FWHM, PointSpread, psf_matrix
 from CTSuperResolutionLib.degradation.psf_estimation import PsfEstimate, estimate_psf, widest_psf
 from CTSuperResolutionLib.degradation.slice_thickness import SliceThickness, slice_axis
 from CTSuperResolutionLib.job.parameters import Parameters
@@ -32,6 +32,8 @@ OF_NOMINAL = 0.8
 OF_SPACING = 0.7  # FWHM over the distance of thick slices of unknown thickness: no profile tried fell below cubic
 THICK = 1.5  # distance of slices over that of pixels, from which on they are thick
 CONTRADICTED = 1.35  # times the width of few edges: a box is 1.31 times as wide as the Gaussian that fits it best
+SQUARE = 0.1  # by how much the pixels of a plane may differ from squares
+CROSSWISE = 1.3  # width along rows over what edges along columns show, and the reverse
 PROTOCOLS = ("lanczos", "mean")  # of the paper: told, in voxels
 
 
@@ -234,7 +236,7 @@ def acquisition_of(
 
     def along(axis: int) -> AxisAcquisition:
         check()
-        measured = _measured(scan, axis) if factors[axis] > 1 else None
+        measured = _measured(scan, axis, slices) if factors[axis] > 1 else None
         given = p.slice_width if axis == slices else p.pixel_width
         stated = thickness if axis == slices else None
         limit = None
@@ -258,15 +260,27 @@ def acquisition_of(
     return Acquisition((along(0), along(1), along(2)))
 
 
-def _measured(scan: Volume, axis: int) -> PsfEstimate | None:
-    """What a scan shows along an axis, or what the whole one that it is a part of did."""
+def _measured(scan: Volume, axis: int, slices: int) -> PsfEstimate | None:
+    """What a scan shows along an axis, or what the whole one that it is a part of did.
+
+    Curved surfaces can pass for wide edges where there are few. In the plane the point-spread function is as wide along
+    rows as along columns, so a width counts that the edges of both allow.
+    """
     whole = scan.acquisition.measured
-    if whole is None:
-        return estimate_psf(scan.array, scan.spacing, axis, scan.valid)
-    found = whole[axis]
-    if found is None:
-        return None
-    return PsfEstimate(PointSpread(found.family, found.fwhm), found.error, found.profiles)
+    if whole is not None:
+        found = whole[axis]
+        if found is None:
+            return None
+        return PsfEstimate(PointSpread(found.family, found.fwhm), found.error, found.profiles)
+    measured = estimate_psf(scan.array, scan.spacing, axis, scan.valid)
+    across = 3 - axis - slices
+    if measured is None or axis == slices:
+        return measured
+    if not math.isclose(scan.spacing[axis], scan.spacing[across], rel_tol=SQUARE):
+        return measured
+    widest = widest_psf(scan.array, scan.spacing, across, scan.valid)  # of a Gaussian
+    width = (measured.psf.variance / VARIANCE_OF_FWHM["gaussian"]) ** 0.5
+    return None if widest is not None and width > CROSSWISE * widest else measured
 
 
 @lru_cache(maxsize=32)

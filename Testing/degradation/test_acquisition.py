@@ -162,3 +162,20 @@ def test_slices_far_apart_are_thick_where_nothing_says_how():
     assert apart.source == "spacing" and apart.kernel == PointSpreadSampling(PointSpread("gaussian", 3.5))
     together = acquisition_of(scan_of(flat, (1.2, 0.9, 0.9)), p, (2, 1, 1)).axes[0]
     assert together.source == "spacing" and together.kernel == LanczosSampling(p.blur)
+
+
+def in_plane(rows: float, columns: float) -> list[float | None]:
+    """What is measured along rows and columns of a ball of pixels of 1.5 mm, blurred to these widths, mm."""
+    z, y, x = np.ogrid[-48:48:96j, -48:48:192j, -48:48:192j]
+    array = np.where(x**2 + y**2 + z**2 < 36**2, 40.0, -1000.0)
+    for axis, fwhm in ((1, rows), (2, columns)):
+        matrix = psf_matrix(PointSpread("gaussian", fwhm), (64, 1.5), (192, 0.5))
+        array = np.moveaxis(np.tensordot(matrix, array, axes=(1, axis)), 0, axis)
+    found = acquisition(scan_of(array, (3.0, 1.5, 1.5)), (2, 2, 2)).axes[1:]
+    return [axis.measured and axis.measured.psf.fwhm for axis in found]
+
+
+def test_a_width_along_rows_counts_only_where_edges_along_columns_allow_it():
+    assert in_plane(2.4, 2.4) == [pytest.approx(2.4, rel=0.1)] * 2
+    assert in_plane(2.4, 4.0) == [pytest.approx(2.4, rel=0.1), None]
+    assert in_plane(4.0, 2.4) == [None, pytest.approx(2.4, rel=0.1)]
