@@ -30,6 +30,11 @@ def test_the_whole_check_in_small(benchmarks_folder, tmp_path, missing):
     assert found["errors"] == {} and found["quick"]
     assert {row["op"] for row in found["rows"]} == {"rasterize", "voxelize", "step"}
     assert found["whole"]["output"] == [48, 48, 48] and found["whole"]["seconds"] > 0
+    if missing:
+        assert any(line.startswith("Slabs, which need safetensors and SimpleITK") for line in found["left_out"])
+    else:
+        assert found["slabs"]["in_slabs"]["slabs"] > 1 == found["slabs"]["at_once"]["slabs"]
+        assert found["slabs"]["output"] == [160, 40, 40] and found["slabs"]["largest_hu"] <= 1
     assert found["fit"]["relative_error"]["end"] < found["fit"]["relative_error"]["start"]
     verdicts = {target["name"]: target["passed"] for target in found["targets"]}
     assert verdicts["largest value error"] and verdicts["largest gradient error"]
@@ -78,6 +83,16 @@ def test_targets_are_judged(benchmarks_folder):
 )
 def test_what_cannot_be_judged_is_not(benchmarks_folder, found):
     assert judged(benchmarks_folder, found)["whole, seconds on an H200"] is None
+
+
+def test_slabs_are_the_same_as_all_at_once_and_take_less(benchmarks_folder):
+    found = {"largest_hu": 0.5, "in_slabs": {"gpu_peak_mb": 40.0}, "at_once": {"gpu_peak_mb": 100.0}}
+    names = ["slabs against all at once, HU", "GPU memory of slabs over all at once"]
+    verdicts = [judged(benchmarks_folder, {"slabs": found | more}) for more in ({}, {"largest_hu": 2.0})]
+    assert [[each[name] for name in names] for each in verdicts] == [[True, True], [False, True]]
+    greedy = judged(benchmarks_folder, {"slabs": found | {"in_slabs": {"gpu_peak_mb": 90.0}}})
+    assert greedy[names[1]] is False and judged(benchmarks_folder, {})[names[0]] is None
+    assert judged(benchmarks_folder, {"slabs": found}, timed=False)[names[1]] is None
 
 
 def test_a_small_case_passes_no_time(benchmarks_folder):

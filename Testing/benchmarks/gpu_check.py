@@ -3,10 +3,10 @@
 
 Under ten minutes it compiles the CUDA kernels, compares them with the float64 reference, runs the tests that every
 backend passes, fits 100,000 Gaussians to 512 x 512 views for 5,000 iterations, super-resolves a generated volume from
-128³ to 512³ with 100 views, measures every kernel, and writes all figures with what passed to
-Testing/benchmarks/results/<device>.json. It needs this checkout, torch for CUDA, cuda-core, numpy and pytest; what
-needs more is left out where that is missing, and says so. Exit codes: 0 done, 1 a target or a part failed, 2 it cannot
-run here.
+128³ to 512³ with 100 views, compares a long scan in slabs with all of it at once, measures every kernel, and writes all
+figures with what passed to Testing/benchmarks/results/<device>.json. It needs this checkout, torch for CUDA, cuda-core,
+numpy and pytest; what needs more is left out where that is missing, and says so. Exit codes: 0 done, 1 a target or a
+part failed, 2 it cannot run here.
 """
 
 from __future__ import annotations
@@ -146,6 +146,7 @@ def run(parts: Any, sizes: Any, options: argparse.Namespace, absent: list[str], 
         part("tests", f"run {parts.TESTS}", lambda: parts.backend_tests(sizes))
         part("fit", "fit", lambda: parts.fit_case(backend, device, sizes, absent))
         part("whole", "the whole case", lambda: parts.whole_case(device, sizes, absent, say))
+        part("slabs", "slabs", lambda: parts.slabs_case(device, sizes, absent))
         report = part("bench", "measure", lambda: parts.measure(backend, device, sizes, say))
         found |= {key: report.get(key, []) for key in ("rates", "rows")}
         del found["bench"]

@@ -6,6 +6,7 @@ import importlib.util
 import math
 import subprocess
 import sys
+import tempfile
 import time
 from collections.abc import Callable, Sequence
 from dataclasses import asdict, dataclass
@@ -25,6 +26,7 @@ ROOT = Path(__file__).resolve().parents[2]
 TESTS = "Testing/gaussians/test_backends.py"
 TEST_SECONDS = 150
 NOT_BUILT = "The tests of the CPU library, which is not built here (cmake, see CUDAKernels/CMakeLists.txt)."
+SLABS = 4  # at the most
 NOT_REFINED = "Cloning, splitting and pruning in the fit, which need gsplat (pip install gsplat)."
 
 
@@ -38,6 +40,7 @@ class Sizes:
         repeats: runs of each backend.
         fit: iterations, Gaussians, views and side of the detector.
         scan: side of the LR volume, in voxels, and of a voxel, in mm. preset, settings: of its job.
+        long: shape (z, y, x) of the LR volume that is worked on in slabs, and the side of a voxel, mm.
         tests: run them, or else only collect them.
     """
 
@@ -48,6 +51,7 @@ class Sizes:
     scan: tuple[int, float]
     preset: str
     settings: dict[str, Any]
+    long: tuple[tuple[int, int, int], float]
     tests: bool
 
 
@@ -65,6 +69,7 @@ FULL = Sizes(
     scan=(128, 2.0),
     preset="paper",
     settings={},
+    long=((128, 192, 192), 2.0),
     tests=True,
 )
 FEW = {"views": 6, "iterations": 4, "gaussians": 500, "max_gaussians": 1000, "ddim_steps": 1, "start_step": 10}
@@ -76,6 +81,7 @@ QUICK = Sizes(
     scan=(12, 12.0),
     preset="paper",
     settings=FEW,
+    long=((80, 20, 20), 6.0),
     tests=False,
 )
 
@@ -271,6 +277,63 @@ def whole_case(device: torch.device, sizes: Sizes, absent: Sequence[str], say: C
         "report": result.report,
         "left_out": left_out,
     }
+
+
+def slabs_case(device: torch.device, sizes: Sizes, absent: Sequence[str]) -> dict[str, Any]:
+    """A long scan to twice its size in slabs, against all of it at once: how far apart, and what each takes.
+
+    The residual is one of voxels: a fit of Gaussians follows the least of differences.
+    """
+    missing = [name for name in ("scipy", "safetensors", "SimpleITK") if name in absent]
+    if missing:
+        return {"left_out": [f"Slabs, which need {' and '.join(missing)} (pip install {' '.join(missing)})."]}
+    from CTSuperResolutionLib.degradation.simulation import degrade
+    from CTSuperResolutionLib.job.method import Method
+    from CTSuperResolutionLib.phantom import thorax
+    from CTSuperResolutionLib.planning.slabs import least_slabs, plan_slabs
+
+    shape, spacing = sizes.long
+    fine = thorax(shape=tuple(2 * n for n in shape), spacing=spacing / 2)
+    scan = degrade(fine, (2, 2, 2), blur=0.5, noise_hu=5, seed=1)
+    del fine
+    method = Method("2", "preview", {"residual": "grid", "psf": "lanczos"}, device=str(device))
+    target = method.target_grid(scan.shape, scan.spacing)
+    _count, least = least_slabs(method.parameters, target, SLABS)
+    results, figures = [], {}
+    for name, budget in (("at_once", 1 << 60), ("in_slabs", least)):
+        plan = plan_slabs(method.parameters, target, budget)
+        if device.type == "cuda":
+            torch.cuda.empty_cache()
+            torch.cuda.reset_peak_memory_stats(device)
+        since = time.perf_counter()
+        results.append(_run_in_slabs(scan, method, target, plan))
+        _wait(device)
+        figures[name] = {
+            "slabs": len(plan.slabs),
+            "seconds": time.perf_counter() - since,
+            "gpu_peak_mb": torch.cuda.max_memory_allocated(device) / 1e6 if device.type == "cuda" else None,
+            "estimated_mb": plan.memory / 1e6,
+        }
+    return {"output": list(results[0].shape), **figures, "largest_hu": float(abs(results[0] - results[1]).max())}
+
+
+def _run_in_slabs(scan: Any, method: Any, target: Any, plan: Any) -> Any:
+    """The super-resolved HU of a scan by a plan of its slabs, float32 (z, y, x)."""
+    import numpy as np
+
+    from CTSuperResolutionLib.output.slabbed_run import SlabbedRun, open_store
+    from CTSuperResolutionLib.stages.scan_findings import ScanFindings
+
+    findings = ScanFindings.of(scan, target, method.parameters)
+    region = tuple(slice(0, n) for n in scan.shape)
+    run = SlabbedRun(scan, method, region, target, findings)
+    with tempfile.TemporaryDirectory(prefix="ctsr-bench-") as folder:
+        if len(plan.slabs) == 1:
+            found = run.whole(plan, Progress())
+        else:
+            plan, store = open_store(run, plan, plan.memory, Path(folder), fresh=True)
+            found = run.stored(plan, store, Progress())
+        return np.stack([np.asarray(part, dtype=np.float32) for part in found.sr.array])
 
 
 def _wait(device: torch.device) -> None:

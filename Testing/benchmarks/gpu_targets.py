@@ -9,6 +9,8 @@ CARD = "H200"  # the times are for this one
 FIT_SECONDS = 25.0  # 5,000 iterations at 512 x 512 with 100,000 Gaussians
 WHOLE_SECONDS = 90.0  # 128³ to 512³ with 100 views and the compact prior
 VALUE, GRADIENT = 1e-5, 1e-4  # relative to the float64 reference
+SLABS_HU = 1.0
+SLABS_SHARE = 0.7  # of four slabs, each with its margin
 ROOFLINE = 0.5  # share of the bandwidth or of the arithmetic rate, whichever is nearer
 
 
@@ -56,6 +58,13 @@ def _targets(
         seconds = figures.get("seconds")
         complete = seconds is not None and figures.get("complete", True)
         yield f"{part}, seconds on an {CARD}", seconds, most, complete and seconds <= most, complete and right_card
+    slabs = found.get("slabs", {})
+    apart = slabs.get("largest_hu")
+    yield "slabs against all at once, HU", apart, SLABS_HU, apart is not None and apart <= SLABS_HU, apart is not None
+    peaks = [slabs.get(name, {}).get("gpu_peak_mb") for name in ("in_slabs", "at_once")]
+    known = timed and None not in peaks
+    share = peaks[0] / peaks[1] if known else None
+    yield "GPU memory of slabs over all at once", share, SLABS_SHARE, known and share <= SLABS_SHARE, known
 
 
 def _entry(name: str, value: Any, target: Any, passed: bool | None) -> dict[str, Any]:
