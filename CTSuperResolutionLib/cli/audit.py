@@ -34,9 +34,9 @@ if TYPE_CHECKING:
 ACTIONS = {"structure": 3, "lesions": 2}
 """How many paths each takes."""
 
+MOST_CONTRAST_HU, MOST_NOISE_HU = 4000, 1000
 VOLUMES = ("cubic", "measured", "sr")
-MOST_PLACES = 500
-SAME_PLACE_MM = 0.01
+FEWEST_PLACES, MOST_PLACES = 12, 500
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -48,7 +48,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     option("--kind", default="nodule", help="nodule or vessel (in lung) or calcification (default nodule)")
     option("--diameter", type=float, nargs="+", default=[3, 4, 6], metavar="MM", help="(default 3 4 6)")
     option("--contrast", type=float, nargs="+", default=[800], metavar="HU", help="above what is around (default 800)")
-    option("--places", type=int, default=40, metavar="N", help="most copies of a lesion (default 40)")
+    option("--places", type=int, default=40, metavar="N", help="most copies of a lesion, 12 to 500 (default 40)")
     option("--noise", type=float, default=0.0, metavar="HU", help="standard deviation of noise in scans (default 0)")
     add_method_options(parser)
 
@@ -73,23 +73,25 @@ def _structure(options: argparse.Namespace, progress: Reporter) -> dict[str, Any
     from CTSuperResolutionLib.volume.writing import write_volume
 
     folder, reference, place = options.paths
-    progress.stage("load", 1 + len(VOLUMES))
-    truth = read_volume(str(reference), allow_unusual=True)
-    progress.advance()
-    volumes = {}
-    for name in VOLUMES:
-        path = folder / f"{name}.nrrd"
-        if path.exists():
-            volumes[name] = read_volume(str(path), allow_unusual=True)
-            _require_same_grid(path, volumes[name], reference, truth)
+    out = OutputFolder(place)
+    progress.cancellation.on_kill(out.discard)
+    with out:
+        progress.stage("load", 1 + len(VOLUMES))
+        truth = read_volume(str(reference), allow_unusual=True)
         progress.advance()
-    if not {"cubic", "sr"} <= volumes.keys():
-        raise JobError(f"{folder} does not hold cubic.nrrd and sr.nrrd; name the output folder of a run.")
-    progress.stage("audit", 3 * len(volumes))
-    arrays = {name: volume.array for name, volume in volumes.items()}
-    counts, flagged = audit_structure(arrays, truth.array, truth.spacing, progress)
-    report = {name: count.report() for name, count in counts.items()}
-    with OutputFolder(place) as out:
+        volumes = {}
+        for name in VOLUMES:
+            path = folder / f"{name}.nrrd"
+            if path.exists():
+                volumes[name] = read_volume(str(path), allow_unusual=True)
+                _require_same_grid(path, volumes[name], reference, truth)
+            progress.advance()
+        if not {"cubic", "sr"} <= volumes.keys():
+            raise JobError(f"{folder} does not hold cubic.nrrd and sr.nrrd; name the output folder of a run.")
+        progress.stage("audit", 3 * len(volumes))
+        arrays = {name: volume.array for name, volume in volumes.items()}
+        counts, flagged = audit_structure(arrays, truth.array, truth.spacing, progress)
+        report = {name: count.report() for name, count in counts.items()}
         done = {"command": "audit structure", "result": folder.name, "reference": reference.name}
         map_ = truth.with_array(flagged.astype("float32"))
         write_volume(map_, out.file("structure.nrrd"), metadata=header_entries("audit", done))
@@ -106,27 +108,33 @@ def _lesions(options: argparse.Namespace, progress: Reporter) -> dict[str, Any]:
 
     if options.kind not in KINDS:
         raise unknown("kind of lesion", options.kind, KINDS)
-    if not 1 <= options.places <= MOST_PLACES:
-        raise JobError(f"--places is to be from 1 to {MOST_PLACES}, not {options.places}.")
-    if min(options.diameter) <= 0 or max(options.diameter) > 50:
+    if not FEWEST_PLACES <= options.places <= MOST_PLACES:
+        raise JobError(f"--places is to be from {FEWEST_PLACES} to {MOST_PLACES}, not {options.places}.")
+    if not all(0 < diameter <= 50 for diameter in options.diameter):  # of what is not a number neither holds
         raise JobError("A diameter is to be more than 0 and at most 50 mm.")
+    if not all(0 < abs(contrast) <= MOST_CONTRAST_HU for contrast in options.contrast):
+        raise JobError(f"A contrast is to be of at most {MOST_CONTRAST_HU} HU, up or down, and not 0.")
+    if not 0 <= options.noise <= MOST_NOISE_HU:
+        raise JobError(f"--noise is to be from 0 to {MOST_NOISE_HU} HU, not {options.noise:g}.")
     entries = {"scale": "4", **given_entries(options)}
     entries["settings"] = {"psf": "lanczos", **entries.get("settings", {})}
     method = Method(**entries)
     factors = whole_factors(method.scale)
     path, place = options.paths
-    progress.stage("load")
-    ct = read_volume(str(path))
-    z, y, x = (slice(0, n // s * s) for n, s in zip(ct.shape, factors, strict=True))
-    ct = ct.crop((z, y, x))
-    dz, dy, dx = (d * s for d, s in zip(ct.spacing, factors, strict=True))
-    lesions = [Lesion(options.kind, d, contrast) for contrast in options.contrast for d in options.diameter]
-    experiment = LesionExperiment(ct, lesions, (dz, dy, dx), options.places, method.seed)
-    progress.stage("audit", 1 + len(lesions))
-    rows = experiment.run(lambda volume, seed: _upsampled(volume, method, options.noise, seed), progress)
-    done = {"command": "audit lesions", "ct": path.name, "noise_hu": options.noise, "scale": method.scale,
-            "preset": method.preset, "seed": method.seed}  # fmt: skip
-    with OutputFolder(place) as out:
+    out = OutputFolder(place)
+    progress.cancellation.on_kill(out.discard)
+    with out:
+        progress.stage("load")
+        ct = read_volume(str(path))
+        z, y, x = (slice(0, n // s * s) for n, s in zip(ct.shape, factors, strict=True))
+        ct = ct.crop((z, y, x))
+        dz, dy, dx = (d * s for d, s in zip(ct.spacing, factors, strict=True))
+        lesions = [Lesion(options.kind, d, contrast) for contrast in options.contrast for d in options.diameter]
+        experiment = LesionExperiment(ct, lesions, (dz, dy, dx), options.places, method.seed)
+        progress.stage("audit", 1 + len(lesions))
+        rows = experiment.run(lambda volume, seed: _upsampled(volume, method, options.noise, seed), progress)
+        done = {"command": "audit lesions", "ct": path.name, "noise_hu": options.noise, "scale": method.scale,
+                "preset": method.preset, "seed": method.seed}  # fmt: skip
         found = {"note": LESION_NOTE, "job": done, "lesions": rows}
         return _published(out, "lesions", found, lesion_table(rows))
 
@@ -143,9 +151,7 @@ def _upsampled(ct: Volume, method: Method, noise_hu: float, seed: int) -> Mappin
 
 
 def _require_same_grid(path: Path, volume: Volume, reference: Path, truth: Volume) -> None:
-    corners = [(0.0, 0.0, 0.0), tuple(float(n - 1) for n in truth.shape)]
-    apart = [abs(a - b) for c in corners for a, b in zip(volume.point(c), truth.point(c), strict=True)]
-    if volume.shape != truth.shape or max(apart) > SAME_PLACE_MM:
+    if not volume.lies_on_grid_of(truth):
         raise JobError(
             f"{reference} does not lie on the grid of {path}; resample it there first, or audit a scan that was made "
             "of it by 'ctsr degrade'."

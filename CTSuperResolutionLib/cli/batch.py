@@ -21,7 +21,7 @@ from pathlib import Path
 from typing import Any
 
 from CTSuperResolutionLib.cli.arguments import add_input_options, add_method_options, given_entries
-from CTSuperResolutionLib.errors import unknown
+from CTSuperResolutionLib.errors import JobError, unknown
 from CTSuperResolutionLib.job.events import Reporter
 from CTSuperResolutionLib.job.job import Job
 from CTSuperResolutionLib.output.folder import OutputFolder
@@ -47,6 +47,7 @@ def execute(options: argparse.Namespace, progress: Reporter) -> dict[str, Any]:
     from CTSuperResolutionLib.cohort.engines import ENGINES
     from CTSuperResolutionLib.cohort.members import read_members
     from CTSuperResolutionLib.cohort.report import FILES
+    from CTSuperResolutionLib.cohort.task import FAILED
     from CTSuperResolutionLib.engines.ray_cluster import find_ray
 
     if options.engine not in ENGINES:
@@ -66,6 +67,8 @@ def execute(options: argparse.Namespace, progress: Reporter) -> dict[str, Any]:
         report = run_cohort(request, out.staging, progress)
         progress.cancellation.close()
         files = out.publish()
+    if report["rows"] and all(row["status"] == FAILED for row in report["rows"]):
+        raise JobError(f"No scan of {len(report['rows'])} could be done; {files['cohort.md']} says why.")
     return {"files": {name: str(path.resolve()) for name, path in files.items()}, "report": report}
 
 

@@ -75,7 +75,7 @@ def execute(options: argparse.Namespace, progress: Reporter) -> dict[str, Any]:
 def _look_at_slices(scan: ScanSource, method: Method, needed: Requirements, progress: Reporter) -> dict[str, Any]:
     """What a job would take for the scan's point-spread function, by axis, and in a sentence on its slices.
 
-    Where the voxels cannot be read, a note says why, and the header alone counts.
+    Where the voxels cannot be worked on, ``problem`` says why, and the header alone counts.
     """
     from CTSuperResolutionLib.degradation.acquisition import acquisition_of, slice_thickness_of
     from CTSuperResolutionLib.degradation.representative import representative_region
@@ -85,9 +85,8 @@ def _look_at_slices(scan: ScanSource, method: Method, needed: Requirements, prog
     try:
         looked_at = scan.read(representative_region(scan.shape), check=progress.check)
     except JobError as error:
-        progress.note(error_sentence(error))
         slices = SliceThickness(scan.spacing[slice_axis(scan.spacing, thickness)], thickness)
-        return {"point_spread": None, "slices": slices.sentence}
+        return {"problem": error_sentence(error), "point_spread": None, "slices": slices.sentence}
     acquisition = acquisition_of(looked_at, method.parameters, needed.factors, thickness, progress.check)
     slices = slice_thickness_of(acquisition, scan.spacing, thickness)
     if slices.contradiction:
@@ -143,6 +142,7 @@ def _job_lines(job: dict[str, Any]) -> list[tuple[str, str]]:
         ("input", grid(job["input_shape"], job["input_spacing"])),
         *([("header", stated)] if stated else []),
         ("slices", job["slices"].removeprefix("slices ")),
+        *([("problem", job["problem"])] if "problem" in job else []),
         ("output", grid(job["output_shape"], job["output_spacing"])),
         ("device", job["device"]),
         ("memory", f"about {job['memory'] / 1e6:.0f} MB{slabs}{may}, {enough}"),

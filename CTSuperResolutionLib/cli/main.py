@@ -31,7 +31,7 @@ from CTSuperResolutionLib.cli import (
     train_prior,
     train_slice_fixer,
 )
-from CTSuperResolutionLib.cli.streams import STDIN, stdout_for_events, takes_jobs, wants_json
+from CTSuperResolutionLib.cli.streams import STDIN, stderr_for_progress, stdout_for_events, takes_jobs, wants_json
 from CTSuperResolutionLib.cli.wording import error_sentence
 from CTSuperResolutionLib.errors import Cancelled, JobError
 from CTSuperResolutionLib.job.cancellation import Cancellation
@@ -107,7 +107,7 @@ def main(arguments: Sequence[str] | None = None, *, ended: Callable[[int], None]
         if output is not None:
             write = JsonLines(output, on_broken=lambda: cancellation.request("nobody reads the events any more"))
         else:
-            write = TerminalBar(sys.stderr)
+            write = TerminalBar(stack.enter_context(stderr_for_progress()))
         reporter = Reporter(write, cancellation=cancellation, memory=_memory, wording=error_sentence)
         cancellation.on_kill(lambda: reporter.error(Cancelled(cancellation.message)))
         try:

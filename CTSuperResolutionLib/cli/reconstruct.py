@@ -8,6 +8,7 @@ reconstruction.png and result.json, all of them or none.
 from __future__ import annotations
 
 import argparse
+import math
 import re
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -20,7 +21,10 @@ from CTSuperResolutionLib.output.folder import OutputFolder
 from CTSuperResolutionLib.output.reconstruction_report import RECONSTRUCTION_FILES, UNITS, write_reconstruction
 
 if TYPE_CHECKING:
+    from CTSuperResolutionLib.reconstruction.projections import VolumePlace
     from CTSuperResolutionLib.volume.volume import Volume
+
+SAME_SPACING = 1e-3  # of a reference, relative to the reconstruction's
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -72,11 +76,8 @@ def execute(options: argparse.Namespace, progress: Reporter) -> dict[str, Any]:
         for note in projections.notes:
             progress.note(note)
         reference = None if options.reference is None else read_volume(options.reference)
-        if reference is not None and reference.shape != projections.place.grid.shape:
-            raise JobError(
-                f"The reference has {' x '.join(map(str, reference.shape))} voxels and the reconstruction "
-                f"{' x '.join(map(str, projections.place.grid.shape))}; give one on the same grid."
-            )
+        if reference is not None:
+            _require_same_grid(reference, projections.place)
         progress.advance()
         found = reconstruct(projections, method, progress=progress)
         progress.stage("write", 3)
@@ -103,6 +104,21 @@ def describe(found: dict[str, Any]) -> str:
     for name, score in found["report"].get("scores", {}).items():
         rows.append(f"  {name:<12} {score['psnr_db']:6.2f} dB   SSIM {score['ssim_3d']:.4f}")
     return "\n".join([*rows, *(f"  {path}" for path in found["files"].values())])
+
+
+def _require_same_grid(reference: Volume, place: VolumePlace) -> None:
+    """Check that a reference has the reconstruction's voxels; where it lies as a whole is the scanner's affair."""
+    same_size = reference.shape == place.grid.shape
+    if not same_size or not all(map(_alike, reference.spacing, place.grid.spacing)):
+        theirs, ours = (
+            f"{' x '.join(map(str, shape))} voxels of {' x '.join(f'{mm:.4g}' for mm in spacing)} mm"
+            for shape, spacing in ((reference.shape, reference.spacing), (place.grid.shape, place.grid.spacing))
+        )
+        raise JobError(f"The reference has {theirs} and the reconstruction {ours}; give one on the same grid.")
+
+
+def _alike(one: float, other: float) -> bool:
+    return math.isclose(one, other, rel_tol=SAME_SPACING)
 
 
 def _scores(volume: Volume, reference: Volume) -> dict[str, float]:

@@ -19,6 +19,7 @@ from CTSuperResolutionLib.output.report import file_name, header_entries
 
 TRUTH = "truth.nrrd"
 LARGEST_CROP = 99999
+FEWEST_VOXELS = 4  # along every axis: fewer are no volume
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -75,6 +76,11 @@ def execute(options: argparse.Namespace, progress: Reporter) -> dict[str, Any]:
         ct = EvaluationProtocol(options.iso, crop, 0.0, 0.0, 0).reference(
             read_volume(options.input, **reading, note=progress.note)
         )
+        if min(ct.shape) < FEWEST_VOXELS:
+            raise JobError(
+                f"{' x '.join(map(str, ct.shape))} voxels of the CT are left to project, and at least {FEWEST_VOXELS} "
+                "are needed along every axis; give a smaller --iso or a larger --crop."
+            )
         progress.stage("project", scan.views)
         projections = simulate(ct, scan, progress)
         for note in projections.notes:

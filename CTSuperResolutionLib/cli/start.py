@@ -19,6 +19,9 @@ from CTSuperResolutionLib.cli.streams import (
 )
 from CTSuperResolutionLib.errors import Cancelled
 
+SIGNALS = ("SIGINT", "SIGTERM", "SIGHUP", "SIGBREAK")
+"""As Cancellation has them, whose module is not loaded yet."""
+
 
 def entry() -> NoReturn:
     """The script ``ctsr``."""
@@ -62,6 +65,6 @@ def _stop_quietly(ended: list[int]) -> None:
 
 
 def _on_stop(handler: Callable[[int, FrameType | None], None]) -> None:
-    for number in (signal.SIGINT, signal.SIGTERM):
+    for number in (getattr(signal, name) for name in SIGNALS if hasattr(signal, name)):
         if signal.getsignal(number) != signal.SIG_IGN:  # as a shell has it for its background jobs
             signal.signal(number, handler)

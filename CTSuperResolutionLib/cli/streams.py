@@ -6,6 +6,7 @@ import contextlib
 import os
 import sys
 from collections.abc import Iterator, Sequence
+from typing import TextIO
 
 STDIN, STDOUT, STDERR = 0, 1, 2
 
@@ -50,6 +51,21 @@ def flush_standard_streams() -> None:
                 null = os.open(os.devnull, os.O_WRONLY)
                 os.dup2(null, stream.fileno())
                 os.close(null)
+
+
+@contextlib.contextmanager
+def stderr_for_progress() -> Iterator[TextIO]:
+    """Standard error for progress: what is captured of libraries while they read does not take it along."""
+    try:
+        own = os.fdopen(os.dup(sys.stderr.fileno()), "w", encoding=sys.stderr.encoding, errors="backslashreplace")
+    except (OSError, ValueError):  # it is no file
+        yield sys.stderr
+        return
+    try:
+        yield own
+    finally:
+        with contextlib.suppress(OSError, ValueError):
+            own.close()
 
 
 @contextlib.contextmanager

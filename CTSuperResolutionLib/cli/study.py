@@ -124,9 +124,11 @@ def _report(study: Path, place: Path, seed: int, progress: Reporter) -> dict[str
     from CTSuperResolutionLib.study.analysis import analyse
     from CTSuperResolutionLib.study.answers import read_answers
 
-    progress.stage("analyse")
-    analysis = analyse(read_answers(study), seed=seed, progress=progress)
-    with OutputFolder(place) as out:
+    out = OutputFolder(place)
+    progress.cancellation.on_kill(out.discard)
+    with out:
+        progress.stage("analyse")
+        analysis = analyse(read_answers(study), seed=seed, progress=progress)
         with matplotlib_folder(out.staging):
             from CTSuperResolutionLib.study.report import write_report
 

@@ -90,6 +90,10 @@ def _of_folder(folder: Path, out: Path) -> list[Member]:
 
 
 def _of_table(file: Path) -> list[Member]:
+    if file.name.lower().endswith(tuple(FORMATS)):
+        raise JobError(f"{file} is a scan; name a table of scans or a folder with some.")
+    if not file.exists():
+        raise JobError(f"There is no table or folder {file}; check its path.")
     try:
         with file.open(encoding="utf-8-sig", newline="") as lines:
             rows = list(csv.DictReader(lines, strict=True))
@@ -115,11 +119,11 @@ def _member(file: Path, number: int, row: Mapping[str | None, Any]) -> Member:
 
 def _require_columns(file: Path, columns: Iterable[str]) -> None:
     columns = list(columns)
+    if "scan" not in columns:
+        raise JobError(f"The table {file} has no column 'scan'; name the files of the scans in one.")
     for column in columns:
         if column not in COLUMNS:
             raise unknown(f"column of {file.name} that is known,", column, COLUMNS)
-    if "scan" not in columns:
-        raise JobError(f"The table {file} has no column 'scan'; name the files of the scans in one.")
 
 
 def _whole(text: str) -> int:

@@ -8,7 +8,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from CTSuperResolutionLib.errors import JobError
+from CTSuperResolutionLib.errors import JobError, OtherOption
 
 SCALES = ("2", "4", "8", "isotropic")
 """Those that the panel offers by name; any whole factor and three of them are scales as well."""
@@ -117,9 +117,9 @@ def parse_scale(scale: object) -> str:
         )
     found = tuple(int(part) for part in parts)
     if len(found) == 1 and not 2 <= found[0] <= MAX_FACTOR:
-        raise JobError(f"The factor {found[0]} is not from 2 to {MAX_FACTOR}.")
+        raise JobError(f"The factor {found[0]} is not from 2 to {MAX_FACTOR}; choose one that is.")
     if min(found) < 1 or max(found) > MAX_FACTOR or max(found) == 1:
-        raise JobError(f"The factors {_joined(found)} are not from 1 to {MAX_FACTOR} with at least one above 1.")
+        raise JobError(f"The factors {_joined(found)} are not from 1 to {MAX_FACTOR}, one above 1; choose such ones.")
     return _joined(found)
 
 
@@ -176,7 +176,8 @@ def _to_spacing(axis: str, wanted: float, spacing: float) -> tuple[float, float]
         finest = math.ceil(1000 * spacing / MAX_MAGNIFICATION) / 1000
         raise JobError(
             f"A spacing of {wanted:.6g} mm takes {factor:.1f} times finer sampling along {axis}, and "
-            f"{MAX_MAGNIFICATION:g} is the most; give {finest:g} mm or more."
+            f"{MAX_MAGNIFICATION:g} is the most",
+            OtherOption("spacing", f"{{}} {finest:g} or more"),
         )
     whole = round(factor)
     return (whole, spacing / whole) if abs(factor - whole) <= WHOLE else (factor, wanted)

@@ -38,8 +38,9 @@ def region_slices(roi: Roi | None, shape: Sequence[int]) -> Slices:
     for axis, (start, stop), n in zip("zyx", roi or ((None, None),) * 3, shape, strict=True):
         start, stop = 0 if start is None else start, n if stop is None else stop
         if not 0 <= start < stop <= n:
+            wrong = "is empty" if start >= stop else f"is not inside the volume's 0:{n}"
             raise JobError(
-                f"The region of interest {start}:{stop} along {axis} is not inside the volume's 0:{n}; "
+                f"The region of interest {start}:{stop} along {axis} {wrong}; "
                 "give start and stop in voxels, as in 0:20,40:120,40:120."
             )
         chosen.append(slice(start, stop))

@@ -17,8 +17,9 @@ from CTSuperResolutionLib.volume.volume import Volume
 
 TEST_SECONDS = 15.0  # about what it takes on a plain computer
 NO_INTERVAL = (
-    "No interval of the error could be found: that takes a scan in HU of at least 12 thick slices, and a result "
-    "that is finer between them alone."
+    "No interval of the error could be found: that takes a scan in HU of at least 12 thick slices, a result that is "
+    "finer between them alone, and slices of at least 48 pixels a side, one of them as long as ten slices are thick; a "
+    "larger region may do."
 )
 
 

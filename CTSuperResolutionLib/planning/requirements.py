@@ -6,7 +6,16 @@ import math
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
-from CTSuperResolutionLib.errors import JobError, LowerPreset, MoreMemory, Ranges, Remedy, SmallerRegion, bytes_text
+from CTSuperResolutionLib.errors import (
+    JobError,
+    LowerPreset,
+    MoreMemory,
+    OtherOption,
+    Ranges,
+    Remedy,
+    SmallerRegion,
+    bytes_text,
+)
 from CTSuperResolutionLib.job.method import Method
 from CTSuperResolutionLib.job.parameters import PRESET_NAMES
 from CTSuperResolutionLib.job.refinement import Factors
@@ -78,7 +87,10 @@ class Requirements:
         """
         if self.fits:
             return
-        remedies = [*_lower_preset(self, method), *_smaller_region(self, method)] or [MoreMemory()]
+        remedies: list[Remedy] = [*_lower_preset(self, method), *_smaller_region(self, method)]
+        if self.budget < self.memory <= self.available:
+            remedies.append(OtherOption("memory", f"{{}} {math.ceil(self.memory / 1e8) / 10:g}GB or more"))
+        remedies = remedies or [MoreMemory()]
         result = f"The result of {' x '.join(map(str, self.output_shape))} voxels"
         if self.worked_shape != self.shape:
             result += ", with the margin around it,"

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
@@ -10,6 +11,7 @@ import torch
 
 from CTSuperResolutionLib import machine
 from CTSuperResolutionLib.diffusion.slice_fixer.slice_fixer import SliceFixer
+from CTSuperResolutionLib.errors import JobError, OtherOption, bytes_text
 from CTSuperResolutionLib.job.events import Progress
 from CTSuperResolutionLib.reconstruction.backbone import Backbone
 from CTSuperResolutionLib.reconstruction.biplanar import biplanar_views
@@ -24,6 +26,8 @@ from CTSuperResolutionLib.reconstruction.projections import Projections
 from CTSuperResolutionLib.reconstruction.settings import Settings
 from CTSuperResolutionLib.reconstruction.slice_repair import SliceRepair
 from CTSuperResolutionLib.volume.volume import Volume
+
+LEAST_VOLUMES = 3  # float32: the result, filtered backprojection, and what is projected
 
 
 @dataclass(frozen=True, eq=False)
@@ -50,10 +54,11 @@ def reconstruct(
         progress: told of every stage; may raise Cancelled.
 
     Raises:
-        JobError: a device or a slice fixer that cannot be used.
+        JobError: a device or a slice fixer that cannot be used, or a volume that memory cannot hold.
     """
     progress = progress or Progress()
     device = machine.choose_device(method.device)
+    _require_memory(projections, device)
     # First, so that one that is missing or damaged is said at once.
     fixer = SliceFixer.load(method.fixer_folder, device) if method.name == "diffnr" else None
     water, projector, p = projections.water_mm(device), projections.projector, method.parameters
@@ -80,6 +85,20 @@ def reconstruct(
     # Of what is measured, so that 0.01 is a hundredth of the signal.
     report["projection_error"] = round(float(missing.norm() / water.norm()), 6)
     return Reconstruction(projections.volume(found), projections.volume(first), report)
+
+
+def _require_memory(projections: Projections, device: torch.device) -> None:
+    """Refuse what no method can do, before it is tried: every one holds a few volumes and stacks of views."""
+    shape = projections.place.grid.shape
+    least = 4 * LEAST_VOLUMES * (math.prod(shape) + projections.integrals.size)
+    free = machine.available_memory(device)
+    if least > free:
+        raise JobError(
+            f"A volume of {' x '.join(map(str, shape))} voxels from these views needs at least {bytes_text(least)} of "
+            f"memory and {bytes_text(free)} are free",
+            OtherOption("size", "a smaller {}"),
+            OtherOption("spacing", "a larger {}"),
+        )
 
 
 def _fitted(

@@ -43,6 +43,11 @@ class SimulatedScan:
             raise JobError(f"A scan has from 2 to 10000 views, not {self.views}; choose such a number.")
         if self.photons != 0 and not 10 <= self.photons <= 1e9:
             raise JobError(f"The photons are 0 for no noise, or from 10 to 1e9 a pixel, not {self.photons:g}.")
+        if not (0 < self.source_distance < math.inf and 0 < self.detector_distance < math.inf):
+            raise JobError(
+                f"The source lies {self.source_distance:g} mm from the axis and {self.detector_distance:g} mm from the "
+                "detector; choose distances above 0."
+            )
         if not 0 <= self.electronic <= 1e6:
             raise JobError(f"The electronic noise is from 0 to 1e6 photons, not {self.electronic:g}.")
 

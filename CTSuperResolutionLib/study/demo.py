@@ -16,7 +16,7 @@ import numpy as np
 
 from CTSuperResolutionLib.job.events import Progress, WithinStep
 from CTSuperResolutionLib.job.method import Method
-from CTSuperResolutionLib.study.design import design_study
+from CTSuperResolutionLib.study.design import design_study, require_new
 from CTSuperResolutionLib.study.plan import Plan
 from CTSuperResolutionLib.study.protocol import DEGRADED, SIDES
 from CTSuperResolutionLib.study.reading import open_reading
@@ -85,6 +85,7 @@ def make_demo(folder: Path, *, seed: int = 0, progress: Progress | None = None) 
         JobError: the folder is in use or cannot be written.
     """
     progress = progress or Progress()
+    require_new(folder)
     with tempfile.TemporaryDirectory() as private:
         design_study(demo_plan(Path(private), seed, progress), folder, progress=progress)
     study = read_study(folder)

@@ -25,6 +25,19 @@ TIME_STAMP = 946_684_800  # of every file: 2000-01-01
 BYTES_A_VOXEL = 2
 
 
+def require_new(folder: Path) -> None:
+    """Check that a study may be made in a folder.
+
+    Raises:
+        JobError: there is something in it, or a file where a folder has to be.
+    """
+    if folder.exists() and (not folder.is_dir() or any(folder.iterdir())):
+        raise JobError(f"{folder} is not empty; choose a new folder for the study.")
+    there = next(place for place in folder.absolute().parents if place.exists())
+    if not there.is_dir():
+        raise JobError(f"{there} is a file; choose a new folder for the study.")
+
+
 def design_study(
     plan: Plan,
     folder: Path,
@@ -52,8 +65,7 @@ def design_study(
         JobError: the folder is in use, cannot be written or lacks room, or the images do not go together.
     """
     progress = progress or Progress()
-    if folder.exists() and (not folder.is_dir() or any(folder.iterdir())):
-        raise JobError(f"{folder} is not empty; choose a new folder for the study.")
+    require_new(folder)
     sessions = {reader: sessions_of(plan, reader) for reader in plan.readers}
     planned = [trial for found in sessions.values() for session in found for trial in session]
     wanted = {(trial.case, method) for trial in planned for method in trial.methods}

@@ -97,7 +97,7 @@ class Plan:
                 raise unknown("entry of a plan", name, ENTRIES)
         for name in ("title", "readers", "methods", "cases", "tasks"):
             if not values.get(name):
-                raise JobError(f"The plan has no {name}; write them down.")
+                raise JobError(f"The plan has no {name}; write {'it' if name == 'title' else 'them'} down.")
         methods, reference = tuple(map(str, values["methods"])), str(values.get("reference", ""))
         if DEGRADED in (*methods, reference):
             raise JobError(f"A study calls its own blurred copies '{DEGRADED}'; give that method another name.")

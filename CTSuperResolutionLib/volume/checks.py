@@ -79,7 +79,7 @@ def check_shape(name: object, shape: Sequence[int]) -> None:
         z, y, x = shape
         raise JobError(
             f"{name} has {x} x {y} x {z} voxels (x, y, z), but at least {MIN_SIDE} are needed along every axis; "
-            "give a larger volume."
+            "give more of it."
         )
 
 

@@ -12,6 +12,8 @@ from CTSuperResolutionLib.errors import JobError
 from CTSuperResolutionLib.job.target_grid import TargetGrid
 from CTSuperResolutionLib.volume.acquisition_tags import AcquisitionTags
 
+SAME_PLACE_MM = 0.01
+
 
 @dataclass(frozen=True)
 class ValueScale:
@@ -86,6 +88,14 @@ class Volume:
         offset = np.reshape(self.direction, (3, 3)) @ steps
         x, y, z = (float(o + d) for o, d in zip(self.origin, offset, strict=True))
         return x, y, z
+
+    def lies_on_grid_of(self, other: Volume) -> bool:
+        """Whether the voxels of both lie at the same points, to SAME_PLACE_MM."""
+        if self.shape != other.shape:
+            return False
+        corners = [(0.0, 0.0, 0.0), *np.diag(np.array(self.shape, dtype=np.float64) - 1)]
+        apart = [abs(a - b) for c in corners for a, b in zip(self.point(c), other.point(c), strict=True)]
+        return max(apart) <= SAME_PLACE_MM
 
     def refined_grid(
         self, scale: tuple[int, int, int]

@@ -91,6 +91,13 @@ def test_broken_scans_are_listed_and_the_same_command_goes_on(tmp_path, quick, c
     assert rows_of(out)[0] == rows[0] and rows_of(out)[4] == rows[4]
 
 
+def test_a_cohort_of_which_nothing_could_be_done_is_no_success(tmp_path, quick, ctsr_here):
+    (tmp_path / "table.csv").write_text("scan\nnowhere.nrrd\n")
+    ended = ctsr_here("batch", tmp_path / "table.csv", tmp_path / "out", *quick)
+    assert ended.code == 2 and "No scan of 1 could be done; " in ended.err and "cohort.md says why." in ended.err
+    assert [row["status"] for row in rows_of(tmp_path / "out")] == ["failed"]
+
+
 DIES_OF_THE_SECOND = """
 import json, os, sys
 first = json.loads(sys.stdin.readline())["id"]

@@ -101,6 +101,8 @@ def test_reconstruct_refuses_in_one_sentence_and_leaves_nothing(
         (["--size", "4,4"], "three numbers"),
         (["--spacing", "0"], "from 0.01 to 100"),
         (["--size", "8,8,8", "--reference", scan], "on the same grid"),
+        (["--spacing", "9", "--reference", scan], "of 9 x 9 x 9 mm; give one on the same grid"),
+        (["--size", "4000,4000,4000"], "choose a smaller --size or a larger --spacing"),
     ):
         ended = ctsr_here("reconstruct", projections, tmp_path / "out", *options)
         assert ended.code == 2 and said in ended.err and not (tmp_path / "out").exists()

@@ -12,6 +12,9 @@ from pathlib import Path
 
 import pytest
 
+from CTSuperResolutionLib.cli.streams import stderr_for_progress
+from CTSuperResolutionLib.volume.native_output import captured_stderr
+
 Ctsr = Callable[..., object]
 pytestmark = pytest.mark.skipif(os.name == "nt", reason="a POSIX shell and POSIX signals")
 COARSER = ("--scale", "1,1,2", "--kernel", "mean")
@@ -46,6 +49,15 @@ def test_name_that_the_terminal_cannot_show(ctsr: Ctsr, scan: Path, tmp_path: Pa
     ended = ctsr("degrade", scan, tmp_path / "größe.nrrd", *COARSER, through=plain)
     assert ended.code == 0, ended.err
     assert (tmp_path / "größe.nrrd").is_file() and "gr\\xf6\\xdfe.nrrd" in ended.out
+
+
+def test_progress_goes_on_while_what_libraries_write_is_held_back(capfd: pytest.CaptureFixture) -> None:
+    with stderr_for_progress() as stream, captured_stderr() as held:
+        os.write(2, b"from a library")
+        stream.write("how far it is\n")
+        stream.flush()
+        assert held() == "from a library"
+    assert capfd.readouterr().err == "how far it is\n"
 
 
 def test_stdin_is_left_to_the_shell(ctsr: Ctsr, tmp_path: Path) -> None:

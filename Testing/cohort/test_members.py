@@ -51,6 +51,7 @@ def test_a_folder_has_its_files_and_series_and_not_the_results(tmp_path):
         ("", "no scan"),
         ("scan\n", "no scan"),
         ("name\na\n", "no column 'scan'"),
+        ("file\na.nrrd\n", "no column 'scan'"),
         ("scan,prest\na.nrrd,preview\n", "nearest is 'preset'"),
         ("scan,scale\na.nrrd\n", "Row 1"),
         ("scan\na.nrrd,2\n", "Row 1"),
@@ -68,8 +69,14 @@ def test_a_table_that_cannot_be_used_says_why(table, tmp_path, text, told):
 
 
 def test_a_table_that_is_not_there(tmp_path):
-    with pytest.raises(JobError, match="cannot be read"):
+    with pytest.raises(JobError, match="no table or folder"):
         read_members(tmp_path / "nowhere.csv", tmp_path / "out")
+
+
+def test_a_scan_is_no_table(tmp_path):
+    (tmp_path / "a.nrrd").touch()
+    with pytest.raises(JobError, match="is a scan; name a table"):
+        read_members(tmp_path / "a.nrrd", tmp_path / "out")
 
 
 @pytest.mark.parametrize("entries", [{"scale": "77"}, {"seed": "one"}, {"roi": "4:1"}, {"scale": "2", "spacing": "1"}])
