@@ -56,8 +56,8 @@ struct Weights {
     // samples are as the shadow measures it.
     void make(const Shadow& shadow, const double* place, double reach, double unit) {
         for (int64_t k = 0; k < SIDE_BY_SIDE; ++k) {
-            const double low = std::ceil(place[k] - reach), far = double(samples);
-            first[k] = int32_t(low < -taps ? -taps : (low > far ? far : low));
+            const double low = std::ceil(place[k] - reach), beyond = double(samples);
+            first[k] = int32_t(low < -taps ? -taps : (low > beyond ? beyond : low));
         }
         for (int tap = 0; tap < taps; ++tap) {
             S* const out = weight.data() + tap * SIDE_BY_SIDE;
