@@ -284,7 +284,8 @@ def slabs_case(device: torch.device, sizes: Sizes, absent: Sequence[str]) -> dic
 
     The residual is one of voxels: a fit of Gaussians follows the least of differences.
     """
-    missing = [name for name in ("scipy", "safetensors", "SimpleITK") if name in absent]
+    needed = ("scipy", "safetensors", "SimpleITK")
+    missing = [name for name in needed if name in absent or importlib.util.find_spec(name) is None]
     if missing:
         return {"left_out": [f"Slabs, which need {' and '.join(missing)} (pip install {' '.join(missing)})."]}
     from CTSuperResolutionLib.degradation.simulation import degrade
