@@ -109,7 +109,9 @@ def test_info_without_readable_voxels_goes_by_the_header(ctsr_here: Ctsr, thick_
     monkeypatch.setattr("CTSuperResolutionLib.volume.scan_source.free_memory", lambda: 1000)
     told = ctsr_here("info", thick_scan, "--scale", "5,1,1", "--events", "json")
     assert told.code == 0 and told.events[-1]["job"]["slices"] == "slices 9.0 mm thick by the header"
-    assert any("memory" in event["message"] for event in told.events if event["event"] == "note")
+    assert "memory" in told.events[-1]["job"]["problem"]
+    table = ctsr_here("info", thick_scan, "--scale", "5,1,1").out
+    assert any(line.startswith("problem ") and "memory" in line for line in table.splitlines())
 
 
 def test_events_tell_the_whole_way(done: tuple) -> None:

@@ -153,9 +153,17 @@ def test_region() -> None:
     assert job_of().region((3, 4, 5)) == (slice(0, 3), slice(0, 4), slice(0, 5))
 
 
-@pytest.mark.parametrize("roi", ["0:31,:,:", ":,-1:5,:", ":,:,7:7", ":,9:3,:"])
-def test_region_outside_the_volume(roi: str) -> None:
-    with pytest.raises(JobError, match="not inside the volume"):
+@pytest.mark.parametrize(
+    ("roi", "said"),
+    [
+        ("0:31,:,:", "0:31 along z is not inside the volume's 0:30"),
+        (":,-1:5,:", "not inside the volume"),
+        (":,:,7:7", "7:7 along x is empty"),
+        (":,9:3,:", "9:3 along y is empty"),
+    ],
+)
+def test_region_outside_the_volume(roi: str, said: str) -> None:
+    with pytest.raises(JobError, match=said):
         job_of(roi=roi).region((30, 30, 30))
 
 

@@ -44,7 +44,11 @@ def test_isotropic_is_exactly_isotropic(spacing: tuple) -> None:
     [
         ((6.0, 0.7, 0.7), (5.0, 0.7, 0.7), "6 mm along z is coarser than the scan's 5 mm"),
         ((2.5, 0.7, 0.8), (5.0, 0.7, 0.7), "0.8 mm along x is coarser"),
-        (0.4, (5.0, 0.7, 0.7), r"12\.5 times finer sampling along z, and 10\.5 is the most; give 0\.477 mm or more"),
+        (
+            0.4,
+            (5.0, 0.7, 0.7),
+            r"12\.5 times finer sampling along z, and 10\.5 is the most; choose spacing 0\.477 or more",
+        ),
         (5.0, (5.0, 0.7, 0.7), "5 x 0.7 x 0.7 mm already"),
         ((5.0, 0.7, 0.7), (5.0, 0.7, 0.7), "already; give a finer spacing"),
         (8.0, (5.0, 0.7, 0.7), "already; give a finer spacing"),
