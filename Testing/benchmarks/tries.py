@@ -8,6 +8,8 @@ in the background process (there), and the memory that they hold. The exit code 
 from __future__ import annotations
 
 import argparse
+import atexit
+import os
 import statistics
 import sys
 import time
@@ -137,4 +139,7 @@ def main() -> int:
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    code = main()
+    sys.stdout.flush()
+    atexit._run_exitfuncs()  # the host's folders go
+    os._exit(code)  # views of the sketch outlive the interpreter, and would end it with a fault of their own
