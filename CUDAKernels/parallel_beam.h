@@ -1,4 +1,5 @@
-/* A parallel beam through slices of voxels, seen along the axis of rotation: what projection/parallel.py fills in. */
+/* A parallel beam through slices of voxels, seen along the axis of rotation; projection/native_slice_sums.py fills it
+ * in. */
 #ifndef NABGS_PARALLEL_BEAM_H
 #define NABGS_PARALLEL_BEAM_H
 
