@@ -97,7 +97,7 @@ def run_job(
         test = tested(scan, target, findings, job.method, progress, notes)
         inner = within(region, worked)
         run = SlabbedRun(scan, job.method, inner, target, findings)
-        plan = plan_slabs(p, target, needed.budget)
+        plan = plan_slabs(p, target, needed.budget, reach=findings.reach)
         assert plan is not None  # see require_memory
         plan = kept_slabs(plan, inner)
         if len(plan.slabs) == 1:

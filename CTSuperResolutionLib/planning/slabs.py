@@ -6,6 +6,7 @@ gives what the whole scan would give there. How many there are follows from the 
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 from itertools import pairwise
@@ -20,8 +21,11 @@ from CTSuperResolutionLib.planning.margin import patch_start
 from CTSuperResolutionLib.volume.axis_order import AxisOrder
 
 MARGIN = 14
-"""Voxels of the scan on either side of a slab. The nearest consistent volume is what reaches farthest: of Lanczos
+"""Most voxels of the scan on either side of a slab. The nearest consistent volume is what reaches farthest: of Lanczos
 sampling, the widest kernel, the difference to the whole scan falls below 1 HU there."""
+
+SEEN = 16
+"""Voxels of the result within which lies what matters to the prior's network."""
 
 BESIDE = 16
 """Slices of the result on either side of a core that have a residual with it."""
@@ -91,18 +95,21 @@ class SlabPlan:
         return [(z.stop - z.start, y.stop - y.start, x.stop - x.start) for z, y, x in regions]
 
 
-def plan_slabs(p: Parameters, target: TargetGrid, budget: int, *, most_slabs: int | None = None) -> SlabPlan | None:
+def plan_slabs(
+    p: Parameters, target: TargetGrid, budget: int, *, reach: float = math.inf, most_slabs: int | None = None
+) -> SlabPlan | None:
     """The fewest slabs of a scan with which a method stays within so many bytes of memory; None where none do.
 
     Args:
         p: the method's parameters. target: the grid of its result over the scan.
-        budget: bytes. most_slabs: no more than so many.
+        budget: bytes. reach: how far from a cut across the axis of rotation the nearest consistent volume differs, in
+        voxels of the scan; infinite where that is not known. most_slabs: no more than so many.
     """
     order = AxisOrder.for_factors(target.factors)
     axis = order.axes[0]
-    bands = scan_bands(target)
+    bands, margin = scan_bands(target), _margin(reach, target.factors[axis])
     for count in range(1, min(len(bands), most_slabs or len(bands)) + 1):
-        plan = _plan(p, target, axis, _shared(bands, count))
+        plan = _plan(p, target, axis, _slabs(target.axes[axis], _shared(bands, count), margin))
         if plan is not None and plan.memory <= budget:
             return plan
     return None
@@ -113,7 +120,7 @@ def least_slabs(p: Parameters, target: TargetGrid, most_slabs: int | None = None
     axis = AxisOrder.for_factors(target.factors).axes[0]
     bands = scan_bands(target)
     count = min(len(bands), most_slabs or len(bands))
-    return count, _memory(p, target, axis, _slabs(target.axes[axis], _shared(bands, count)))
+    return count, _memory(p, target, axis, _slabs(target.axes[axis], _shared(bands, count), MARGIN))
 
 
 def dependence_note(p: Parameters, count: int) -> str | None:
@@ -138,8 +145,12 @@ def dependence_on_slabs(p: Parameters) -> str | None:
     return None
 
 
-def _plan(p: Parameters, target: TargetGrid, axis: int, cores: Sequence[slice]) -> SlabPlan | None:
-    slabs = _slabs(target.axes[axis], cores)
+def _margin(reach: float, factor: float) -> int:
+    """Voxels of the scan on either side of a slab, so many times coarser than the result's."""
+    return math.ceil(min(max(reach, SEEN / factor), MARGIN))
+
+
+def _plan(p: Parameters, target: TargetGrid, axis: int, slabs: tuple[Slab, ...]) -> SlabPlan | None:
     plan = SlabPlan(axis, slabs, _memory(p, target, axis, slabs))
     most = max(target.part(slab.region(_scan_shape(target), axis)).voxels for slab in slabs)
     return None if most > MAX_OUTPUT_VOXELS else plan
@@ -161,10 +172,10 @@ def _scan_shape(target: TargetGrid) -> tuple[int, int, int]:
     return z, y, x
 
 
-def _slabs(axis: TargetAxis, cores: Sequence[slice]) -> tuple[Slab, ...]:
+def _slabs(axis: TargetAxis, cores: Sequence[slice], margin: int) -> tuple[Slab, ...]:
     slabs = []
     for core in cores:
-        worked = slice(patch_start(axis, core.start - MARGIN), min(core.stop + MARGIN, axis.size))
+        worked = slice(patch_start(axis, core.start - margin), min(core.stop + margin, axis.size))
         slabs.append(Slab(core, worked))
     return tuple(slabs)
 

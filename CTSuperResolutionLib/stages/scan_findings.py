@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
@@ -12,6 +13,7 @@ from CTSuperResolutionLib.degradation.acquisition import Acquisition, acquisitio
 from CTSuperResolutionLib.degradation.damping import BLOCK, Damping, suitable_damping
 from CTSuperResolutionLib.degradation.data_consistency import METAL_HU
 from CTSuperResolutionLib.degradation.noise_estimation import ScanNoise, scan_noise
+from CTSuperResolutionLib.degradation.reach import reach_of_cut
 from CTSuperResolutionLib.job.parameters import Parameters
 from CTSuperResolutionLib.job.target_grid import TargetGrid
 from CTSuperResolutionLib.projection.geometry import parallel_beam
@@ -26,6 +28,7 @@ NOISE_VOXELS = 1 << 23
 
 FEWEST_SLICES = 16
 CALIBRATING_VIEWS = 8
+REACHED = 64  # voxels along an axis, of which data consistency reaches fewer than half
 SLICES_AT_ONCE = 16
 
 
@@ -39,6 +42,8 @@ class ScanFindings:
         highest: HU that its matter may have.
         brightest: largest line integral through it on the [0, 1] scale, mm: 1 for the prior of views.
         slices: of its whole result, along the scanner's axis of rotation.
+        reach: how far from a cut across that axis the nearest consistent volume differs, in voxels of the scan;
+            infinite where the axis is not refined.
     """
 
     acquisition: Acquisition
@@ -47,6 +52,7 @@ class ScanFindings:
     highest: float
     brightest: float
     slices: int
+    reach: float
 
     @classmethod
     def of(
@@ -75,8 +81,10 @@ class ScanFindings:
         valid = None if scan.valid is None else scan.valid.transpose(order.axes)
         noise = _noise(noise_in or scan, order)
         check()
+        acquired = acquisition.permuted(order)
         block = [axis.part(slice(0, min(axis.size, BLOCK))) for axis in axes]
-        damping = suitable_damping(noise, acquisition.permuted(order).degradation_from(block), block, p.damping)
+        damping = suitable_damping(noise, acquired.degradation_from(block), block, p.damping)
+        along = acquired.degradation_from([axis.part(slice(0, min(axis.size, REACHED))) for axis in axes]).axes[0]
         return cls(
             acquisition,
             noise,
@@ -84,6 +92,7 @@ class ScanFindings:
             highest=float(hu.max(where=True if valid is None else valid, initial=METAL_HU)),
             brightest=_brightest(hu, valid, spacing, (p.hu_low, p.hu_high), check),
             slices=axes[0].count,
+            reach=math.inf if along is None else reach_of_cut(along),
         )
 
 

@@ -53,9 +53,16 @@ def budgets() -> dict[int, str]:
     return found
 
 
-def run(scan: Path, out: Path, memory: str | None, write: Callable[[dict], None] = lambda event: None, **more) -> dict:
+def run(
+    scan: Path,
+    out: Path,
+    memory: str | None,
+    write: Callable[[dict], None] = lambda event: None,
+    method: Method = METHOD,
+    **more,
+) -> dict:
     progress = Reporter(write, memory=lambda: {"memory_mb": 1.0, "peak_mb": 1.0})
-    run_job(Job(METHOD, str(scan), str(out), memory=memory, **more), progress, lambda folder: open_scan(scan))
+    run_job(Job(method, str(scan), str(out), memory=memory, **more), progress, lambda folder: open_scan(scan))
     return json.loads((out / "result.json").read_text(encoding="utf-8"))
 
 
@@ -82,6 +89,18 @@ def test_the_result_does_not_depend_on_the_budget(scan: Path, hu, tmp_path: Path
             assert shift == pytest.approx(reports[1]["tissue_shift"][kind], abs=0.06)
             assert consistency["rms_hu"] == pytest.approx(reports[1]["consistency"][kind]["rms_hu"], abs=0.06)
             assert consistency["max_hu"] == pytest.approx(reports[1]["consistency"][kind]["max_hu"], abs=1)
+
+
+@pytest.mark.parametrize(("psf", "width"), [("box", 6.0), ("triangle", 6.6)])
+def test_what_reaches_less_far_needs_fewer_slabs(scan: Path, hu, tmp_path: Path, psf: str, width: float) -> None:
+    """A margin as wide as the scan's point-spread function asks for: nothing is off by more than 1 HU with it."""
+    method = Method("2", "preview", {**QUICK, "psf": psf, "slice_width": width, "pixel_width": width}, device="cpu")
+    most, memory = list(budgets().items())[-2]
+    run(scan, tmp_path / "whole", "1000GB", method=method)
+    fewer = run(scan, tmp_path / "slabs", memory, method=method)
+    assert 1 < fewer["slabs"] < most
+    difference = hu(tmp_path / "slabs" / "sr.nrrd") - hu(tmp_path / "whole" / "sr.nrrd")
+    assert abs(difference).max() <= 1
 
 
 def test_a_region_is_cut_like_the_scan(scan: Path, hu, tmp_path: Path) -> None:

@@ -100,3 +100,15 @@ def test_the_estimate_is_that_of_the_budget() -> None:
 )
 def test_what_makes_a_result_depend_on_its_slabs_is_known(settings: dict, depends: bool) -> None:
     assert (dependence_on_slabs(Method("2", settings=settings).parameters) is not None) == depends
+
+
+@pytest.mark.parametrize(
+    ("reach", "scale", "margin"),
+    [(7.5, "2", 8), (8.2, "4", 9), (15.75, "4", MARGIN), (0.5, "3", 6), (1.0, "1.1", MARGIN)],
+)
+def test_the_margin_is_what_data_consistency_and_the_network_reach(reach: float, scale: str, margin: int) -> None:
+    method = Method(scale, device="cpu") if scale != "1.1" else Method(None, spacing=(1 / 1.1, 0.7 / 1.1, 0.7 / 1.1))
+    target = method.target_grid(SCAN, SPACING)
+    found = plan_slabs(method.parameters, target, (3 if scale == "1.1" else 8) * 10**9, reach=reach)
+    assert found is not None and len(found.slabs) > 1
+    assert max(slab.worked.stop - slab.core.stop for slab in found.slabs) == margin
