@@ -29,7 +29,7 @@ QUICK = (
 """What sketches take from the quickest preset."""
 
 ALONE: dict[str, Value] = {"measured": "no", "error": "no"}
-ON_VOXELS: dict[str, Value] = {"residual": "grid", "grid_steps": 1}
+ON_VOXELS: dict[str, Value] = {"residual": "grid", "grid_steps": 1, "views": 8}
 
 
 class NotReady(Exception):
@@ -128,8 +128,8 @@ def preview_task(state: PanelState, point: tuple[float, float, float]) -> PanelT
 def sketch_task(state: PanelState, point: tuple[float, float, float]) -> PanelTask:
     """The task for a sketch around a point of the world: a preview by what is quickest, but for what the user set.
 
-    It has no volume of what was measured. Its residual is on voxels, which takes a tenth of the time of Gaussians,
-    unless the user set something of these.
+    It has no volume of what was measured. Its residual is on voxels, of few views, which takes a tenth of the time of
+    Gaussians, unless the user set something of these.
 
     Raises:
         NotReady: something is missing, or the quickest does not go with what was set.
