@@ -26,7 +26,6 @@ from CTSuperResolutionLib.diffusion.prior import Prior
 from CTSuperResolutionLib.errors import JobError
 from CTSuperResolutionLib.job.events import Progress
 from CTSuperResolutionLib.job.method import Method
-from CTSuperResolutionLib.job.priors import find_prior
 from CTSuperResolutionLib.job.process import child_environment
 from CTSuperResolutionLib.phantom import thorax
 from CTSuperResolutionLib.planning.cost_model import estimate_memory, pixels_looked_at
@@ -127,7 +126,7 @@ def measure_run(case: RunCase, device: torch.device, progress: Progress) -> Whol
     method = Method(case.scale)
     p, factors = method.parameters, method.target_grid(scan.shape, scan.spacing).factors
     looks = pixels_looked_at(p, scan.shape, factors, scan.spacing)
-    operations = looks * operations_a_pixel(Prior.load(find_prior(method.prior)))
+    operations = looks * operations_a_pixel(Prior.load(method.prior_place))
     estimated = estimate_memory(p, scan.shape, factors, scan.spacing)
     return WholeRun(case, elapsed, processor, operations, estimated, last)
 

@@ -17,9 +17,10 @@ from typing import Any
 from CTSuperResolutionLib.errors import JobError
 from CTSuperResolutionLib.job.events import Reporter
 from CTSuperResolutionLib.job.method import MAX_SEED
+from CTSuperResolutionLib.job.priors import find_prior
 
 MOST = 1e9  # of anything
-PLAN = ("minutes", "steps", "batch", "crop", "learning_rate", "report_every", "seed")
+PLAN = ("minutes", "steps", "batch", "crop", "blocks", "learning_rate", "report_every", "seed")
 SHARES = ("radiograph_share", "ct_share", "dead_leaves_share", "projections")
 IMAGES = ("dead_leaves", *SHARES, "validation_fraction")
 
@@ -31,12 +32,14 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--ct", **several, metavar="PATH", help="HR CTs, files or folders of files")
     parser.add_argument("--leave-out", **several, metavar="NAME", help="CTs not to train on, without suffix")
     parser.add_argument("--out", required=True, metavar="DIR", help="folder for the prior and its checkpoint")
+    parser.add_argument("--start-from", metavar="PRIOR", help="begin with these weights; more blocks may follow theirs")
     parser.add_argument("--device", default="auto", help="auto, cpu or cuda (default auto)")
     parser.add_argument("--minutes", type=float, help="end after that time, learning rate included")
     for name, kind, text in (
         ("steps", int, "optimiser steps in all, those of earlier calls included"),
         ("batch", int, "crops a step"),
         ("crop", int, "side of the crops in pixels"),
+        ("blocks", int, "residual blocks of the network"),
         ("learning-rate", float, "at its highest"),
         ("dead-leaves", int, "volumes of dead leaves, random opaque shapes over each other, to make"),
         ("radiograph-share", float, "of radiographs in a batch, relative to the other two shares"),
@@ -71,6 +74,8 @@ def execute(options: argparse.Namespace, progress: Reporter) -> dict[str, Any]:
     try:
         _make(out, created)
         from CTSuperResolutionLib import machine
+        from CTSuperResolutionLib.diffusion.prior import Prior
+        from CTSuperResolutionLib.evaluation.priors import look_at_prior
         from CTSuperResolutionLib.diffusion.training.datasets import TrainingImages, choose_cts
         from CTSuperResolutionLib.diffusion.training.loop import TrainingPlan, make_accelerator, train_prior
 
@@ -83,9 +88,15 @@ def execute(options: argparse.Namespace, progress: Reporter) -> dict[str, Any]:
             **{name: value for name, value in chosen.items() if name in IMAGES},
         )
         progress.stage("prepare", len(images))
+        place = None if options.start_from is None else find_prior(options.start_from)
+        start = None if place is None else Prior.load(place)
         training, held_out, card = images.load(plan.seed, progress)
+        if place is not None:  # what a prior saw, those that begin with it have seen
+            card["ct"] = sorted({*card["ct"], *look_at_prior(place).trained_on})
         on_step = _TrainingProgress(progress, plan.minutes)
-        losses = train_prior(training, held_out, out, plan, card=card, accelerator=accelerator, on_step=on_step)
+        losses = train_prior(
+            training, held_out, out, plan, card=card, accelerator=accelerator, start=start, on_step=on_step
+        )
     except OSError as error:
         place = Path(str(error.filename or out))
         if error.errno is None or not (out in (place, *place.parents) or place in out.parents):

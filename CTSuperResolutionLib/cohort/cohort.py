@@ -20,7 +20,6 @@ from CTSuperResolutionLib.diffusion.prior_folder import WEIGHTS, sha256_of
 from CTSuperResolutionLib.errors import JobError
 from CTSuperResolutionLib.job.events import Progress
 from CTSuperResolutionLib.job.job import Job
-from CTSuperResolutionLib.job.priors import find_prior
 from CTSuperResolutionLib.output.report import NOT_FOR_DIAGNOSIS
 from CTSuperResolutionLib.output.run_job import find_scan
 
@@ -120,7 +119,7 @@ def make_tasks(request: CohortRequest, progress: Progress, *, only: str | None =
     """The tasks of a cohort, or of one of its scans, from their headers; what cannot be read is a task that fails."""
     members = [member for member in request.members if only in (None, member.name)]
     progress.stage("prepare", max(len(members), 1))
-    digests: dict[str, str | None] = {}
+    digests: dict[Path, str | None] = {}
     tasks = []
     for member in members:
         try:
@@ -133,18 +132,17 @@ def make_tasks(request: CohortRequest, progress: Progress, *, only: str | None =
     return tasks
 
 
-def _digest(job: Job, known: dict[str, str | None]) -> str | None:
+def _digest(job: Job, known: dict[Path, str | None]) -> str | None:
     """Of the weights of a job's prior; None where it asks none, or that cannot be read, which the job will say."""
-    prior = job.method.prior
     if not job.method.parameters.uses_prior:
         return None
-    if prior not in known:
-        place = find_prior(prior)
+    place = job.method.prior_place
+    if place not in known:
         try:
-            known[prior] = sha256_of(place if place.is_file() else place / WEIGHTS)
+            known[place] = sha256_of(place if place.is_file() else place / WEIGHTS)
         except OSError:
-            known[prior] = None
-    return known[prior]
+            known[place] = None
+    return known[place]
 
 
 def _size(job: Job) -> float:

@@ -98,8 +98,8 @@ def evaluate(
     """
     each = itertools.product(request.cts, request.scales, request.methods)
     wanted = [(name, request.method(ct, scale, name)) for ct, scale, name in each]
-    needed = dict.fromkeys(method.prior for name, method in wanted if _asks_prior(name, method))
-    priors = {prior: look_at_prior(prior) for prior in needed}
+    needed = {method.prior: method.prior_place for name, method in wanted if _asks_prior(name, method)}
+    priors = {prior: look_at_prior(place) for prior, place in needed.items()}
     progress.plan({"prepare": READ_SECONDS * len(request.cts), **_planned(request), "write": 1.0 + len(wanted) / 10})
     cases = _prepare(request, private, progress)
     tasks = {case.name: _tasks(request, case, priors) for case in cases}

@@ -10,7 +10,7 @@ from pathlib import Path
 from CTSuperResolutionLib.diffusion.prior import Prior
 from CTSuperResolutionLib.diffusion.prior_folder import CARD
 from CTSuperResolutionLib.errors import JobError
-from CTSuperResolutionLib.job.priors import find_prior, known_priors
+from CTSuperResolutionLib.job.priors import known_priors
 
 
 @dataclass(frozen=True)
@@ -27,13 +27,12 @@ class KnownPrior:
     trained_on: frozenset[str]
 
 
-def look_at_prior(prior: str) -> KnownPrior:
-    """Load a prior, given by name or folder, and say what is known of it.
+def look_at_prior(folder: Path) -> KnownPrior:
+    """Load the network of a prior, and say what is known of it.
 
     Raises:
         JobError: there is none, or it is damaged.
     """
-    folder = find_prior(prior)
     digest = Prior.load(folder).sha256
     try:
         listed = json.loads((folder / CARD).read_text(encoding="utf-8")).get("ct", ())

@@ -8,10 +8,11 @@ import re
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
+from pathlib import Path
 
 from CTSuperResolutionLib.errors import JobError, unknown
 from CTSuperResolutionLib.job.parameters import DEFAULT_PRESET, Parameters, Value, find_parameter
-from CTSuperResolutionLib.job.priors import DEFAULT_PRIOR, find_prior
+from CTSuperResolutionLib.job.priors import DEFAULT_PRIOR, QUICK, find_prior
 from CTSuperResolutionLib.job.refinement import Refinement, Spacing, parse_scale, parse_spacing
 from CTSuperResolutionLib.job.target_grid import TargetGrid
 
@@ -69,6 +70,17 @@ class Method:
     def parameters(self) -> Parameters:
         """All parameters: those of the preset, and the settings over them."""
         return Parameters.of(self.preset, self.settings)
+
+    @property
+    def prior_place(self) -> Path:
+        """Folder or checkpoint of the network that is asked, the quick one where the prior has one and it is wanted.
+
+        Raises:
+            JobError: the prior is gone.
+        """
+        place = find_prior(self.prior)
+        quick = place / QUICK
+        return quick if self.parameters.network == QUICK and quick.is_dir() else place
 
     def refinement(self, spacing: Sequence[float]) -> Refinement:
         """By how much the result is finer than a scan.

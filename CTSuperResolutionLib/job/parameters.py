@@ -143,6 +143,9 @@ class Parameters:
     view_restoration: str = _choice(
         "views", ("ddnm+", "ddnm+", "ddnm+"), choices=("ddnm+", "cubic", "bilinear"),
         help="What restores the views: the prior by DDNM+ (DDNM with sigma_y=0), or plain interpolation.")
+    network: str = _choice(
+        "prior", ("quick", "full", "full"), choices=("quick", "full"), audience="user",
+        help="Which network of the prior is asked: its own, or a smaller one where it has one.")
     ddim_steps: int = _number(
         "prior", (1, 1, 50), (1, 1000),
         help="Denoising steps of the diffusion sampler.")

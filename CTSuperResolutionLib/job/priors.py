@@ -12,6 +12,8 @@ from CTSuperResolutionLib.errors import JobError, unknown
 DEFAULT_PRIOR = "shipped"
 HUB = "hub:"
 CHECKPOINTS = (".pt", ".pth")
+QUICK = "quick"
+"""Folder within a prior's own: a smaller network that was trained alike."""
 
 
 def known_priors() -> dict[str, Path]:

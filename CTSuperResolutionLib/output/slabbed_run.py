@@ -15,7 +15,6 @@ from CTSuperResolutionLib import __version__, machine
 from CTSuperResolutionLib.diffusion.prior import Prior
 from CTSuperResolutionLib.job.events import Progress
 from CTSuperResolutionLib.job.method import Method
-from CTSuperResolutionLib.job.priors import find_prior
 from CTSuperResolutionLib.job.region import Slices
 from CTSuperResolutionLib.job.target_grid import TargetGrid
 from CTSuperResolutionLib.output.slab_store import SlabStore, StoredArray, keep_plan, open_store_folder
@@ -100,7 +99,7 @@ class SlabbedRun:
             if array is not None:
                 digest.update(np.ascontiguousarray(array).view(np.uint8).data)
         if self.method.parameters.uses_prior:
-            _hash_files(digest, find_prior(self.method.prior))
+            _hash_files(digest, self.method.prior_place)
         return digest.hexdigest()
 
     def _prior(self, progress: Progress) -> Prior | None:

@@ -8,7 +8,7 @@ from collections.abc import Sequence
 from CTSuperResolutionLib.job.region import Slices
 from CTSuperResolutionLib.job.target_grid import TargetAxis, TargetGrid
 
-REACH = 24
+REACH = 36
 """Voxels of the result that the shipped prior's network sees beyond a voxel."""
 
 FEWEST, MOST = 4, 6

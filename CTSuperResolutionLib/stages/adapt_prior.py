@@ -20,7 +20,6 @@ from CTSuperResolutionLib.diffusion.prior import Prior
 from CTSuperResolutionLib.job.events import Progress
 from CTSuperResolutionLib.job.method import Method
 from CTSuperResolutionLib.job.parameters import Parameters
-from CTSuperResolutionLib.job.priors import find_prior
 from CTSuperResolutionLib.job.region import Slices
 from CTSuperResolutionLib.job.target_grid import TargetAxis, TargetGrid
 from CTSuperResolutionLib.planning.cost_model import learns_from_scan
@@ -57,7 +56,7 @@ def prior_for(
     p = method.parameters
     if not p.uses_prior:
         return None
-    prior = kept_prior(find_prior(method.prior), device)
+    prior = kept_prior(method.prior_place, device)
     if not learns_from_scan(p, target.factors):
         return prior
     progress.stage("adapt", p.consistency_rounds + LESSONS + HELD_OUT + p.adapt)

@@ -23,7 +23,6 @@ from CTSuperResolutionLib import machine
 from CTSuperResolutionLib.diffusion.prior import Prior
 from CTSuperResolutionLib.job.events import Progress
 from CTSuperResolutionLib.job.method import Method, parse_settings
-from CTSuperResolutionLib.job.priors import find_prior
 from CTSuperResolutionLib.projection.geometry import ScanGeometry
 from CTSuperResolutionLib.stages.project_volume import ProjectedVolume, make_projector, make_view_degradation
 from CTSuperResolutionLib.stages.restore_views import Restorer
@@ -73,7 +72,7 @@ def compare(scan: Volume, truth: Volume, method: Method) -> dict[str, dict[str, 
     projector = make_projector(upsampled, p)
     start = ProjectedVolume.of(upsampled.consistent(), projector, progress)
     degradation = make_view_degradation(upsampled, projector)
-    prior = Prior.load(find_prior(method.prior), device=device)
+    prior = Prior.load(method.prior_place, device=device)
 
     def unseen(views: torch.Tensor) -> torch.Tensor:
         return views - degradation.A_dagger(degradation.A(views))

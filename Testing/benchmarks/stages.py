@@ -21,7 +21,6 @@ from CTSuperResolutionLib.diffusion.prior import Prior
 from CTSuperResolutionLib.evaluation.metrics import psnr, ssim
 from CTSuperResolutionLib.job.events import Progress
 from CTSuperResolutionLib.job.method import Method, parse_settings
-from CTSuperResolutionLib.job.priors import find_prior
 from CTSuperResolutionLib.pipeline import super_resolve
 from CTSuperResolutionLib.stages.project_volume import ProjectedVolume, make_projector, make_view_degradation
 from CTSuperResolutionLib.stages.restore_views import Restorer
@@ -37,7 +36,7 @@ def stages(scan: Volume, method: Method) -> dict[str, Volume]:
     upsampled = upsample_scan(scan, method.target_grid(scan.shape, scan.spacing), p, device)
     projector = make_projector(upsampled, p)
     start = ProjectedVolume.of(upsampled.consistent(), projector, Progress())
-    prior = Prior.load(find_prior(method.prior), device=device)
+    prior = Prior.load(method.prior_place, device=device)
     degradation = make_view_degradation(upsampled, projector)
     restorer = Restorer(prior, upsampled, projector, degradation, p, method.seed)
     restored = restorer.restore(start, Progress())

@@ -236,3 +236,25 @@ def test_a_large_image_in_strips_is_what_it_is_as_a_whole(monkeypatch: pytest.Mo
     whole = denoiser.predict_noise(image, 0, told)
     monkeypatch.setattr("CTSuperResolutionLib.diffusion.networks.residual_denoiser.STRIP_PIXELS", 24 * 50)
     torch.testing.assert_close(denoiser.predict_noise(image, 0, told), whole, atol=1e-4, rtol=1e-4)
+
+
+def test_a_deeper_network_begins_as_the_one_whose_weights_it_takes() -> None:
+    torch.manual_seed(0)
+    shallow = ResidualDenoiser(channels=8, blocks=2, neighbours=1)
+    torch.nn.init.normal_(shallow.conv_out.weight)
+    deep = ResidualDenoiser(channels=8, blocks=4, neighbours=1)
+    deep.begin_from(shallow)
+    x, beside, told = images(2, 1, 16, 16).float(), images(2, 2, 16, 16).float(), torch.full((2, 7), 2.0)
+    with torch.no_grad():
+        found, expected = (network.predict_noise(x, 3, told, beside) for network in (deep, shallow))
+    assert expected.abs().max() > 0.1
+    torch.testing.assert_close(found, expected, rtol=1e-5, atol=1e-6)
+    deep.predict_noise(x, 3, told, beside).square().mean().backward()
+    assert all(block.second.weight.grad.abs().max() > 0 for block in deep.body)  # what was added can learn
+
+
+@pytest.mark.parametrize("config", [{"blocks": 5}, {"channels": 16}, {"neighbours": 2}])
+def test_weights_of_another_kind_are_refused(config: dict[str, int]) -> None:
+    network = ResidualDenoiser(**{"channels": 8, "blocks": 4, "neighbours": 1})
+    with pytest.raises(ValueError, match="cannot begin"):
+        network.begin_from(ResidualDenoiser(**{"channels": 8, "blocks": 4, "neighbours": 1, **config}))

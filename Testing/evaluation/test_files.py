@@ -121,9 +121,9 @@ def test_a_store_that_cannot_be_written(tmp_path):
 def test_what_is_known_of_a_prior(tmp_path):
     for name, card in (("with", {"ct": ["knee", "leg"]}), ("without", {})):
         save_prior(ResidualDenoiser(channels=8, blocks=1), tmp_path / name, card=card)
-    assert look_at_prior(str(tmp_path / "with")).trained_on == {"knee", "leg"}
-    assert look_at_prior(str(tmp_path / "without")).trained_on == frozenset()
-    assert len(look_at_prior(str(tmp_path / "with")).sha256) == 64
+    assert look_at_prior(tmp_path / "with").trained_on == {"knee", "leg"}
+    assert look_at_prior(tmp_path / "without").trained_on == frozenset()
+    assert len(look_at_prior(tmp_path / "with").sha256) == 64
 
 
 def test_a_map_of_priors(tmp_path):

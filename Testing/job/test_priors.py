@@ -76,3 +76,18 @@ def test_what_was_fetched_is_known_by_name():
 def test_names_that_could_lead_elsewhere_are_refused(name):
     with pytest.raises(JobError, match="not of the form hub:OWNER/NAME"):
         find_prior(name)
+
+
+def test_the_quick_network_is_asked_where_there_is_one_and_it_is_wanted(tmp_path):
+    """`preview` wants it; a prior without one gives its own."""
+    whole, alone = tmp_path / "whole", tmp_path / "alone"
+    (whole / "quick").mkdir(parents=True)
+    alone.mkdir()
+    assert Method(preset="preview", prior=str(whole)).prior_place == whole / "quick"
+    assert Method(preset="balanced", prior=str(whole)).prior_place == whole
+    assert Method(preset="balanced", prior=str(whole), settings={"network": "quick"}).prior_place == whole / "quick"
+    assert Method(preset="preview", prior=str(whole), settings={"network": "full"}).prior_place == whole
+    assert Method(preset="preview", prior=str(alone)).prior_place == alone
+    checkpoint = tmp_path / "ema.pt"
+    checkpoint.write_bytes(b"weights")
+    assert Method(preset="preview", prior=str(checkpoint)).prior_place == checkpoint

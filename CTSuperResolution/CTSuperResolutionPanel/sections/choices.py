@@ -23,8 +23,8 @@ from CTSuperResolutionPanel.scene.voxel_geometry import VoxelRanges
 from CTSuperResolutionPanel.sections.advanced_parameters import parse_settings
 
 QUICK = (
-    "views", "ddim_steps", "start_step", "slice_axes", "slice_orientations", "adapt", "gaussians", "max_gaussians",
-    "iterations",
+    "views", "network", "ddim_steps", "start_step", "slice_axes", "slice_orientations", "adapt", "gaussians",
+    "max_gaussians", "iterations",
 )  # fmt: skip
 """What sketches take from the quickest preset."""
 

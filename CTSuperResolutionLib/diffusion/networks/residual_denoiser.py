@@ -76,6 +76,21 @@ class ResidualDenoiser(torch.nn.Module):
             contrast *= CONTRAST_GAIN
             self.conv_out.weight.zero_()
 
+    def begin_from(self, other: ResidualDenoiser) -> None:
+        """Take the weights of a network that is like this one, or shallower: it gives the same until it is trained.
+
+        Blocks beyond the other's begin as the identity.
+
+        Raises:
+            ValueError: the other is deeper, or they differ in more than depth.
+        """
+        if {**other.config, "blocks": 0} != {**self.config, "blocks": 0} or len(other.body) > len(self.body):
+            raise ValueError(f"a network of {self.config} cannot begin with the weights of one of {other.config}")
+        self.load_state_dict(other.state_dict(), strict=False)
+        with torch.no_grad():
+            for block in list(self.body)[len(other.body) :]:
+                block.second.weight.zero_()
+
     @property
     def multiple(self) -> int:
         """Image sides that the network takes are multiples of this."""

@@ -17,7 +17,7 @@ from torch.nn.utils import convert_conv2d_weight_memory_format
 
 from CTSuperResolutionLib.diffusion.networks.residual_denoiser import ResidualDenoiser
 from CTSuperResolutionLib.diffusion.noise_schedule import NoiseSchedule
-from CTSuperResolutionLib.diffusion.prior import save_prior
+from CTSuperResolutionLib.diffusion.prior import Prior, save_prior
 from CTSuperResolutionLib.diffusion.training.checkpoint import CHECKPOINT, load_checkpoint, save_checkpoint
 from CTSuperResolutionLib.diffusion.training.examples import REACH, Source
 from CTSuperResolutionLib.diffusion.training.sample_figure import write_samples
@@ -34,12 +34,13 @@ OnStep = Callable[[int, int, float], None]  # step, steps, loss
 
 @dataclass(frozen=True)
 class TrainingPlan:
-    """Length and recipe of a training. All but the length is the recipe of the shipped prior."""
+    """Length and recipe of a training, and the network's depth. All but the length is as for the shipped prior."""
 
     minutes: float | None = None
     steps: int = 1_000_000
     batch: int = 8
     crop: int = 48
+    blocks: int = 8
     learning_rate: float = 1.2e-3
     ema_decay: float = 0.998
     report_every: int = 1000
@@ -54,6 +55,7 @@ def train_prior(
     *,
     card: dict[str, Any],
     accelerator: Accelerator,
+    start: Prior | None = None,
     on_step: OnStep = lambda step, steps, loss: None,
 ) -> dict[str, float]:
     """Train a compact prior and write it to a folder, with a checkpoint to go on from.
@@ -68,6 +70,7 @@ def train_prior(
         plan: length and recipe.
         card: what the data were, for ``training.json``.
         accelerator: see :func:`make_accelerator`.
+        start: a prior to begin with, where nothing was trained yet; its network may have fewer blocks.
         on_step: called after each step with (step, steps, loss); may raise to stop, and the checkpoint then stands.
 
     Returns:
@@ -75,9 +78,10 @@ def train_prior(
         no answer at all. At t = 0 that is one minus the share of the missing energy which it restores.
 
     Raises:
-        JobError: a checkpoint cannot be read, or the loss is no longer a number; the last checkpoint then stands.
+        JobError: a checkpoint cannot be read, the prior to begin with is of another kind, or the loss is no longer a
+        number; the last checkpoint then stands.
     """
-    return _Trainer(held_out, Path(out), plan, card, accelerator).run(examples, on_step)
+    return _Trainer(held_out, Path(out), plan, card, accelerator, start).run(examples, on_step)
 
 
 def make_accelerator(device: torch.device | str) -> Accelerator:
@@ -105,7 +109,13 @@ class _Trainer:
     """One call of :func:`train_prior`: the network, its moving average and optimizer, and how far they are."""
 
     def __init__(
-        self, held_out: Source, out: Path, plan: TrainingPlan, card: dict[str, Any], accelerator: Accelerator
+        self,
+        held_out: Source,
+        out: Path,
+        plan: TrainingPlan,
+        card: dict[str, Any],
+        accelerator: Accelerator,
+        start: Prior | None,
     ) -> None:
         out.mkdir(parents=True, exist_ok=True)
         torch.manual_seed(plan.seed)
@@ -114,7 +124,9 @@ class _Trainer:
         rng = np.random.default_rng(7)
         self._validation = [held_out.draw(rng, plan.crop) for _ in range(VALIDATION_EXAMPLES)]
 
-        network = ResidualDenoiser(neighbours=REACH, acquisition=True)
+        network = ResidualDenoiser(blocks=plan.blocks, neighbours=REACH, acquisition=True)
+        if start is not None:
+            _begin_from(network, start)
         convert_conv2d_weight_memory_format(network, torch.channels_last)
         self._ema = EMAModel(network.parameters(), decay=plan.ema_decay, use_ema_warmup=True, power=0.75, foreach=True)
         optimizer = torch.optim.AdamW(network.parameters(), lr=plan.learning_rate, betas=(0.9, 0.99), weight_decay=1e-4)
@@ -205,3 +217,17 @@ class _Trainer:
     def _plain(self) -> ResidualDenoiser:
         """The network without what the accelerator wrapped it in."""
         return self._accelerator.unwrap_model(self._network)
+
+
+def _begin_from(network: ResidualDenoiser, start: Prior) -> None:
+    other = start.denoiser
+    try:
+        if not isinstance(other, ResidualDenoiser):
+            raise ValueError("it is a UNet")
+        network.begin_from(other)
+    except ValueError as error:
+        raise JobError(
+            f"Training cannot begin with that prior ({error})",
+            OtherOption("start-from", "another {}"),
+            OtherOption("blocks", "as many {} as it has, or more"),
+        ) from None

@@ -8,6 +8,7 @@ import os
 import socket
 import subprocess
 import sys
+from dataclasses import replace
 from pathlib import Path
 from types import SimpleNamespace
 
@@ -122,7 +123,7 @@ def test_reports_leave_training_as_it_is_and_write_the_averaged_weights(tmp_path
     state = torch.load(tmp_path / "once" / "checkpoint.pt", weights_only=True)
     averaged = dict(
         zip(
-            dict(ResidualDenoiser(neighbours=2, acquisition=True).named_parameters()),
+            dict(ResidualDenoiser(blocks=8, neighbours=2, acquisition=True).named_parameters()),
             state["ema"]["shadow_params"],
             strict=True,
         )
@@ -130,6 +131,24 @@ def test_reports_leave_training_as_it_is_and_write_the_averaged_weights(tmp_path
     for name, values in weights.items():
         assert torch.equal(values, averaged[name].half())
     assert (weights["conv_out.weight"] != state["network"]["conv_out.weight"].half()).float().mean() > 0.5
+
+
+def test_it_begins_with_a_prior_and_goes_on_from_its_own_checkpoint(tmp_path):
+    """Weights that are averaged over a single step differ little from those that it begins with."""
+    train(tmp_path / "first", 6, batch=2)
+    begin = Prior.load(tmp_path / "first")
+    plan = TrainingPlan(steps=1, batch=1, crop=16, blocks=10, learning_rate=1e-9)
+    told = {"card": {"ct": []}, "accelerator": make_accelerator("cpu")}
+    train_prior(Blurred(), Blurred(), tmp_path / "second", plan, start=begin, **told)
+    first, second = (load_file(tmp_path / name / WEIGHTS) for name in ("first", "second"))
+    assert len(Prior.load(tmp_path / "second").denoiser.body) == 10
+    assert all(torch.allclose(second[name], values, atol=1e-3) for name, values in first.items())
+    # What is in the folder already counts more than the prior to begin with.
+    before = sha256(tmp_path / "second" / WEIGHTS)
+    train_prior(Blurred(), Blurred(), tmp_path / "second", plan, start=begin, **told)
+    assert sha256(tmp_path / "second" / WEIGHTS) == before
+    with pytest.raises(JobError, match="cannot begin with that prior"):
+        train_prior(Blurred(), Blurred(), tmp_path / "third", replace(plan, blocks=3), start=begin, **told)
 
 
 @pytest.mark.parametrize(("share", "expected"), [(0.0, 1.0), (0.5, 0.25), (1.0, 0.0), (2.0, 1.0)])
