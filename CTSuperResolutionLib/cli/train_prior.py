@@ -75,9 +75,9 @@ def execute(options: argparse.Namespace, progress: Reporter) -> dict[str, Any]:
         _make(out, created)
         from CTSuperResolutionLib import machine
         from CTSuperResolutionLib.diffusion.prior import Prior
-        from CTSuperResolutionLib.evaluation.priors import look_at_prior
         from CTSuperResolutionLib.diffusion.training.datasets import TrainingImages, choose_cts
         from CTSuperResolutionLib.diffusion.training.loop import TrainingPlan, make_accelerator, train_prior
+        from CTSuperResolutionLib.evaluation.priors import look_at_prior
 
         # First of all, because it may not be installed and CTs take minutes.
         accelerator = make_accelerator(machine.choose_device(options.device))

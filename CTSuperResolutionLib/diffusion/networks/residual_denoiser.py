@@ -87,9 +87,9 @@ class ResidualDenoiser(torch.nn.Module):
         if {**other.config, "blocks": 0} != {**self.config, "blocks": 0} or len(other.body) > len(self.body):
             raise ValueError(f"a network of {self.config} cannot begin with the weights of one of {other.config}")
         self.load_state_dict(other.state_dict(), strict=False)
-        with torch.no_grad():
-            for block in list(self.body)[len(other.body) :]:
-                block.second.weight.zero_()
+        for block in list(self.body)[len(other.body) :]:
+            assert isinstance(block, _Block)
+            torch.nn.init.zeros_(block.second.weight)
 
     @property
     def multiple(self) -> int:
