@@ -76,7 +76,12 @@ def execute(options: argparse.Namespace, progress: Reporter) -> dict[str, Any]:
         from CTSuperResolutionLib import machine
         from CTSuperResolutionLib.diffusion.prior import Prior
         from CTSuperResolutionLib.diffusion.training.datasets import TrainingImages, choose_cts
-        from CTSuperResolutionLib.diffusion.training.loop import TrainingPlan, make_accelerator, train_prior
+        from CTSuperResolutionLib.diffusion.training.loop import (
+            TrainingPlan,
+            make_accelerator,
+            make_network,
+            train_prior,
+        )
         from CTSuperResolutionLib.evaluation.priors import look_at_prior
 
         # First of all, because it may not be installed and CTs take minutes.
@@ -90,6 +95,7 @@ def execute(options: argparse.Namespace, progress: Reporter) -> dict[str, Any]:
         progress.stage("prepare", len(images))
         place = None if options.start_from is None else find_prior(options.start_from)
         start = None if place is None else Prior.load(place)
+        make_network(plan, start)  # CTs take minutes, and it may not do
         training, held_out, card = images.load(plan.seed, progress)
         if place is not None:  # what a prior saw, those that begin with it have seen
             card["ct"] = sorted({*card["ct"], *look_at_prior(place).trained_on})

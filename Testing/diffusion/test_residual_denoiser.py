@@ -256,5 +256,5 @@ def test_a_deeper_network_begins_as_the_one_whose_weights_it_takes() -> None:
 @pytest.mark.parametrize("config", [{"blocks": 5}, {"channels": 16}, {"neighbours": 2}])
 def test_weights_of_another_kind_are_refused(config: dict[str, int]) -> None:
     network = ResidualDenoiser(**{"channels": 8, "blocks": 4, "neighbours": 1})
-    with pytest.raises(ValueError, match="cannot begin"):
+    with pytest.raises(ValueError, match=r"it has 5 blocks|its (channels|neighbours) are"):
         network.begin_from(ResidualDenoiser(**{"channels": 8, "blocks": 4, "neighbours": 1, **config}))

@@ -84,8 +84,11 @@ class ResidualDenoiser(torch.nn.Module):
         Raises:
             ValueError: the other is deeper, or they differ in more than depth.
         """
-        if {**other.config, "blocks": 0} != {**self.config, "blocks": 0} or len(other.body) > len(self.body):
-            raise ValueError(f"a network of {self.config} cannot begin with the weights of one of {other.config}")
+        if len(other.body) > len(self.body):
+            raise ValueError(f"it has {len(other.body)} blocks, more than {len(self.body)}")
+        for name, ours in self.config.items():
+            if name != "blocks" and other.config[name] != ours:
+                raise ValueError(f"its {name} are {other.config[name]}, not {ours}")
         self.load_state_dict(other.state_dict(), strict=False)
         for block in list(self.body)[len(other.body) :]:
             assert isinstance(block, _Block)

@@ -105,6 +105,26 @@ def make_accelerator(device: torch.device | str) -> Accelerator:
     return Accelerator(cpu=device.type == "cpu", mixed_precision="bf16" if half else "no")
 
 
+def make_network(plan: TrainingPlan, start: Prior | None) -> ResidualDenoiser:
+    """The network that a plan trains, with the weights of a prior to begin with, if any.
+
+    Raises:
+        JobError: that prior has another kind of network, or a deeper one.
+    """
+    network = ResidualDenoiser(blocks=plan.blocks, neighbours=REACH, acquisition=True)
+    if start is None:
+        return network
+    try:
+        if not isinstance(start.denoiser, ResidualDenoiser):
+            raise ValueError("it is a UNet")
+        network.begin_from(start.denoiser)
+    except ValueError as error:
+        raise JobError(
+            f"Training cannot begin with that prior, for {error}", OtherOption("start-from", "another {}")
+        ) from None
+    return network
+
+
 class _Trainer:
     """One call of :func:`train_prior`: the network, its moving average and optimizer, and how far they are."""
 
@@ -124,9 +144,7 @@ class _Trainer:
         rng = np.random.default_rng(7)
         self._validation = [held_out.draw(rng, plan.crop) for _ in range(VALIDATION_EXAMPLES)]
 
-        network = ResidualDenoiser(blocks=plan.blocks, neighbours=REACH, acquisition=True)
-        if start is not None:
-            _begin_from(network, start)
+        network = make_network(plan, start)
         convert_conv2d_weight_memory_format(network, torch.channels_last)
         self._ema = EMAModel(network.parameters(), decay=plan.ema_decay, use_ema_warmup=True, power=0.75, foreach=True)
         optimizer = torch.optim.AdamW(network.parameters(), lr=plan.learning_rate, betas=(0.9, 0.99), weight_decay=1e-4)
@@ -217,17 +235,3 @@ class _Trainer:
     def _plain(self) -> ResidualDenoiser:
         """The network without what the accelerator wrapped it in."""
         return self._accelerator.unwrap_model(self._network)
-
-
-def _begin_from(network: ResidualDenoiser, start: Prior) -> None:
-    other = start.denoiser
-    try:
-        if not isinstance(other, ResidualDenoiser):
-            raise ValueError("it is a UNet")
-        network.begin_from(other)
-    except ValueError as error:
-        raise JobError(
-            f"Training cannot begin with that prior ({error})",
-            OtherOption("start-from", "another {}"),
-            OtherOption("blocks", "as many {} as it has, or more"),
-        ) from None
