@@ -82,7 +82,7 @@ def execute(options: argparse.Namespace, progress: Reporter) -> dict[str, Any]:
             make_network,
             train_prior,
         )
-        from CTSuperResolutionLib.evaluation.priors import look_at_prior
+        from CTSuperResolutionLib.evaluation.priors import cts_seen
 
         # First of all, because it may not be installed and CTs take minutes.
         accelerator = make_accelerator(machine.choose_device(options.device))
@@ -98,7 +98,7 @@ def execute(options: argparse.Namespace, progress: Reporter) -> dict[str, Any]:
         make_network(plan, start)  # CTs take minutes, and it may not do
         training, held_out, card = images.load(plan.seed, progress)
         if place is not None:  # what a prior saw, those that begin with it have seen
-            card["ct"] = sorted({*card["ct"], *look_at_prior(place).trained_on})
+            card["ct"] = sorted({*card["ct"], *cts_seen(place)})
         on_step = _TrainingProgress(progress, plan.minutes)
         losses = train_prior(
             training, held_out, out, plan, card=card, accelerator=accelerator, start=start, on_step=on_step

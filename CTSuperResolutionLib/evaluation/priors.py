@@ -33,12 +33,16 @@ def look_at_prior(folder: Path) -> KnownPrior:
     Raises:
         JobError: there is none, or it is damaged.
     """
-    digest = Prior.load(folder).sha256
+    return KnownPrior(Prior.load(folder).sha256, cts_seen(folder))
+
+
+def cts_seen(folder: Path) -> frozenset[str]:
+    """Names of the CTs that a prior was trained on, by its card; none where that does not say."""
     try:
         listed = json.loads((folder / CARD).read_text(encoding="utf-8")).get("ct", ())
-        return KnownPrior(digest, frozenset(map(str, listed)))
+        return frozenset(map(str, listed))
     except (OSError, ValueError, AttributeError, TypeError):
-        return KnownPrior(digest, frozenset())
+        return frozenset()
 
 
 def read_priors_map(path: Path, cts: Iterable[str]) -> Mapping[str, str]:

@@ -22,7 +22,8 @@ from CTSuperResolutionLib.volume.axis_order import AxisOrder
 
 MARGIN = 14
 """Most voxels of the scan on either side of a slab. The nearest consistent volume is what reaches farthest: of Lanczos
-sampling, the widest kernel, the difference to the whole scan falls below 1 HU there."""
+sampling, the widest kernel, the difference to the whole scan falls to 1 HU there at 2×; at 4×, 5 HU are left in some
+2 of 100,000 voxels."""
 
 SEEN = 16
 """Voxels of the result within which lies what matters to the prior's network."""
