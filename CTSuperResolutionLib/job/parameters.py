@@ -168,7 +168,7 @@ class Parameters:
         "prior", (0.001, 0.001, 0.001), (0, 1), unit="of full scale", audience="ablation",
         help="Noise that the sampler expects in the scan's own projections; with 0, DDNM+ is DDNM.")
     slice_gain: float = _number(
-        "prior", (1.0, 1.5, 0.0), (0, 3),
+        "prior", (1.0, 1.0, 0.0), (0, 3),
         help="How much of what the prior adds to the volume's slices goes into the volume before it is projected.")
     slice_axes: int = _number(
         "prior", (1, 3, 3), (1, 3),

@@ -18,7 +18,6 @@ from CTSuperResolutionLib.stages.orientations import ORIENTATIONS, Orientation
 
 SLAB = 16  # slices restored together
 PIXELS = 1 << 21  # of slices that are in memory for the prior at once
-ALONG_MORE_AXES = 0.8  # gain of what the scan lacks along one axis more, over that without: of four CTs at 4× and 8×
 
 
 class Look(NamedTuple):
@@ -26,6 +25,10 @@ class Look(NamedTuple):
 
     axis: int
     orientation: Orientation
+
+
+SliceRestorer = Callable[[torch.Tensor, Look, range], torch.Tensor]
+"""Restores some slices of a volume in [0, 1] at a look, (n, rows, columns)."""
 
 
 class SliceDenoiser:
@@ -89,7 +92,7 @@ def neighbour_differences(slices: torch.Tensor, some: range, reach: int) -> torc
 
 def slice_change(
     volume: torch.Tensor,
-    denoise: Callable[[torch.Tensor, Look, range], torch.Tensor],
+    denoise: SliceRestorer,
     looks: Sequence[Look],
     progress: Progress,
 ) -> torch.Tensor:
@@ -99,7 +102,7 @@ def slice_change(
 
     Args:
         volume: x, (z, y, x), in [0, 1].
-        denoise: restores some slices of the volume, (n, rows, columns) in [0, 1]; told the look and which.
+        denoise: restores some of its slices.
         looks: see :func:`looks_along`.
         progress: advanced by one per slice and look.
     """
@@ -111,25 +114,6 @@ def slice_change(
             sums[some.start : some.stop] += denoise(volume, look, some) / len(looks)
             progress.advance(len(some))
     return restored.sub_(volume)
-
-
-def damp_mixed(change: torch.Tensor, degradation: Degradation) -> torch.Tensor:
-    """A mean over three axes with less of those details that the scan lacks along two or three of them at once.
-
-    A detail along a single axis is seen whole in slices along two of three axes, so that the mean lacks a third of it,
-    for which a gain above 1 makes up. The finer a detail is along the others, too, the more of it is wrong. H being
-    what A does not measure along an axis and h = ALONG_MORE_AXES, each axis leaves 1 − (1 − h) H, and 1/h in all leaves
-    details along one axis as they are. What A measures along all three grows by 1/h, which data consistency takes back.
-
-    Args:
-        change: (z, y, x); its place is taken. degradation: A along these axes.
-    """
-    refined = [k for k, axis in enumerate(degradation.axes) if axis is not None]
-    for k in refined:
-        alone = Degradation(tuple(axis if k == j else None for j, axis in enumerate(degradation.axes)))
-        for some, seen in alone.A_dagger_slices(alone.A(change)):
-            change[some] = torch.lerp(seen, change[some], ALONG_MORE_AXES)
-    return change.div_(ALONG_MORE_AXES) if refined else change
 
 
 def looks_along(axes: Sequence[int], orientations: int) -> tuple[Look, ...]:

@@ -23,10 +23,10 @@ from CTSuperResolutionLib.stages.restore_slices import (
     Look,
     SliceDenoiser,
     coarsest_axes,
-    damp_mixed,
     looks_along,
     slice_change,
 )
+from CTSuperResolutionLib.stages.weigh_details import weighed_change
 
 
 class Consistency(Protocol):
@@ -140,9 +140,10 @@ class Restorer:
             seeds = [(self.seed, sample, look.axis, some.start, k) for k in range(len(some))]
             return self._denoiser.denoise(volume, look, some, seeds)
 
-        change = slice_change(volume, denoise, self._looks, progress)
         if self.p.slice_axes == 3:
-            change = damp_mixed(change, self.consistency.degradation)
+            change = weighed_change(volume, denoise, self._looks, self.consistency.degradation, progress)
+        else:
+            change = slice_change(volume, denoise, self._looks, progress)
         change = self.consistency.spare_ringing(change, volume)
         change = change.mul_(self.p.slice_gain).add_(volume)
         del volume  # so that no frame keeps what is not needed any more: volumes limit the size of a job

@@ -17,7 +17,6 @@ from CTSuperResolutionLib.stages.restore_slices import (
     SLAB,
     SliceDenoiser,
     coarsest_axes,
-    damp_mixed,
     looks_along,
     neighbour_differences,
     slice_change,
@@ -63,18 +62,6 @@ def test_the_eight_orientations_are_those_of_a_square():
         assert image.shape[1:] == ((3, 2) if rows.row_factor == 3 else (2, 3))
         assert (rows.row_width, rows.column_width) == ((5, 4) if rows.row_factor == 3 else (4, 5))
     assert [orientation.turned for orientation in ORIENTATIONS].count(True) == 4
-
-
-def test_details_along_two_and_three_axes_are_damped_once_and_twice_and_those_along_one_are_kept():
-    """Sums of what A measures along no, one, two or three axes, of a random volume."""
-    degradation = make_degradation((16, 16, 16), (4, 2, 2))
-    measured = [axis.pseudo_inverse @ axis.matrix for axis in degradation.axes]
-    noise = np.random.default_rng(0).normal(size=(16, 16, 16))
-    for lacking in np.ndindex(2, 2, 2):
-        along = [np.eye(16) - part if lacks else part for part, lacks in zip(measured, lacking, strict=True)]
-        detail = np.einsum("ai,bj,ck,ijk->abc", *along, noise)
-        found = damp_mixed(torch.from_numpy(detail.copy()), degradation).numpy()
-        np.testing.assert_allclose(found, 0.8 ** (sum(lacking) - 1) * detail, atol=1e-9)
 
 
 @pytest.mark.parametrize(

@@ -19,8 +19,9 @@ from CTSuperResolutionLib.projection.geometry import parallel_beam
 from CTSuperResolutionLib.projection.grid import VolumeGrid
 from CTSuperResolutionLib.projection.projector import Projector
 from CTSuperResolutionLib.stages.project_volume import ProjectedVolume
-from CTSuperResolutionLib.stages.restore_slices import damp_mixed
+from CTSuperResolutionLib.stages.restore_slices import looks_along
 from CTSuperResolutionLib.stages.restore_views import Restorer, sampler_settings
+from CTSuperResolutionLib.stages.weigh_details import weighed_change
 
 SHAPE, SPACING, SCALE = (8, 12, 20), (2.0, 2.0, 2.0), (2, 2)
 VIEWS = 6
@@ -124,13 +125,13 @@ def test_the_slices_come_first_and_the_views_are_those_of_what_they_gave(volume)
     p = parameters(slice_gain=1.5, null_space=1, sigma_y=0)
     found, views = restored(volume, p), PROJECTOR.forward(volume)
     alpha = PRIOR.schedule.alpha_cumprod(0)
-    x = alpha**0.5 * (2 * volume - 1)
-    looked = []
-    for axis in range(3):
-        slices = x.movedim(axis, 0)[:, None]
-        clean = (slices - (1 - alpha) ** 0.5 * PRIOR.predict_noise(slices, 0)) / alpha**0.5
-        looked.append((clean[:, 0].movedim(0, axis) + 1) / 2)
-    change = damp_mixed(sum(looked) / 3 - volume, Anything.degradation)
+
+    def denoise(volume, look, some):
+        x = alpha**0.5 * (2 * volume.movedim(look.axis, 0)[some.start : some.stop, None] - 1)
+        clean = (x - (1 - alpha) ** 0.5 * PRIOR.predict_noise(x, 0)) / alpha**0.5
+        return (clean[:, 0] + 1) / 2
+
+    change = weighed_change(volume, denoise, looks_along((0, 1, 2), 1), Anything.degradation, Progress())
     torch.testing.assert_close(found.start.volume, volume + 1.5 * change, atol=1e-5, rtol=1e-5)
     torch.testing.assert_close(found.start.views, PROJECTOR.forward(found.start.volume))
     seen = DEGRADATION.A(views)
