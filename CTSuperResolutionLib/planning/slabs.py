@@ -20,10 +20,10 @@ from CTSuperResolutionLib.planning.cost_model import estimate_memory
 from CTSuperResolutionLib.planning.margin import patch_start
 from CTSuperResolutionLib.volume.axis_order import AxisOrder
 
-MARGIN = 14
-"""Most voxels of the scan on either side of a slab. The nearest consistent volume is what reaches farthest: of Lanczos
-sampling, the widest kernel, the difference to the whole scan falls to 1 HU there at 2×; at 4×, 5 HU are left in some
-2 of 100,000 voxels."""
+MARGIN, WIDEST = 14, 19
+"""Voxels of the scan on either side of a slab: what it can do with, and the most that it is given. The nearest consistent
+volume is what reaches farthest: of Lanczos sampling, the widest kernel, the difference to the whole scan falls to 1 HU
+within 14 at 2× and within 19 at 4×, where 14 leave up to 5 HU in some 5 of 100,000 voxels."""
 
 SEEN = 16
 """Voxels of the result within which lies what matters to the prior's network."""
@@ -104,15 +104,19 @@ def plan_slabs(
     Args:
         p: the method's parameters. target: the grid of its result over the scan.
         budget: bytes. reach: how far from a cut across the axis of rotation the nearest consistent volume differs, in
-        voxels of the scan; infinite where that is not known. most_slabs: no more than so many.
+            voxels of the scan; infinite where that is not known. most_slabs: no more than so many.
+
+    Returns:
+        Slabs with as wide a margin as that asks for; with MARGIN where there is memory for no more.
     """
     order = AxisOrder.for_factors(target.factors)
     axis = order.axes[0]
-    bands, margin = scan_bands(target), _margin(reach, target.factors[axis])
-    for count in range(1, min(len(bands), most_slabs or len(bands)) + 1):
-        plan = _plan(p, target, axis, _slabs(target.axes[axis], _shared(bands, count), margin))
-        if plan is not None and plan.memory <= budget:
-            return plan
+    bands, wanted = scan_bands(target), _margin(reach, target.factors[axis])
+    for margin in sorted({wanted, min(wanted, MARGIN)}, reverse=True):
+        for count in range(1, min(len(bands), most_slabs or len(bands)) + 1):
+            plan = _plan(p, target, axis, _slabs(target.axes[axis], _shared(bands, count), margin))
+            if plan is not None and plan.memory <= budget:
+                return plan
     return None
 
 
@@ -148,7 +152,7 @@ def dependence_on_slabs(p: Parameters) -> str | None:
 
 def _margin(reach: float, factor: float) -> int:
     """Voxels of the scan on either side of a slab, so many times coarser than the result's."""
-    return math.ceil(min(max(reach, SEEN / factor), MARGIN))
+    return math.ceil(min(max(reach, SEEN / factor), MARGIN if factor <= 2 else WIDEST))
 
 
 def _plan(p: Parameters, target: TargetGrid, axis: int, slabs: tuple[Slab, ...]) -> SlabPlan | None:

@@ -9,7 +9,7 @@ from CTSuperResolutionLib.job.region import region_slices
 from CTSuperResolutionLib.job.target_grid import TargetGrid
 from CTSuperResolutionLib.planning.bands import FEWEST_SLICES, result_bands
 from CTSuperResolutionLib.planning.requirements import Requirements, requirements_on
-from CTSuperResolutionLib.planning.slabs import MARGIN, SlabPlan, dependence_on_slabs, plan_slabs
+from CTSuperResolutionLib.planning.slabs import MARGIN, WIDEST, SlabPlan, dependence_on_slabs, plan_slabs
 
 SCAN, SPACING = (300, 512, 512), (1.0, 0.7, 0.7)
 FREE = 1 << 50
@@ -103,12 +103,23 @@ def test_what_makes_a_result_depend_on_its_slabs_is_known(settings: dict, depend
 
 
 @pytest.mark.parametrize(
-    ("reach", "scale", "margin"),
-    [(7.5, "2", 8), (8.2, "4", 9), (15.75, "4", MARGIN), (0.5, "3", 6), (1.0, "1.1", MARGIN)],
+    ("reach", "scale", "budget", "margin"),
+    [
+        (7.5, "2", 8, 8),
+        (8.2, "4", 8, 9),
+        (15.75, "4", 8, 16),
+        (40, "4", 12, WIDEST),
+        (40, "4", 7, MARGIN),  # for lack of memory
+        (40, "2", 8, MARGIN),
+        (0.5, "3", 8, 6),
+        (1.0, "1.1", 3, MARGIN),
+    ],
 )
-def test_the_margin_is_what_data_consistency_and_the_network_reach(reach: float, scale: str, margin: int) -> None:
+def test_the_margin_is_what_data_consistency_and_the_network_reach(
+    reach: float, scale: str, budget: float, margin: int
+) -> None:
     method = Method(scale, device="cpu") if scale != "1.1" else Method(None, spacing=(1 / 1.1, 0.7 / 1.1, 0.7 / 1.1))
     target = method.target_grid(SCAN, SPACING)
-    found = plan_slabs(method.parameters, target, (3 if scale == "1.1" else 8) * 10**9, reach=reach)
+    found = plan_slabs(method.parameters, target, budget * 10**9, reach=reach)
     assert found is not None and len(found.slabs) > 1
     assert max(slab.worked.stop - slab.core.stop for slab in found.slabs) == margin

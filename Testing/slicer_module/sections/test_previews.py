@@ -356,7 +356,7 @@ def test_a_sketch_is_of_the_quickest_settings_but_for_what_the_user_set(panel, l
     state.preset, state.settings = "balanced", json.dumps({"views": 50})
     point = (30.0, 25.0, 20.0)
     numbers = sketch_task(state, point).method.parameters
-    assert (numbers.views, numbers.slice_axes, numbers.residual, numbers.slice_gain) == (50, 1, "grid", 1.5)
+    assert (numbers.views, numbers.slice_axes, numbers.residual, numbers.slice_gain) == (50, 1, "grid", 1.0)
     state.settings = json.dumps({"gaussians": 9_000})
     numbers = sketch_task(state, point).method.parameters
     assert (numbers.residual, numbers.gaussians, numbers.iterations) == ("gaussians", 9_000, 30)
