@@ -22,20 +22,37 @@ NO_INTERVAL = (
     "larger region may do."
 )
 
+LITTLE_DB = 1.0
+"""Gain of the test over cubic, below which a note says so: real scans of 2.5 and 5 mm slices have 1.6 to 3.4 dB, one
+with 100 HU of noise added 0.9, pure noise and a pattern as no body has 0.0."""
+
+
+def little_gained(gain_db: float) -> str:
+    """A note on a scan of which the method makes little or nothing."""
+    nearer = f"only {gain_db:.1f} dB nearer" if gain_db >= 0.05 else "no nearer"
+    return (
+        f"Within this scan's own slices, where the finer truth was measured, the result of a test was {nearer} to it "
+        "than cubic upsampling: the scan may be too noisy, or unlike those that the prior has learned from."
+    )
+
 
 def tested(
     scan: Volume, target: TargetGrid, findings: ScanFindings, method: Method, progress: Progress, notes: list[str]
 ) -> SelfTest | None:
-    """The test of a scan where the method asks for it; see :func:`self_test`. A note says where there can be none."""
+    """The test of a scan where the method asks for it; see :func:`self_test`.
+
+    A note says where there can be none, and where the method gains little.
+    """
     if not method.parameters.has_error:
         return None
     progress.plan({"test": TEST_SECONDS})
     progress.stage("test")
     test = self_test(scan, target, findings, method, progress=progress)
     progress.advance()
-    if test is None:
-        notes.append(NO_INTERVAL)
-        progress.note(NO_INTERVAL)
+    if test is None or test.gain_db < LITTLE_DB:
+        note = NO_INTERVAL if test is None else little_gained(test.gain_db)
+        notes.append(note)
+        progress.note(note)
     return test
 
 

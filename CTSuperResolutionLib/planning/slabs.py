@@ -21,9 +21,9 @@ from CTSuperResolutionLib.planning.margin import patch_start
 from CTSuperResolutionLib.volume.axis_order import AxisOrder
 
 MARGIN, WIDEST = 14, 19
-"""Voxels of the scan on either side of a slab: what it can do with, and the most that it is given. The nearest consistent
-volume is what reaches farthest: of Lanczos sampling, the widest kernel, the difference to the whole scan falls to 1 HU
-within 14 at 2× and within 19 at 4×, where 14 leave up to 5 HU in some 5 of 100,000 voxels."""
+"""Voxels of the scan on either side of a slab: what it can do with, and the most that it is given. The nearest
+consistent volume is what reaches farthest: of Lanczos sampling, the widest kernel, the difference to the whole scan
+falls to 1 HU within 14 at 2× and within 19 at 4×, where 14 leave up to 5 HU in some 5 of 100,000 voxels."""
 
 SEEN = 16
 """Voxels of the result within which lies what matters to the prior's network."""

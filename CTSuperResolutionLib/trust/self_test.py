@@ -34,6 +34,7 @@ ROWS, COLUMNS, SLICES = 128, 128, 32  # at the most: some half a million voxels
 SHARE = 8  # result's voxels over those of the test, if that leaves FEWEST columns
 FEWEST = 48  # rows and columns
 FEWEST_SLICES, FEWEST_COARSE = 12, 10
+LEAST_HU = 0.1  # of an error: there is no finer scan
 COARSER = 1.05  # spacing of the result's slices over that of pixels, from which on rows are brought to it
 
 
@@ -43,14 +44,21 @@ class SelfTest:
 
     Attributes:
         factor: half width of an interval over the spread of the error. noise_hu: N of the spread of the result.
-        axis: along which the scan is refined. rms_hu: of the test's error. voxels: that were compared.
+        axis: along which the scan is refined. voxels: that were compared in the test.
+        rms_hu, cubic_rms_hu: of their errors, in the method's result and in the cubic upsampling.
     """
 
     factor: float
     noise_hu: float
     axis: int
     rms_hu: float
+    cubic_rms_hu: float
     voxels: int
+
+    @property
+    def gain_db(self) -> float:
+        """By how much the result of the test was nearer to what was measured than the cubic upsampling, dB."""
+        return 20 * math.log10(max(self.cubic_rms_hu, LEAST_HU) / max(self.rms_hu, LEAST_HU))
 
     def half_width(self, sr: np.ndarray, cubic: np.ndarray) -> np.ndarray:
         """Half the width of every voxel's interval, HU, float32 (z, y, x); see :meth:`ErrorSpread.of`."""
@@ -63,6 +71,8 @@ class SelfTest:
             "factor": round(self.factor, 3),
             "noise_hu": round(self.noise_hu, 1),
             "test_rms_hu": round(self.rms_hu, 1),
+            "test_cubic_rms_hu": round(self.cubic_rms_hu, 1),
+            "test_gain_db": round(self.gain_db, 2),
             "test_voxels": self.voxels,
         }
 
@@ -100,17 +110,17 @@ def self_test(
     result = super_resolve(
         coarse, method, target=grid, findings=own, prior=prior, progress=WithinStep(progress or Progress())
     )
-    spread = SPREAD.of(result.sr.array, result.cubic.array, [axis], findings.noise.sd)
+    cubic = result.cubic.array
+    spread = SPREAD.of(result.sr.array, cubic, [axis], findings.noise.sd)
     inner = [slice(2, -2)] * 3
     edge = 2 * math.ceil(target.axes[axis].factor)
     inner[axis] = slice(edge, -edge)
     compared = tuple(inner)
-    error = np.abs(result.sr.array - truth.array)[compared].astype(np.float64)
-    if truth.valid is not None:
-        counts = truth.valid[compared]
-        error, spread = error[counts], spread[compared][counts]
-    else:
-        error, spread = error.ravel(), spread[compared].ravel()
+    counts = slice(None) if truth.valid is None else truth.valid[compared]
+    of_cubic, error = (
+        np.abs(volume - truth.array)[compared][counts].ravel().astype(np.float64) for volume in (cubic, result.sr.array)
+    )
+    spread = spread[compared][counts].ravel()
     if error.size < FEWEST**2:
         return None
     return SelfTest(
@@ -118,6 +128,7 @@ def self_test(
         noise_hu=NOISE_KEPT * findings.noise.sd * _noise_gain(findings, target, axis),
         axis=axis,
         rms_hu=float(np.sqrt((error**2).mean())),
+        cubic_rms_hu=float(np.sqrt((of_cubic**2).mean())),
         voxels=error.size,
     )
 

@@ -3,16 +3,18 @@
 from __future__ import annotations
 
 import json
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
 import SimpleITK as sitk
 
 from CTSuperResolutionLib.degradation.point_spread import PointSpread, psf_matrix
-from CTSuperResolutionLib.job.events import Reporter
+from CTSuperResolutionLib.job.events import Progress, Reporter
 from CTSuperResolutionLib.job.job import Job
 from CTSuperResolutionLib.job.method import Method
-from CTSuperResolutionLib.output.error_interval import NO_INTERVAL
+from CTSuperResolutionLib.output import error_interval as module
+from CTSuperResolutionLib.output.error_interval import LITTLE_DB, NO_INTERVAL, little_gained
 from CTSuperResolutionLib.output.run_job import find_scan, run_job
 from CTSuperResolutionLib.phantom import thorax
 from CTSuperResolutionLib.volume.volume import Volume
@@ -53,9 +55,33 @@ def test_the_truth_is_within_in_about_nine_of_ten_voxels(case, tmp_path):
     assert found["by_tissue"]["everywhere"]["mean_half_width_hu"] == pytest.approx(width.mean(), rel=0.1)
     assert json.loads((tmp_path / "result.json").read_text(encoding="utf-8"))["error_interval"] == found
     assert "error_90.nrrd" in report["files"]
+    assert found["test_gain_db"] == pytest.approx(0.97, abs=0.1)  # without a prior; of noise there is less, see below
 
 
 def test_where_there_can_be_none_a_note_says_so(case, tmp_path):
     report, told = run(case[0], tmp_path, "2")
     assert report["error_interval"] is None and NO_INTERVAL in report["notes"] and NO_INTERVAL in told
     assert not (tmp_path / "error_90.nrrd").exists()
+
+
+def test_a_scan_on_which_little_is_gained_is_said_to_be_one(tmp_path):
+    """Of noise alone nothing can be foreseen."""
+    noise = np.random.default_rng(0).normal(0, 300, (24, 96, 64)).astype(np.float32)
+    write_volume(Volume(noise, (4.0, 1.0, 1.0), (0.0, 0.0, 0.0), (1, 0, 0, 0, 1, 0, 0, 0, 1)), tmp_path / "noise.nrrd")
+    report, told = run(tmp_path / "noise.nrrd", tmp_path / "out", "4,1,1")
+    gain = report["error_interval"]["test_gain_db"]
+    assert gain < 0.2 and little_gained(gain) in report["notes"] and little_gained(gain) in told
+
+
+@pytest.mark.parametrize(("gain", "noted"), [(LITTLE_DB - 0.01, True), (LITTLE_DB, False), (3.0, False)])
+def test_a_note_is_for_a_gain_that_is_little(monkeypatch, gain, noted):
+    monkeypatch.setattr(module, "self_test", lambda *_, **__: SimpleNamespace(gain_db=gain))
+    notes: list[str] = []
+    method = Method(scale="4,1,1", settings={"error": "yes"})
+    assert module.tested(None, None, None, method, Progress(), notes) is not None
+    assert notes == ([little_gained(gain)] if noted else [])
+
+
+@pytest.mark.parametrize(("gain", "words"), [(0.84, "only 0.8 dB nearer to it"), (-0.3, "no nearer to it")])
+def test_how_little_is_said(gain, words):
+    assert words in little_gained(gain)

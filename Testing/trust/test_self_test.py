@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from types import SimpleNamespace
 
 import numpy as np
@@ -31,7 +32,7 @@ def asked(monkeypatch) -> list[SimpleNamespace]:
     def answer(scan, method, *, target, findings, prior, progress):
         seen.append(SimpleNamespace(scan=scan, method=method, target=target, findings=findings))
         flat = Volume(np.full(target.shape, 40, np.float32), target.spacing, scan.origin, scan.direction)
-        return SimpleNamespace(sr=flat, cubic=flat)
+        return SimpleNamespace(sr=flat, cubic=replace(flat, array=flat.array + 30))
 
     monkeypatch.setattr(module, "super_resolve", answer)
     return seen
@@ -57,9 +58,13 @@ def test_rows_are_degraded_as_slices_were_and_what_was_measured_is_the_truth(ask
     assert np.allclose(one.scan.array, truth.reshape(24, 4, 16, 48).mean(1), atol=1e-3)
     assert one.method.parameters.error == "no" and one.method.parameters.samples == 1
     error = np.abs(truth - 40)[8:-8, 2:-2, 2:-2]
-    spread = SPREAD.of(np.full((9, 9, 9), 40.0), np.full((9, 9, 9), 40.0), [0], findings.noise.sd)[4, 4, 4]
+    spread = SPREAD.of(np.full((9, 9, 9), 40.0), np.full((9, 9, 9), 70.0), [0], findings.noise.sd)[4, 4, 4]
     assert found.factor == pytest.approx(BETWEEN_SLICES * np.quantile(error, 0.9) / spread, rel=1e-3)
     assert found.rms_hu == pytest.approx(np.sqrt((error**2).mean()), rel=1e-3) and found.voxels == error.size
+    cubic = np.sqrt(((truth - 70)[8:-8, 2:-2, 2:-2] ** 2).mean())
+    assert found.cubic_rms_hu == pytest.approx(cubic, rel=1e-3)
+    assert found.gain_db == pytest.approx(20 * np.log10(cubic / found.rms_hu), abs=1e-3)
+    assert found.report()["test_gain_db"] == round(found.gain_db, 2) > 0.1
     assert found.noise_hu == pytest.approx(NOISE_KEPT * findings.noise.sd * 2)  # the mean of four halves the noise
 
 

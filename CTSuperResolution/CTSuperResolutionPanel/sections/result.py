@@ -165,7 +165,14 @@ def summary(volume: slicer.vtkMRMLScalarVolumeNode) -> str:
                 rms=added["rms_hu"], share=added["above_50_percent"]
             )
         )
-    by_tissue = (report.get("error_interval") or {}).get("by_tissue")
+    interval = report.get("error_interval") or {}
+    if interval.get("test_gain_db") is not None:
+        lines.append(
+            _("Tested within the scan's own slices, {gain:.1f} dB nearer to what was measured than cubic").format(
+                gain=interval["test_gain_db"]
+            )
+        )
+    by_tissue = interval.get("by_tissue")
     if by_tissue and by_tissue.get("everywhere"):
         lines.append(_error(by_tissue))
     job = report.get("job", {})
