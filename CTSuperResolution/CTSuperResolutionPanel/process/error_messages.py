@@ -108,7 +108,7 @@ def _words(remedy: Remedy) -> str:
         case errors.AcceptUnusual():
             return _("tick “Use it all the same”")
         case errors.Untilt():
-            return _("press Straighten beside the volume")
+            return _("press Straighten in CT Super-Resolution")
         case errors.ReportBug():
             return _("report it with the log")
     return str(remedy)

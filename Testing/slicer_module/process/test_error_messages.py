@@ -35,7 +35,7 @@ WORDS = [
     ([MoreMemory()], "use a computer with more memory"),
     ([Advice("give a CT"), AcceptUnusual()], "give a CT, or tick “Use it all the same”"),
     ([OtherOption("file", "one with {}: a, b")], "choose one with file: a, b"),
-    ([Untilt()], "press Straighten beside the volume"),
+    ([Untilt()], "press Straighten in CT Super-Resolution"),
     ([Regrid()], "let them be brought onto the first one's"),
     ([ReportBug()], "report it with the log"),
 ]
