@@ -6,6 +6,7 @@ import argparse
 import contextlib
 import logging
 import os
+import re
 import sys
 import tempfile
 import traceback
@@ -65,6 +66,9 @@ class Parser(argparse.ArgumentParser):
         super().__init__(allow_abbrev=False, **values)  # --pre must not mean --preset today and --prefix tomorrow
 
     def error(self, message: str) -> NoReturn:
+        alone = re.fullmatch(r"argument (?:-\w, )?(--[\w-]+): expected one argument", message)
+        if alone:  # argparse takes -4GB for another option
+            message = f"{alone[1]} takes a value, and one that begins with a minus as {alone[1]}=VALUE"
         raise JobError(f"{message[:1].upper()}{message[1:].rstrip('.')}; see '{self.prog} --help'.")
 
 

@@ -20,6 +20,9 @@ COLUMNS = ("scan", "name", *OF_JOBS)
 SPECIAL = set('/\\:*?"<>|')
 """What no name may have, for a folder gets it."""
 
+TAKEN = {"outcomes", "cohort.json", "cohort.csv", "cohort.md", "cohort.sbatch"}
+"""Names of what lies beside those folders."""
+
 
 @dataclass(frozen=True)
 class Member:
@@ -71,7 +74,7 @@ def read_members(place: Path, out: Path) -> list[Member]:
     for member in members:
         if member.name.casefold() in seen:
             raise JobError(f"Two scans of {place} have the name {member.name}; give them others in a column 'name'.")
-        if not member.name.strip(". ") or set(member.name) & SPECIAL:
+        if not member.name.strip(". ") or set(member.name) & SPECIAL or member.name.casefold() in TAKEN:
             raise JobError(f"The name '{member.name}' in {place} cannot be that of a folder; choose another one.")
         seen.add(member.name.casefold())
     return members

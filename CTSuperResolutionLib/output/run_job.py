@@ -100,10 +100,10 @@ def run_job(
         plan = plan_slabs(p, target, needed.budget, reach=findings.reach)
         assert plan is not None  # see require_memory
         plan = kept_slabs(plan, inner)
-        if len(plan.slabs) == 1:
+        plan, store = open_store(run, plan, needed.budget, folder.path, fresh=job.fresh)
+        if store is None:
             result = run.whole(plan, progress)
         else:
-            plan, store = open_store(run, plan, needed.budget, folder.path, fresh=job.fresh)
             folder.also_discard(store.discard)
             result = run.stored(plan, store, progress)
         error = None if test is None else error_volume(result.sr, result.cubic, test)

@@ -112,6 +112,11 @@ class SlabStore:
         return self.folder / f"slab-{index:04}"
 
 
+def has_stores(output: Path) -> bool:
+    """Whether unfinished runs left slabs in an output folder."""
+    return any(output.glob(f"{PREFIX}*"))
+
+
 def open_store_folder(output: Path, digest: str, *, fresh: bool) -> tuple[Path, Any]:
     """The folder of a job's slabs, and the plan that an unfinished run of the same job left there, or None.
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+import shutil
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
@@ -17,7 +18,7 @@ from CTSuperResolutionLib.job.events import Progress
 from CTSuperResolutionLib.job.method import Method
 from CTSuperResolutionLib.job.region import Slices
 from CTSuperResolutionLib.job.target_grid import TargetGrid
-from CTSuperResolutionLib.output.slab_store import SlabStore, StoredArray, keep_plan, open_store_folder
+from CTSuperResolutionLib.output.slab_store import SlabStore, StoredArray, has_stores, keep_plan, open_store_folder
 from CTSuperResolutionLib.output.written_part import WrittenPart
 from CTSuperResolutionLib.output.written_result import written_result
 from CTSuperResolutionLib.pipeline import Result, super_resolve
@@ -140,13 +141,19 @@ class SlabbedRun:
 
 def open_store(
     run: SlabbedRun, plan: SlabPlan, budget: int, output: Path, *, fresh: bool
-) -> tuple[SlabPlan, SlabStore]:
-    """The store of a run's slabs in its output folder, and its plan.
+) -> tuple[SlabPlan, SlabStore | None]:
+    """The store of a run's slabs in its output folder, and its plan; no store where all is done at once.
 
     The plan is that of an unfinished run of the same job, if it keeps within the budget.
     """
+    at_once = len(plan.slabs) == 1
+    if at_once and not has_stores(output):
+        return plan, None
     folder, left = open_store_folder(output, run.digest(), fresh=fresh)
     before = None if left is None else SlabPlan.from_dict(left)
+    if at_once and (before is None or before.memory > budget):
+        shutil.rmtree(folder, ignore_errors=True)
+        return plan, None
     if before is None or before.memory > budget:
         if before is not None:
             folder, _ = open_store_folder(output, run.digest(), fresh=True)

@@ -21,9 +21,12 @@ from CTSuperResolutionLib.planning.margin import patch_start
 from CTSuperResolutionLib.volume.axis_order import AxisOrder
 
 MARGIN, WIDEST = 14, 19
-"""Voxels of the scan on either side of a slab: what it can do with, and the most that it is given. The nearest
+"""Voxels of the scan on either side of a slab: what it can make do with, and the most that it is given. The nearest
 consistent volume is what reaches farthest: of Lanczos sampling, the widest kernel, the difference to the whole scan
 falls to 1 HU within 14 at 2× and within 19 at 4×, where 14 leave up to 5 HU in some 5 of 100,000 voxels."""
+
+MORE_WORK = 1.5
+"""By how much the work may grow for a margin wider than MARGIN."""
 
 SEEN = 16
 """Voxels of the result within which lies what matters to the prior's network."""
@@ -79,6 +82,11 @@ class SlabPlan:
     slabs: tuple[Slab, ...]
     memory: int
 
+    @property
+    def depth(self) -> int:
+        """Voxels along the axis that are worked on, in all."""
+        return sum(slab.worked.stop - slab.worked.start for slab in self.slabs)
+
     def to_dict(self) -> dict[str, Any]:
         """As plain values, for :meth:`from_dict`."""
         slabs = [[slab.core.start, slab.core.stop, slab.worked.start, slab.worked.stop] for slab in self.slabs]
@@ -107,17 +115,23 @@ def plan_slabs(
             voxels of the scan; infinite where that is not known. most_slabs: no more than so many.
 
     Returns:
-        Slabs with as wide a margin as that asks for; with MARGIN where there is memory for no more.
+        Slabs with as wide a margin as that asks for; with MARGIN where there is no memory for more, or it would take
+        MORE_WORK times as long.
     """
     order = AxisOrder.for_factors(target.factors)
     axis = order.axes[0]
     bands, wanted = scan_bands(target), _margin(reach, target.factors[axis])
-    for margin in sorted({wanted, min(wanted, MARGIN)}, reverse=True):
+
+    def fewest(margin: int) -> SlabPlan | None:
         for count in range(1, min(len(bands), most_slabs or len(bands)) + 1):
             plan = _plan(p, target, axis, _slabs(target.axes[axis], _shared(bands, count), margin))
             if plan is not None and plan.memory <= budget:
                 return plan
-    return None
+        return None
+
+    narrow = fewest(min(wanted, MARGIN))
+    wide = fewest(wanted) if wanted > MARGIN else None
+    return wide if wide and narrow and wide.depth <= MORE_WORK * narrow.depth else narrow
 
 
 def least_slabs(p: Parameters, target: TargetGrid, most_slabs: int | None = None) -> tuple[int, int]:
@@ -151,7 +165,9 @@ def dependence_on_slabs(p: Parameters) -> str | None:
 
 
 def _margin(reach: float, factor: float) -> int:
-    """Voxels of the scan on either side of a slab, so many times coarser than the result's."""
+    """Voxels of the scan on either side of a slab, for consistency's reach and the network's; they are ``factor`` times
+    as large as the result's.
+    """
     return math.ceil(min(max(reach, SEEN / factor), MARGIN if factor <= 2 else WIDEST))
 
 

@@ -20,6 +20,7 @@ from CTSuperResolutionLib.job.parameters import Parameters
 from CTSuperResolutionLib.projection.projector import Projector
 from CTSuperResolutionLib.stages.project_volume import ProjectedVolume
 from CTSuperResolutionLib.stages.restore_slices import (
+    ALONG_TWO,
     Look,
     SliceDenoiser,
     coarsest_axes,
@@ -144,6 +145,7 @@ class Restorer:
             change = weighed_change(volume, denoise, self._looks, self.consistency.degradation, progress)
         else:
             change = slice_change(volume, denoise, self._looks, progress)
+            change *= ALONG_TWO if self.p.slice_axes == 2 else 1
         change = self.consistency.spare_ringing(change, volume)
         change = change.mul_(self.p.slice_gain).add_(volume)
         del volume  # so that no frame keeps what is not needed any more: volumes limit the size of a job

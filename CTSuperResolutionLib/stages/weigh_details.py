@@ -10,7 +10,6 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
-from itertools import groupby
 from typing import NamedTuple
 
 import numpy as np
@@ -22,10 +21,11 @@ from CTSuperResolutionLib.stages.restore_slices import SLAB, Look, SliceRestorer
 
 
 class DetailWeights(NamedTuple):
-    """Weights of what slices say of details, by along how many of their own two axes the scan lacks them: 0, 1 or 2.
+    """Weights of what the prior adds in slices, by the detail: along how many of a slice's two axes the scan lacks it.
 
     Attributes:
-        within: of details that it measures across the slices. across: of those that it lacks there, too.
+        within: where it is lacking along none, one and both of these, and was measured across the slices.
+        across: the same where the scan lacks it across the slices, too.
     """
 
     within: tuple[float, float, float]
@@ -40,7 +40,10 @@ ALONG_ONE_AXIS = DetailWeights(within=(0.5, 0.5, 0.5), across=(0.5, 0.5, 0.5))  
 
 
 def detail_weights(factors: Sequence[float]) -> DetailWeights:
-    """Weights for a scan that is coarser by these factors, between those at 4 and at 8 by their mean."""
+    """Weights for a scan that is coarser by these factors: those at 4 and below, those at 8 and above, or between them.
+
+    In between by the mean logarithm of the factors other than 1.
+    """
     refined = [math.log2(factor) for factor in factors if factor != 1]
     if len(refined) < 2:
         return ALONG_ONE_AXIS
@@ -64,16 +67,17 @@ def weighed_change(
 
     Args:
         volume: x, (z, y, x), in [0, 1]. denoise: restores some of its slices.
-        looks: along all axes, those of one axis after each other.
+        looks: along all axes, as many along each.
         degradation: A along the axes.
         progress: advanced by one per slice and look.
     """
     change, weights = torch.zeros_like(volume), detail_weights(degradation.factors)
-    for axis, group in groupby(looks, lambda look: look.axis):
-        own, along, sums = list(group), degradation.axes[axis], change.movedim(axis, 0)
-        slices = volume.movedim(axis, 0)
-        within = Degradation(tuple(a for k, a in enumerate(degradation.axes) if k != axis))
-        coarse = None if along is None else slices.new_zeros(along.matrix.shape[0], *slices.shape[1:])
+    for axis, along in enumerate(degradation.axes):
+        own = [look for look in looks if look.axis == axis]
+        in_plane = Degradation(tuple(a for k, a in enumerate(degradation.axes) if k != axis))
+        slices, sums = volume.movedim(axis, 0), change.movedim(axis, 0)
+        split = None if weights.within == weights.across else along
+        coarse = None if split is None else slices.new_zeros(len(split.matrix), *slices.shape[1:])
         for first in range(0, len(slices), SLAB):
             some = range(first, min(first + SLAB, len(slices)))
             taken = slice(some.start, some.stop)
@@ -81,27 +85,27 @@ def weighed_change(
             for look in own:
                 seen += (denoise(volume, look, some) - slices[taken]) / len(own)
                 progress.advance(len(some))
-            if coarse is None or along is None:
-                sums[taken] += _weighed(seen, within, weights.within)
+            if split is None or coarse is None:
+                sums[taken] += _weighed(seen, in_plane, weights.within)
                 continue
-            # P(w) + H(a) = a + A†A (w − a), of which A is added up slice by slice.
-            lacking = _weighed(seen, within, weights.across)
+            # With w and a the two sums P w + H a = a + A†A (w − a), and of A (w − a) every slice has its share.
+            lacking = _weighed(seen, in_plane, weights.across)
             sums[taken] += lacking
-            measured = _weighed(seen, within, weights.within) - lacking
-            coarse += torch.tensordot(_tensor(along.matrix[:, taken], coarse), measured, 1)
-        if coarse is not None and along is not None:
-            _add(sums, along, coarse)
+            measured = _weighed(seen, in_plane, weights.within) - lacking
+            coarse += torch.tensordot(_tensor(split.matrix[:, taken], coarse), measured, 1)
+        if split is not None and coarse is not None:
+            _add(sums, split, coarse)
     return change
 
 
-def _weighed(seen: torch.Tensor, within: Degradation, weights: Sequence[float]) -> torch.Tensor:
+def _weighed(seen: torch.Tensor, in_plane: Degradation, weights: Sequence[float]) -> torch.Tensor:
     """Slices (n, rows, columns) with their details weighed by along how many of their axes the scan lacks them."""
     none, one, two = weights
-    rows, columns = within.axes
+    rows, columns = in_plane.axes
     if none == one == two or (rows is None and columns is None):
         return none * seen
     if rows is None or columns is None:
-        return one * seen + (none - one) * _measured(seen, within)
+        return one * seen + (none - one) * _measured(seen, in_plane)
     # v₂ HH + v₁ (PH + HP) + v₀ PP, H = 1 − P
     by_rows, by_columns = (Degradation(part) for part in ((rows, None), (None, columns)))
     along_rows = _measured(seen, by_rows)
@@ -110,8 +114,8 @@ def _weighed(seen: torch.Tensor, within: Degradation, weights: Sequence[float]) 
     return two * seen + (one - two) * once + (none - 2 * one + two) * both
 
 
-def _measured(slices: torch.Tensor, within: Degradation) -> torch.Tensor:
-    return within.A_dagger(within.A(slices))
+def _measured(slices: torch.Tensor, in_plane: Degradation) -> torch.Tensor:
+    return in_plane.A_dagger(in_plane.A(slices))
 
 
 def _add(sums: torch.Tensor, along: AxisDegradation, coarse: torch.Tensor) -> None:

@@ -333,6 +333,7 @@ def _run_in_slabs(scan: Any, method: Any, target: Any, plan: Any) -> Any:
             found = run.whole(plan, Progress())
         else:
             plan, store = open_store(run, plan, plan.memory, Path(folder), fresh=True)
+            assert store is not None
             found = run.stored(plan, store, Progress())
         return np.stack([np.asarray(part, dtype=np.float32) for part in found.sr.array])
 

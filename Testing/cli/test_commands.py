@@ -25,6 +25,15 @@ def test_help_lists_every_parameter_with_its_defaults(ctsr_here: Ctsr, capfd: py
     assert "uncertainty.nrrd" in text
 
 
+@pytest.mark.parametrize("value", [["-4GB"], []])
+def test_an_option_without_a_value_says_how_a_negative_one_is_given(ctsr_here: Ctsr, value: list[str]) -> None:
+    ended = ctsr_here("run", "scan.nrrd", "out", "--memory", *value)
+    assert ended.code == 2
+    assert ended.err.strip().endswith(
+        "--memory takes a value, and one that begins with a minus as --memory=VALUE; see 'ctsr run --help'."
+    )
+
+
 def test_demo_makes_and_scores_a_phantom(
     ctsr_here: Ctsr, prior: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

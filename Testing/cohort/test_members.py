@@ -6,7 +6,9 @@ from pathlib import Path
 
 import pytest
 
-from CTSuperResolutionLib.cohort.members import Member, read_members
+from CTSuperResolutionLib.cohort.cohort import SCRIPT
+from CTSuperResolutionLib.cohort.members import TAKEN, Member, read_members
+from CTSuperResolutionLib.cohort.report import FILES
 from CTSuperResolutionLib.errors import JobError
 
 
@@ -59,6 +61,8 @@ def test_a_folder_has_its_files_and_series_and_not_the_results(tmp_path):
         ("scan\na.nrrd\nx/A.nii\n", "the name A"),
         ("scan,name\na.nrrd,../b\n", "'../b'"),
         ("scan,name\na.nrrd,..\n", "'..'"),
+        ("scan,name\na.nrrd,Cohort.md\n", "'Cohort.md'"),
+        ("scan\noutcomes.nrrd\n", "'outcomes'"),
         (b"scan\n\xff\xfe\n", "not CSV"),
     ],
 )
@@ -83,3 +87,7 @@ def test_a_scan_is_no_table(tmp_path):
 def test_what_a_row_has_wrong_is_said_of_its_job(entries, tmp_path):
     with pytest.raises(JobError):
         Member("a", tmp_path / "a.nrrd", entries).job(tmp_path / "out", {})
+
+
+def test_no_scan_has_the_name_of_a_file_that_a_cohort_writes():
+    assert {*FILES, SCRIPT, "outcomes"} == TAKEN

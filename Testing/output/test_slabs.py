@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import shutil
 import signal
 import subprocess
 import sys
@@ -133,6 +134,10 @@ def test_a_killed_job_goes_on_to_the_same_bytes(scan: Path, tmp_path: Path) -> N
     assert 0 < kept < count
     (folder,) = out.glob(f"{PREFIX}*")
     assert folder.stat().st_mode & 0o777 == 0o700
+    for name, fresh, slabs in (("more", False, count), ("fresh", True, 1)):  # with memory for all of it at once
+        shutil.copytree(out, tmp_path / name, ignore=shutil.ignore_patterns(".ctsr-[0-9a-f]*"))
+        assert run(scan, tmp_path / name, "1000GB", fresh=fresh)["slabs"] == slabs
+        assert sorted(path.name for path in (tmp_path / name).iterdir()) == FILES
     notes = []
     run(scan, out, memory, lambda event: notes.append(event.get("message", "")))
     assert any(f"left {kept} of {count} slabs" in note for note in notes)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import numpy as np
 import pytest
 
 from CTSuperResolutionLib.job.method import Method
@@ -9,7 +10,7 @@ from CTSuperResolutionLib.job.region import region_slices
 from CTSuperResolutionLib.job.target_grid import TargetGrid
 from CTSuperResolutionLib.planning.bands import FEWEST_SLICES, result_bands
 from CTSuperResolutionLib.planning.requirements import Requirements, requirements_on
-from CTSuperResolutionLib.planning.slabs import MARGIN, WIDEST, SlabPlan, dependence_on_slabs, plan_slabs
+from CTSuperResolutionLib.planning.slabs import MARGIN, MORE_WORK, WIDEST, SlabPlan, dependence_on_slabs, plan_slabs
 
 SCAN, SPACING = (300, 512, 512), (1.0, 0.7, 0.7)
 FREE = 1 << 50
@@ -60,6 +61,17 @@ def test_less_memory_asks_for_more_slabs_and_is_kept_within() -> None:
     assert plan(1e9)[0] is None
 
 
+def test_a_wider_margin_is_not_worth_half_as_much_time_again() -> None:
+    margins = set()
+    for budget in np.geomspace(100e9, 6.7e9, 40):
+        found, target, method = plan(budget, "4")
+        narrow = plan_slabs(method.parameters, target, int(budget), reach=MARGIN)
+        assert found is not None and narrow is not None and found.memory <= budget
+        assert narrow.depth <= found.depth <= MORE_WORK * narrow.depth
+        margins.add(max(slab.worked.stop - slab.core.stop for slab in found.slabs))
+    assert margins == {MARGIN, WIDEST}
+
+
 def test_a_result_of_few_slices_is_not_cut() -> None:
     found, target, _ = plan(FREE, "4", (FEWEST_SLICES // 4 - 1, 64, 64))
     assert found is not None and len(found.slabs) == 1 and len(result_bands(target)) == 1
@@ -107,9 +119,10 @@ def test_what_makes_a_result_depend_on_its_slabs_is_known(settings: dict, depend
     [
         (7.5, "2", 8, 8),
         (8.2, "4", 8, 9),
-        (15.75, "4", 8, 16),
-        (40, "4", 12, WIDEST),
+        (15.75, "4", 8.2, 16),
+        (40, "4", 13, WIDEST),
         (40, "4", 7, MARGIN),  # for lack of memory
+        (40, "4", 8.2, MARGIN),  # for twice as many slabs otherwise
         (40, "2", 8, MARGIN),
         (0.5, "3", 8, 6),
         (1.0, "1.1", 3, MARGIN),
@@ -120,6 +133,6 @@ def test_the_margin_is_what_data_consistency_and_the_network_reach(
 ) -> None:
     method = Method(scale, device="cpu") if scale != "1.1" else Method(None, spacing=(1 / 1.1, 0.7 / 1.1, 0.7 / 1.1))
     target = method.target_grid(SCAN, SPACING)
-    found = plan_slabs(method.parameters, target, budget * 10**9, reach=reach)
+    found = plan_slabs(method.parameters, target, int(budget * 1e9), reach=reach)
     assert found is not None and len(found.slabs) > 1
     assert max(slab.worked.stop - slab.core.stop for slab in found.slabs) == margin

@@ -111,7 +111,7 @@ def test_a_network_that_knows_nothing_learns_from_the_scan(prior, thick, monkeyp
     torch.manual_seed(0)
     ignorant = type(prior.denoiser)(**prior.denoiser.config)  # its last layer is zero
     upsampled, volume, _ = thick
-    p = Method(scale="4,1,1", settings={"adapt": 40}).parameters
+    p = Method(scale="4,1,1", settings={"adapt": 120}).parameters
     network = Prior(ignorant.eval().requires_grad_(False), prior.schedule, "none")
     found = adapt_prior(network, volume, upsampled, p, 0, Progress())
     assert found.adaptation["error_before"] == pytest.approx(1, abs=1e-3)

@@ -19,7 +19,7 @@ from CTSuperResolutionLib.projection.geometry import parallel_beam
 from CTSuperResolutionLib.projection.grid import VolumeGrid
 from CTSuperResolutionLib.projection.projector import Projector
 from CTSuperResolutionLib.stages.project_volume import ProjectedVolume
-from CTSuperResolutionLib.stages.restore_slices import looks_along
+from CTSuperResolutionLib.stages.restore_slices import coarsest_axes, looks_along, slice_change
 from CTSuperResolutionLib.stages.restore_views import Restorer, sampler_settings
 from CTSuperResolutionLib.stages.weigh_details import weighed_change
 
@@ -98,6 +98,14 @@ def drawn(volume, p, sample: int) -> torch.Tensor:
     return restore(DEGRADATION.A(views), views, DEGRADATION, PRIOR, settings)
 
 
+def denoise(volume, look, some):
+    """Slices as the network of these tests restores them."""
+    alpha = PRIOR.schedule.alpha_cumprod(0)
+    x = alpha**0.5 * (2 * volume.movedim(look.axis, 0)[some.start : some.stop, None] - 1)
+    clean = (x - (1 - alpha) ** 0.5 * PRIOR.predict_noise(x, 0)) / alpha**0.5
+    return (clean[:, 0] + 1) / 2
+
+
 @pytest.mark.parametrize("share", [1.0, 0.3])
 def test_a_single_look_is_the_samplers_own(volume, share):
     p = parameters(slice_gain=0, null_space=share)
@@ -124,18 +132,18 @@ def test_the_slices_come_first_and_the_views_are_those_of_what_they_gave(volume)
     """The measured part of the views stays that of the sharpened volume."""
     p = parameters(slice_gain=1.5, null_space=1, sigma_y=0)
     found, views = restored(volume, p), PROJECTOR.forward(volume)
-    alpha = PRIOR.schedule.alpha_cumprod(0)
-
-    def denoise(volume, look, some):
-        x = alpha**0.5 * (2 * volume.movedim(look.axis, 0)[some.start : some.stop, None] - 1)
-        clean = (x - (1 - alpha) ** 0.5 * PRIOR.predict_noise(x, 0)) / alpha**0.5
-        return (clean[:, 0] + 1) / 2
-
     change = weighed_change(volume, denoise, looks_along((0, 1, 2), 1), Anything.degradation, Progress())
     torch.testing.assert_close(found.start.volume, volume + 1.5 * change, atol=1e-5, rtol=1e-5)
     torch.testing.assert_close(found.start.views, PROJECTOR.forward(found.start.volume))
     seen = DEGRADATION.A(views)
     torch.testing.assert_close(DEGRADATION.A(found.views), seen, atol=1e-3 * float(seen.max()), rtol=0)
+
+
+@pytest.mark.parametrize(("axes", "share"), [(1, 1.0), (2, 1.5)])
+def test_slices_along_fewer_axes_give_their_mean(volume, axes, share):
+    found = restored(volume, parameters(slice_gain=0.8, slice_axes=axes)).start.volume
+    change = slice_change(volume, denoise, looks_along(coarsest_axes((2, 2, 2), axes), 1), Progress())
+    torch.testing.assert_close(found, volume + 0.8 * share * change, atol=1e-5, rtol=1e-5)
 
 
 class Thick(Anything):
