@@ -13,7 +13,7 @@ from typing import Any
 from CTSuperResolutionLib.volume.acquisition_tags import stack_axis
 
 CONTRADICTION = 0.25
-"""Share of the header's thickness by which a measured one may differ."""
+"""Share of a thickness that is set or in the header by which a measured one may differ."""
 
 ERRORS = 2.0
 """Standard errors by which it may differ besides."""
@@ -70,22 +70,30 @@ class SliceThickness:
 
     @property
     def contradiction(self) -> str | None:
-        """A sentence where the scan shows another thickness than the header says; None otherwise."""
+        """A sentence where the scan shows another thickness than the user set or the header says; None otherwise."""
         if self.header is not None and self.edges is not None:
             return (
                 f"The header says that slices are {self.header:.1f} mm thick and the scan's few edges allow at most "
                 f"{self.edges:.1f} mm; that is used."
             )
-        if self.header is None or self.measured is None:
-            return None
-        apart = abs(self.measured - self.header)
-        if apart <= CONTRADICTION * self.header or apart <= ERRORS * self.error:
+        if self._contradicted(self.given):
+            return (
+                f"Slices are set to be {self.given:.1f} mm thick and the scan shows {self._measured_text} mm; what was "
+                "set is used, and one that is too large can make a result worse than cubic."
+            )
+        if not self._contradicted(self.header):
             return None
         used = "the one that was set" if self.given is not None else "what the scan shows"
         return (
             f"The header says that slices are {self.header:.1f} mm thick and the scan shows {self._measured_text} mm; "
             f"{used} is used."
         )
+
+    def _contradicted(self, said: float | None) -> bool:
+        """Whether the scan shows another thickness than somebody says."""
+        if said is None or self.measured is None:
+            return False
+        return abs(self.measured - said) > max(CONTRADICTION * said, ERRORS * self.error)
 
     @property
     def _measured_text(self) -> str:

@@ -44,6 +44,21 @@ def test_a_contradiction_is_beyond_a_quarter_and_the_error(header, measured, err
         assert f"{header} mm thick" in found and f"{measured} ± {error} mm" in found
 
 
+@pytest.mark.parametrize(("given", "contradicts"), [(5.2, True), (2.8, True), (4.5, False)])
+def test_what_is_set_against_what_the_scan_shows_is_used_and_said(given, contradicts):
+    found = SliceThickness(4.0, given=given, header=4.0, measured=3.9, error=0.1).contradiction
+    assert (found is not None) == contradicts
+    if found is not None:
+        assert found.startswith(
+            f"Slices are set to be {given} mm thick and the scan shows 3.9 ± 0.1 mm; what was set is"
+        )
+
+
+def test_what_is_set_and_what_the_scan_shows_may_agree_against_the_header():
+    found = SliceThickness(4.0, given=4.0, header=6.0, measured=3.9, error=0.1).contradiction
+    assert found.startswith("The header says") and "the one that was set is used" in found
+
+
 def test_a_header_that_few_edges_contradict_is_said_to():
     found = SliceThickness.of_report(5.0, {"source": "header", "fwhm_mm": 5.6, "header_mm": 10.0, "edges_mm": 5.6})
     assert found.sentence == "slices 10.0 mm thick by the header, at most 5.6 by the edges"
