@@ -91,8 +91,15 @@ def _stage_bytes(
         ready = BYTES_A_READY_PIXEL * max(largest, min(PIXELS_TOGETHER, a_volume / 4))
         seen = BYTES_A_PIXEL * min(largest, MOST_PIXELS) + min(SPARED_BYTES, 10 * a_volume)
         # Heap that came with the slices is still held in the rounds of consistency that follow.
-        stages["restore"] = max(RESTORED_VOLUMES * a_volume + seen, consistent) + ready
+        restored = (RESTORED_VOLUMES + _coarse_volumes(p, factors)) * a_volume + seen
+        stages["restore"] = max(restored, consistent) + ready
     return stages
+
+
+def _coarse_volumes(p: Parameters, factors: Sequence[float]) -> float:
+    """Of what slices along one axis say of the details along it, sampled as the scan is."""
+    refined = [factor for factor in factors if factor != 1]
+    return 1 / min(refined) if p.slice_gain and p.slice_axes == 3 and len(refined) > 1 else 0.0
 
 
 def gaussian_counts(p: Parameters, voxels: int) -> tuple[int, int]:

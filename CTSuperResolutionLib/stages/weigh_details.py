@@ -17,7 +17,9 @@ import torch
 
 from CTSuperResolutionLib.degradation.operator import AxisDegradation, Degradation
 from CTSuperResolutionLib.job.events import Progress
-from CTSuperResolutionLib.stages.restore_slices import SLAB, Look, SliceRestorer
+from CTSuperResolutionLib.stages.restore_slices import PIXELS, SLAB, Look, SliceRestorer
+
+ZERO = 1e-12  # of weights that add up to 1
 
 
 class DetailWeights(NamedTuple):
@@ -78,8 +80,9 @@ def weighed_change(
         slices, sums = volume.movedim(axis, 0), change.movedim(axis, 0)
         split = None if weights.within == weights.across else along
         coarse = None if split is None else slices.new_zeros(len(split.matrix), *slices.shape[1:])
-        for first in range(0, len(slices), SLAB):
-            some = range(first, min(first + SLAB, len(slices)))
+        together = min(max(PIXELS // slices[0].numel(), 1), SLAB)
+        for first in range(0, len(slices), together):
+            some = range(first, min(first + together, len(slices)))
             taken = slice(some.start, some.stop)
             seen = torch.zeros_like(slices[taken])
             for look in own:
@@ -92,9 +95,11 @@ def weighed_change(
             lacking = _weighed(seen, in_plane, weights.across)
             sums[taken] += lacking
             measured = _weighed(seen, in_plane, weights.within) - lacking
-            coarse += torch.tensordot(_tensor(split.matrix[:, taken], coarse), measured, 1)
+            shares = split.matrix[:, taken]
+            rows = _not_zero(shares)
+            coarse[rows] += torch.tensordot(_tensor(shares[rows], coarse), measured, 1)
         if split is not None and coarse is not None:
-            _add(sums, split, coarse)
+            _add(sums, split, coarse, together)
     return change
 
 
@@ -118,11 +123,17 @@ def _measured(slices: torch.Tensor, in_plane: Degradation) -> torch.Tensor:
     return in_plane.A_dagger(in_plane.A(slices))
 
 
-def _add(sums: torch.Tensor, along: AxisDegradation, coarse: torch.Tensor) -> None:
-    """x + A† y along the first axis in place of x, some slices at a time: volumes limit the size of a job."""
+def _not_zero(matrix: np.ndarray) -> slice:
+    """The rows of a matrix from the first that is not zero to the last."""
+    rows = np.flatnonzero(np.abs(matrix).max(1) > ZERO)
+    return slice(int(rows[0]), int(rows[-1]) + 1)
+
+
+def _add(sums: torch.Tensor, along: AxisDegradation, coarse: torch.Tensor, together: int) -> None:
+    """x + A† y along the first axis in place of x, so many slices at a time: volumes limit the size of a job."""
     inverse = _tensor(along.pseudo_inverse, coarse)
-    for first in range(0, len(sums), SLAB):
-        sums[first : first + SLAB] += torch.tensordot(inverse[first : first + SLAB], coarse, 1)
+    for first in range(0, len(sums), together):
+        sums[first : first + together] += torch.tensordot(inverse[first : first + together], coarse, 1)
 
 
 def _tensor(matrix: np.ndarray, like: torch.Tensor) -> torch.Tensor:
