@@ -19,7 +19,7 @@ SHAPE = (24, 20, 18)
 FLAT = np.full(SHAPE, 40.0, np.float32)
 Z, Y, _ = np.meshgrid(*map(np.arange, SHAPE), indexing="ij")
 PLAIN = ErrorSpread(noise=2, steep=3, curved=5, changed=7, power=1, lung=11, bone=13)
-TEST = SelfTest(factor=1.5, noise_hu=6, axis=0, rms_hu=20, voxels=1000)
+TEST = SelfTest(factor=1.5, noise_hu=6, axis=0, rms_hu=20, cubic_rms_hu=20, voxels=1000)
 DIRECTION = (1, 0, 0, 0, 1, 0, 0, 0, 1)
 
 
