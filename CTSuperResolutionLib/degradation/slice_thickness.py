@@ -13,7 +13,10 @@ from typing import Any
 from CTSuperResolutionLib.volume.acquisition_tags import stack_axis
 
 CONTRADICTION = 0.25
-"""Share of a thickness that is set or in the header by which a measured one may differ."""
+"""Share of the header's thickness by which a measured one may differ."""
+
+OF_GIVEN = 0.15
+"""Share of a thickness that the user set by which it may: widths that are measured are right to a tenth."""
 
 ERRORS = 2.0
 """Standard errors by which it may differ besides."""
@@ -76,12 +79,12 @@ class SliceThickness:
                 f"The header says that slices are {self.header:.1f} mm thick and the scan's few edges allow at most "
                 f"{self.edges:.1f} mm; that is used."
             )
-        if self._contradicted(self.given):
+        if self._contradicted(self.given, OF_GIVEN):
             return (
                 f"Slices are set to be {self.given:.1f} mm thick and the scan shows {self._measured_text} mm; what was "
                 "set is used, and one that is too large can make a result worse than cubic."
             )
-        if not self._contradicted(self.header):
+        if not self._contradicted(self.header, CONTRADICTION):
             return None
         used = "the one that was set" if self.given is not None else "what the scan shows"
         return (
@@ -89,11 +92,11 @@ class SliceThickness:
             f"{used} is used."
         )
 
-    def _contradicted(self, said: float | None) -> bool:
-        """Whether the scan shows another thickness than somebody says."""
+    def _contradicted(self, said: float | None, share: float) -> bool:
+        """Whether the scan shows another thickness than somebody says, by more than a share of that."""
         if said is None or self.measured is None:
             return False
-        return abs(self.measured - said) > max(CONTRADICTION * said, ERRORS * self.error)
+        return abs(self.measured - said) > max(share * said, ERRORS * self.error)
 
     @property
     def _measured_text(self) -> str:

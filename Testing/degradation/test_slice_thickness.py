@@ -44,7 +44,7 @@ def test_a_contradiction_is_beyond_a_quarter_and_the_error(header, measured, err
         assert f"{header} mm thick" in found and f"{measured} ± {error} mm" in found
 
 
-@pytest.mark.parametrize(("given", "contradicts"), [(5.2, True), (2.8, True), (4.5, False)])
+@pytest.mark.parametrize(("given", "contradicts"), [(5.2, True), (4.7, True), (2.8, True), (4.5, False)])
 def test_what_is_set_against_what_the_scan_shows_is_used_and_said(given, contradicts):
     found = SliceThickness(4.0, given=given, header=4.0, measured=3.9, error=0.1).contradiction
     assert (found is not None) == contradicts
