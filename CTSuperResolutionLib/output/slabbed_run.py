@@ -151,15 +151,15 @@ def open_store(
         return plan, None
     folder, left = open_store_folder(output, run.digest(), fresh=fresh)
     before = None if left is None else SlabPlan.from_dict(left)
-    if at_once and (before is None or before.memory > budget):
+    if before is not None and before.memory <= budget:
+        return before, SlabStore(folder, before.axis, len(before.slabs))
+    if at_once:
         shutil.rmtree(folder, ignore_errors=True)
         return plan, None
-    if before is None or before.memory > budget:
-        if before is not None:
-            folder, _ = open_store_folder(output, run.digest(), fresh=True)
-        keep_plan(folder, plan.to_dict())
-        before = plan
-    return before, SlabStore(folder, before.axis, len(before.slabs))
+    if before is not None:
+        folder, _ = open_store_folder(output, run.digest(), fresh=True)
+    keep_plan(folder, plan.to_dict())
+    return plan, SlabStore(folder, plan.axis, len(plan.slabs))
 
 
 def kept_slabs(plan: SlabPlan, region: Slices) -> SlabPlan:

@@ -15,7 +15,7 @@ from typing import NamedTuple
 import numpy as np
 import torch
 
-from CTSuperResolutionLib.degradation.operator import AxisDegradation, Degradation
+from CTSuperResolutionLib.degradation.operator import Degradation
 from CTSuperResolutionLib.job.events import Progress
 from CTSuperResolutionLib.stages.restore_slices import PIXELS, SLAB, Look, SliceRestorer
 
@@ -99,7 +99,8 @@ def weighed_change(
             rows = _not_zero(shares)
             coarse[rows] += torch.tensordot(_tensor(shares[rows], coarse), measured, 1)
         if split is not None and coarse is not None:
-            _add(sums, split, coarse, together)
+            for some_slices, seen in Degradation((split, None, None)).A_dagger_slices(coarse):
+                sums[some_slices] += seen
     return change
 
 
@@ -127,13 +128,6 @@ def _not_zero(matrix: np.ndarray) -> slice:
     """The rows of a matrix from the first that is not zero to the last."""
     rows = np.flatnonzero(np.abs(matrix).max(1) > ZERO)
     return slice(int(rows[0]), int(rows[-1]) + 1)
-
-
-def _add(sums: torch.Tensor, along: AxisDegradation, coarse: torch.Tensor, together: int) -> None:
-    """x + A† y along the first axis in place of x, so many slices at a time: volumes limit the size of a job."""
-    inverse = _tensor(along.pseudo_inverse, coarse)
-    for first in range(0, len(sums), together):
-        sums[first : first + together] += torch.tensordot(inverse[first : first + together], coarse, 1)
 
 
 def _tensor(matrix: np.ndarray, like: torch.Tensor) -> torch.Tensor:
