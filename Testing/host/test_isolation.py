@@ -75,3 +75,27 @@ def test_missing_system_packages_are_named(monkeypatch):
     monkeypatch.setattr("shutil.which", lambda name: "/usr/bin/" + name)
     monkeypatch.setattr("sys.platform", "linux")
     assert "sudo apt-get install libnotthere9" in system_libraries.ensure()
+
+
+def test_windows_are_listed_while_garbage_of_windows_waits():
+    """PySide alone crashes here: its list names popups whose owners are collected while the list is made."""
+    code = """
+import gc, sys
+from slicer_host.host import start
+start()
+import qt, slicer
+class Panel(qt.QWidget):
+    def __init__(self):
+        qt.QWidget.__init__(self)
+        self.itself = self
+        box = qt.QComboBox(self)
+        box.addItem("one")
+        box.view()
+slicer.util.mainWindow()
+gc.set_threshold(10**6)
+for _ in range(200):
+    Panel()
+gc.set_threshold(gc.get_count()[0] + 100)
+print(slicer.util.mainWindow() is not None)
+"""
+    assert run(code).splitlines()[-1] == "True"

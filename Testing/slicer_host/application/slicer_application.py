@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import gc
 import locale
 import os
 from typing import Any
 
 from PySide6.QtCore import QProcessEnvironment, QSettings, Signal
-from PySide6.QtWidgets import QApplication
+from PySide6.QtWidgets import QApplication, QWidget
 
 from slicer_host import names
 from slicer_host.pythonqt.classes import register
@@ -60,6 +61,17 @@ class qSlicerApplication(QApplication):
     def moduleManager(self) -> Any:
         """The modules."""
         return self._modules
+
+    @staticmethod
+    def topLevelWidgets() -> list[QWidget]:
+        """Every window. While PySide turns Qt's list into objects, collected garbage could take a window with it."""
+        collecting = gc.isenabled()
+        gc.disable()
+        try:
+            return QApplication.topLevelWidgets()
+        finally:
+            if collecting:
+                gc.enable()
 
     # --- how it was started ---
 
