@@ -62,6 +62,7 @@ def begun(monkeypatch) -> list[str]:
     return names
 
 
+@pytest.mark.slow
 def test_broken_scans_are_listed_and_the_same_command_goes_on(tmp_path, quick, ctsr_here, begun):
     table, out = make_scans(tmp_path / "in", 2), tmp_path / "out"
     ended = ctsr_here("batch", table, out, *quick)

@@ -235,6 +235,7 @@ def test_training_blames_its_folder_for_its_own_failures_alone(
     assert not (tmp_path / "made").exists()
 
 
+@pytest.mark.slow
 def test_training_stops_when_asked_and_keeps_its_checkpoint(start: Callable, radiographs: Path, tmp_path: Path) -> None:
     out = tmp_path / "prior"
     process = start("train-prior", radiographs, "--out", out, "--report-every", "2", *TINY, "--events", "json")

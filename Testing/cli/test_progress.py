@@ -22,6 +22,7 @@ def slowed(function: Callable, seconds: float) -> Callable:
     return slow
 
 
+@pytest.mark.slow
 def test_the_bar_moves_whatever_takes_long(
     ctsr_here: Ctsr, scan: Path, quick: Sequence[str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

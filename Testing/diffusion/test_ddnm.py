@@ -150,6 +150,7 @@ def test_null_space_samples_have_the_spread_that_theory_says(steps, eta, repeats
         assert theory == pytest.approx(deviation, rel=10 / steps + 0.02)
 
 
+@pytest.mark.slow
 def test_expected_noise_is_not_copied_into_the_result():
     """With the right σ_y the prior's shrinkage shows; with σ_y = 0 all of the noise stays in the measured part."""
     degradation = make_degradation(SHAPE, SCALE, kernel="mean")

@@ -134,6 +134,7 @@ def test_a_known_residual_is_found(case):
     assert 200 <= len(field) <= 400
 
 
+@pytest.mark.slow
 def test_one_seed_gives_one_field(case):
     first, again, other = (fitted(case, iterations=45, seed=seed) for seed in (0, 0, 1))
     for name in first.parameters:
@@ -167,6 +168,7 @@ def test_cancelling_is_noticed_within_one_iteration(case):
     assert stop.count == 3
 
 
+@pytest.mark.slow
 def test_starting_at_the_residual_is_starting_near(case):
     """Half the iterations from the least-squares residual end nearer than from edges."""
     scene, geometry, edges, base, views, truth = case

@@ -118,6 +118,7 @@ def slabs_in(out: Path) -> list[Path]:
     return sorted(out.glob(f"{PREFIX}*/slab-*"))
 
 
+@pytest.mark.slow
 def test_a_killed_job_goes_on_to_the_same_bytes(scan: Path, tmp_path: Path) -> None:
     memory = list(budgets().values())[-1]
     count = run(scan, tmp_path / "unbroken", memory)["slabs"]

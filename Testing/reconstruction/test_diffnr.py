@@ -239,6 +239,7 @@ def _scanned(seed: int) -> TrainingSlices:
     return TrainingSlices(torch.stack(volumes), missing, biplanar_views(water, scan.geometry, scan.place.grid))
 
 
+@pytest.mark.slow
 def test_a_short_training_repairs_what_it_never_saw_and_goes_on(tmp_path):
     """At the rate that is the default, neither the bad filtered slices nor the good iterative ones get worse."""
     slices = [_scanned(seed) for seed in range(6)]

@@ -116,6 +116,7 @@ def test_every_source_is_drawn_at_its_share(radiographs, tmp_path, monkeypatch):
     }
 
 
+@pytest.mark.slow
 def test_examples_are_what_training_takes_and_a_seed_is_one_training(radiographs, tmp_path):
     images = TrainingImages(radiographs, [write_ct(tmp_path / "a.nrrd")], dead_leaves=4, validation_fraction=0.5)
     batches = []

@@ -95,6 +95,7 @@ def test_it_learns_what_a_start_lacks(tmp_path):
     assert np.mean(losses[-20:]) < 0.6 * np.mean(losses[:5])
 
 
+@pytest.mark.slow
 def test_the_folder_holds_the_prior_that_was_validated(tmp_path):
     """What training.json and log.jsonl say is what the weights read back give, on the same held-out examples."""
     train(tmp_path, 25, batch=4)
@@ -133,6 +134,7 @@ def test_reports_leave_training_as_it_is_and_write_the_averaged_weights(tmp_path
     assert (weights["conv_out.weight"] != state["network"]["conv_out.weight"].half()).float().mean() > 0.5
 
 
+@pytest.mark.slow
 def test_it_begins_with_a_prior_and_goes_on_from_its_own_checkpoint(tmp_path):
     """Weights that are averaged over a single step differ little from those that it begins with."""
     train(tmp_path / "first", 6, batch=2)

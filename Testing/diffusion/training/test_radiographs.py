@@ -49,6 +49,7 @@ def test_every_nth_file_by_name_is_held_out_and_only_then(tmp_path, fraction, he
             Radiographs(tmp_path / name, **options, validation=validation)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("crop", [32, 40, 136])
 def test_crops_are_in_range_and_repeatable(folder, crop):
     found = crops(folder, 60, crop)
