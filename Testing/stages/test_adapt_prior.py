@@ -105,9 +105,22 @@ def test_what_is_no_better_on_held_out_slices_is_dropped(prior, thick, monkeypat
 
 
 @pytest.mark.usefixtures("small_patches")
+@pytest.mark.parametrize(("hopeful", "steps"), [(0.0, 2), (10.0, 6)])
+def test_it_gives_up_early_where_the_first_steps_gain_little(prior, thick, monkeypatch, hopeful, steps):
+    monkeypatch.setattr("CTSuperResolutionLib.diffusion.adaptation.TRIAL", 2)
+    monkeypatch.setattr("CTSuperResolutionLib.diffusion.adaptation.HOPEFUL", hopeful)
+    monkeypatch.setattr("CTSuperResolutionLib.diffusion.adaptation.BETTER", 0.0)
+    counter = Counter()
+    found = adapted(prior, thick, progress=counter)
+    assert found.denoiser is prior.denoiser
+    assert (found.adaptation["kept"], found.adaptation["steps"], counter.done) == (False, steps, 32 + 8 + 6)
+
+
+@pytest.mark.usefixtures("small_patches")
 def test_a_network_that_knows_nothing_learns_from_the_scan(prior, thick, monkeypatch):
     """One that finds no noise anywhere leaves images as they are: an error of 1. What it learns is worth something."""
     monkeypatch.setattr("CTSuperResolutionLib.diffusion.adaptation.LEARNING_RATE", 3e-3)
+    monkeypatch.setattr("CTSuperResolutionLib.diffusion.adaptation.HOPEFUL", 1.0)  # it begins slowly
     torch.manual_seed(0)
     ignorant = type(prior.denoiser)(**prior.denoiser.config)  # its last layer is zero
     upsampled, volume, _ = thick
