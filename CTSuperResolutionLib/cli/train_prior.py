@@ -83,6 +83,8 @@ def execute(options: argparse.Namespace, progress: Reporter) -> dict[str, Any]:
             train_prior,
         )
         from CTSuperResolutionLib.evaluation.priors import cts_seen
+        from CTSuperResolutionLib.trust.familiar_patches import FamiliarPatches
+        from CTSuperResolutionLib.volume.reading import read_volume
 
         # First of all, because it may not be installed and CTs take minutes.
         accelerator = make_accelerator(machine.choose_device(options.device))
@@ -97,8 +99,11 @@ def execute(options: argparse.Namespace, progress: Reporter) -> dict[str, Any]:
         start = None if place is None else Prior.load(place)
         make_network(plan, start)  # CTs take minutes, and it may not do
         training, held_out, card = images.load(plan.seed, progress)
+        familiar = FamiliarPatches.of(read_volume(ct) for ct in images.cts).and_those_of(FamiliarPatches.load(out))
         if place is not None:  # what a prior saw, those that begin with it have seen
             card["ct"] = sorted({*card["ct"], *cts_seen(place)})
+            familiar = familiar.and_those_of(FamiliarPatches.load(place))
+        familiar.save(out)
         on_step = _TrainingProgress(progress, plan.minutes)
         losses = train_prior(
             training, held_out, out, plan, card=card, accelerator=accelerator, start=start, on_step=on_step

@@ -25,8 +25,8 @@ BETTER = 0.92
 """Error after over that before, on held-out patches, from which on what was learned is kept: at 0.94 and 0.95 the
 results of two chests were 0.16 dB worse, at 0.72 and 0.87 those of a skull 1.8 and 2.5 dB better."""
 TRIAL, HOPEFUL = 40, 0.93
-"""Steps after which learning is given up where that ratio is above HOPEFUL: six scans for which it was dropped after 120
-had 0.95 to 0.98 there, two for which it was kept 0.74 and 0.88."""
+"""Steps after which learning is given up where that ratio is above HOPEFUL: six scans for which it was dropped after
+120 had 0.95 to 0.98 there, two for which it was kept 0.74 and 0.88."""
 FLAT = 5e-4  # mean difference between an image and its truth: of less there is nothing to learn
 TRIES = 100
 
@@ -95,7 +95,8 @@ def adapt(
 ) -> tuple[Prior, dict[str, object]]:
     """Let a prior's network go on learning to restore slices at t = 0, and keep the result where it errs less.
 
-    Where TRIAL steps show little gain it ends with them. A slice of the lessons is shown without neighbours: those of thick slices say nothing of thin ones.
+    Where TRIAL steps show little gain it ends with them. A slice of the lessons is shown without neighbours: those of
+    thick slices say nothing of thin ones.
 
     Args:
         prior: of a :class:`.ResidualDenoiser`. lessons: to learn from. held_out: to compare on.

@@ -65,6 +65,7 @@ def run_job(
         from CTSuperResolutionLib.degradation.representative import representative_part
         from CTSuperResolutionLib.output.error_interval import interval_report, tested
         from CTSuperResolutionLib.output.slabbed_run import SlabbedRun, kept_slabs, open_store
+        from CTSuperResolutionLib.output.unfamiliar_scan import unfamiliar_percent
         from CTSuperResolutionLib.planning.margin import margins, with_margin, within
         from CTSuperResolutionLib.planning.requirements import requirements_here
         from CTSuperResolutionLib.planning.slabs import plan_slabs
@@ -87,6 +88,7 @@ def run_job(
         slices = slice_thickness_of(acquisition, source.spacing, thickness)
         if slices.contradiction:
             notes.append(slices.contradiction)
+        unfamiliar = unfamiliar_percent(looked_at, job.method, notes)
         for note in notes:
             progress.note(note)
         findings = ScanFindings.of(scan, target, p, acquisition, noise_in=looked_at, check=progress.check)
@@ -109,6 +111,7 @@ def run_job(
         error = None if test is None else error_volume(result.sr, result.cubic, test)
         progress.stage("write", writing_steps(result, job, picture=picture, error=error is not None))
         extra = {"margin": margins(region, worked), "notes": notes, "slices": slices.sentence, "slabs": len(plan.slabs)}
+        extra["unfamiliar_percent"] = unfamiliar
         extra |= interval_report(scan, inner, target, error, test)
         extra |= score(result)
         with folder.writing():

@@ -31,6 +31,8 @@ from CTSuperResolutionLib.diffusion.training.examples import Example
 from CTSuperResolutionLib.diffusion.training.loop import TrainingPlan, make_accelerator, train_prior
 from CTSuperResolutionLib.diffusion.training.validation import validate
 from CTSuperResolutionLib.errors import JobError
+from CTSuperResolutionLib.trust.familiar_patches import FamiliarPatches
+from CTSuperResolutionLib.volume.reading import read_volume
 from CTSuperResolutionLib.volume.volume import Volume
 from CTSuperResolutionLib.volume.writing import write_volume
 
@@ -281,6 +283,8 @@ def test_the_command_trains_on_all_kinds_and_goes_on(tmp_path, capfd):
     card = json.loads((out / "training.json").read_text())
     assert card["ct"] == ["one", "two"]
     assert (card["steps_done"], card["radiographs"], card["dead_leaves"]) == (3, {"x-rays": 2}, 4)
+    for name in ("one", "two"):  # and knows again what it saw, by either call
+        assert FamiliarPatches.load(out).unfamiliar_percent(read_volume(cts / f"{name}.nrrd")) == 0
     assert Prior.load(out).at(ImageAcquisition(4, 4)).predict_noise(torch.zeros(1, 1, 33, 20), 5).isfinite().all()
 
 
