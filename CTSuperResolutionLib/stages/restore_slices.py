@@ -14,6 +14,7 @@ from CTSuperResolutionLib.diffusion.networks.image_acquisition import ImageAcqui
 from CTSuperResolutionLib.diffusion.noise_streams import NoiseStreams
 from CTSuperResolutionLib.diffusion.prior import Prior
 from CTSuperResolutionLib.job.events import Progress
+from CTSuperResolutionLib.stages.matter_windows import Windows
 from CTSuperResolutionLib.stages.orientations import ORIENTATIONS, Orientation
 
 SLAB = 16  # slices restored together
@@ -39,11 +40,12 @@ class SliceDenoiser:
         prior: what denoises.
         degradation: of the volume, A along (z, y, x).
         noise: standard deviation of the scan's noise on the scale [0, 1].
+        windows: the part of the volume that is restored; the rest stays as it is.
         step: diffusion step t; 0 shows the prior the slices as they are.
     """
 
-    def __init__(self, prior: Prior, degradation: Degradation, noise: float, step: int) -> None:
-        self._prior, self._degradation, self._noise = prior, degradation, noise
+    def __init__(self, prior: Prior, degradation: Degradation, noise: float, windows: Windows, step: int) -> None:
+        self._prior, self._degradation, self._noise, self._windows = prior, degradation, noise, windows
         self._step = min(step, len(prior.schedule) - 1)
         self._networks: dict[ImageAcquisition, BatchedDenoiser] = {}  # kept, with what each learns of memory
 
@@ -56,12 +58,22 @@ class SliceDenoiser:
             volume: (z, y, x), in [0, 1].
             look: at the volume. some: indices of slices that follow each other.
         """
-        slices, laid = volume.movedim(look.axis, 0), look.orientation
-        most = max(1, PIXELS // slices[0].numel())
-        if len(some) > most:
-            first, rest = range(some.start, some.start + most), range(some.start + most, some.stop)
-            done = self.denoise(volume, look, first, noise_seeds[:most])
-            return torch.cat([done, self.denoise(volume, look, rest, noise_seeds[most:])])
+        slices, across = volume.movedim(look.axis, 0), self._windows[look.axis].kept
+        rows, columns = (window for k, window in enumerate(self._windows) if k != look.axis)
+        restored, shown = slices[some.start : some.stop].clone(), slices[:, rows.seen, columns.seen]
+        most, stop = max(1, PIXELS // shown[0].numel()), min(some.stop, across.stop)
+        for first in range(max(some.start, across.start), stop, most):
+            part = range(first, min(first + most, stop))
+            own = slice(part.start - some.start, part.stop - some.start)
+            seen = self._denoise(shown, look, part, noise_seeds[own])
+            restored[own, rows.kept, columns.kept] = seen[:, rows.taken, columns.taken]
+        return restored
+
+    def _denoise(
+        self, slices: torch.Tensor, look: Look, some: range, noise_seeds: Sequence[tuple[int, ...]]
+    ) -> torch.Tensor:
+        """The same of slices (slices, rows, columns) as they are shown."""
+        laid = look.orientation
         shown = laid.lay(slices[some.start : some.stop]).contiguous()
         acquisition = laid.of(ImageAcquisition.of_slices(self._degradation, look.axis, self._noise))
         if acquisition not in self._networks:

@@ -18,6 +18,7 @@ from CTSuperResolutionLib.diffusion.prior import Prior
 from CTSuperResolutionLib.job.events import Progress
 from CTSuperResolutionLib.job.parameters import Parameters
 from CTSuperResolutionLib.projection.projector import Projector
+from CTSuperResolutionLib.stages.matter_windows import Windows
 from CTSuperResolutionLib.stages.project_volume import ProjectedVolume
 from CTSuperResolutionLib.stages.restore_slices import (
     ALONG_TWO,
@@ -44,6 +45,10 @@ class Consistency(Protocol):
     @property
     def brightest(self) -> float:
         """Largest line integral through the scan on the scale [0, 1], mm."""
+
+    @property
+    def windows(self) -> Windows:
+        """Where there is more than air."""
 
     def spare_ringing(self, change: torch.Tensor, unit: torch.Tensor) -> torch.Tensor:
         """A change of a volume in [0, 1] without what would add to its ringing, in its place."""
@@ -158,7 +163,8 @@ class Restorer:
 
     @cached_property
     def _denoiser(self) -> SliceDenoiser:
-        return SliceDenoiser(self.prior, self.consistency.degradation, self.consistency.unit_noise, self.p.start_step)
+        told = self.consistency.degradation, self.consistency.unit_noise, self.consistency.windows
+        return SliceDenoiser(self.prior, *told, self.p.start_step)
 
     @property
     def _looks(self) -> tuple[Look, ...]:

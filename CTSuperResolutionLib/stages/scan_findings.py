@@ -19,6 +19,7 @@ from CTSuperResolutionLib.job.target_grid import TargetGrid
 from CTSuperResolutionLib.projection.geometry import parallel_beam
 from CTSuperResolutionLib.projection.grid import VolumeGrid
 from CTSuperResolutionLib.projection.projector import Projector
+from CTSuperResolutionLib.stages.matter_windows import find_matter
 from CTSuperResolutionLib.volume.axis_order import AxisOrder
 from CTSuperResolutionLib.volume.intensity import to_unit
 from CTSuperResolutionLib.volume.volume import Volume
@@ -44,6 +45,7 @@ class ScanFindings:
         slices: of its whole result, along the scanner's axis of rotation.
         reach: how far from a cut across that axis the nearest consistent volume differs, in voxels of the scan;
             infinite where the axis is not refined.
+        matter: the scan's voxels along the other two axes between which there is more than air; None if not known.
     """
 
     acquisition: Acquisition
@@ -53,6 +55,7 @@ class ScanFindings:
     brightest: float
     slices: int
     reach: float
+    matter: tuple[slice, slice] | None
 
     @classmethod
     def of(
@@ -93,6 +96,7 @@ class ScanFindings:
             brightest=_brightest(hu, valid, spacing, (p.hu_low, p.hu_high), check),
             slices=axes[0].count,
             reach=math.inf if along is None else reach_of_cut(along),
+            matter=find_matter(hu, check) if scan.value_scale is None else None,
         )
 
 

@@ -19,6 +19,7 @@ from CTSuperResolutionLib.job.refinement import Factors
 from CTSuperResolutionLib.job.target_grid import TargetAxis, TargetGrid
 from CTSuperResolutionLib.projection.grid import VolumeGrid
 from CTSuperResolutionLib.stages.consistent_strips import ConsistentStrips
+from CTSuperResolutionLib.stages.matter_windows import Windows, matter_windows
 from CTSuperResolutionLib.stages.scan_findings import ScanFindings
 from CTSuperResolutionLib.stages.unmeasured import Unmeasured
 from CTSuperResolutionLib.volume.axis_order import AxisOrder
@@ -88,6 +89,11 @@ class UpsampledScan:
     def brightest(self) -> float:
         """Largest line integral through the scan on the [0, 1] scale, mm."""
         return self.findings.brightest
+
+    @property
+    def windows(self) -> Windows:
+        """Where there is more than air."""
+        return matter_windows(self.findings.matter, self.axes)
 
     def measured(self, progress: Progress | None = None) -> torch.Tensor:
         """What the scan supports by itself: the cubic upsampling made consistent with it, HU. Advances one a round."""

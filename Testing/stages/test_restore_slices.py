@@ -12,6 +12,7 @@ from CTSuperResolutionLib.degradation.operator import make_degradation
 from CTSuperResolutionLib.diffusion.networks.image_acquisition import ImageAcquisition
 from CTSuperResolutionLib.diffusion.noise_schedule import NoiseSchedule
 from CTSuperResolutionLib.job.events import Progress
+from CTSuperResolutionLib.stages.matter_windows import Window, Windows
 from CTSuperResolutionLib.stages.orientations import ORIENTATIONS
 from CTSuperResolutionLib.stages.restore_slices import (
     SLAB,
@@ -23,6 +24,11 @@ from CTSuperResolutionLib.stages.restore_slices import (
 )
 
 SHAPE = (SLAB + 4, 12, 14)
+
+
+def whole(shape) -> Windows:
+    z, y, x = (Window.whole(n) for n in shape)
+    return z, y, x
 
 
 def random_volume() -> torch.Tensor:
@@ -110,7 +116,7 @@ def test_slices_of_any_axis_are_shown_their_own_neighbours(axis, orientations):
     """Of a volume in slabs: each slice loses its second difference along the axis, over √ᾱ and times √(1 − ᾱ)."""
     volume, prior = random_volume(), Adding()
     degradation = make_degradation(SHAPE, (4, 2, 1))
-    denoiser = SliceDenoiser(prior, degradation, 0.01, 0)
+    denoiser = SliceDenoiser(prior, degradation, 0.01, whole(SHAPE), 0)
 
     def denoise(volume, look, some):
         return denoiser.denoise(volume, look, some, [(k,) for k in some])
@@ -122,3 +128,34 @@ def test_slices_of_any_axis_are_shown_their_own_neighbours(axis, orientations):
     np.testing.assert_allclose(found.numpy(), -(((1 - alpha) / alpha) ** 0.5) * second, atol=1e-6)
     told = ImageAcquisition.of_slices(degradation, axis, 0.01)
     assert set(prior.told) == ({told} if orientations == 1 else {told, told.turned()})
+
+
+@pytest.mark.parametrize("look", looks_along((0, 1, 2), 8), ids=str)
+def test_what_lies_beyond_the_windows_stays_and_is_not_shown(look):
+    volume, shape = random_volume(), set()
+
+    class Looking(Adding):
+        def predict_noise(self, x, step, neighbours):
+            shape.add(tuple(sorted(x.shape[-2:])))
+            return super().predict_noise(x, step, neighbours)
+
+    windows = Window.whole(SHAPE[0]), Window(slice(2, 10), slice(4, 8)), Window(slice(0, 8), slice(0, 5))
+    found, everywhere = (
+        torch.cat(
+            [
+                SliceDenoiser(Looking(), make_degradation(SHAPE, (2, 2, 2)), 0.01, given, 0).denoise(
+                    volume, look, some, [(k,) for k in some]
+                )
+                for some in (range(0, 6), range(6, SHAPE[look.axis]))
+            ]
+        ).movedim(0, look.axis)
+        for given in (windows, whole(SHAPE))
+    )
+    inner = tuple(window.kept for window in windows)
+    assert torch.allclose(found[inner], everywhere[inner], atol=1e-12) and not torch.allclose(
+        found[inner], volume[inner]
+    )
+    outer = torch.ones(SHAPE, dtype=bool)
+    outer[inner] = False
+    assert torch.equal(found[outer], volume[outer])
+    assert tuple(sorted(n for k, n in enumerate((SHAPE[0], 8, 8)) if k != look.axis)) in shape

@@ -18,6 +18,7 @@ from CTSuperResolutionLib.job.parameters import Parameters
 from CTSuperResolutionLib.projection.geometry import parallel_beam
 from CTSuperResolutionLib.projection.grid import VolumeGrid
 from CTSuperResolutionLib.projection.projector import Projector
+from CTSuperResolutionLib.stages.matter_windows import Window
 from CTSuperResolutionLib.stages.project_volume import ProjectedVolume
 from CTSuperResolutionLib.stages.restore_slices import coarsest_axes, looks_along, slice_change
 from CTSuperResolutionLib.stages.restore_views import Restorer, sampler_settings
@@ -56,6 +57,7 @@ class Anything:
     """A scan that every volume is consistent with."""
 
     degradation, unit_noise, brightest = make_degradation(SHAPE, (2, 2, 2)), 0.01, None
+    windows = tuple(Window.whole(n) for n in SHAPE)
 
     def spare_ringing(self, change: torch.Tensor, unit: torch.Tensor) -> torch.Tensor:
         return change
