@@ -29,6 +29,7 @@ from CTSuperResolutionLib.job.method import Method
 from CTSuperResolutionLib.job.process import child_environment
 from CTSuperResolutionLib.phantom import thorax
 from CTSuperResolutionLib.planning.cost_model import estimate_memory, pixels_looked_at
+from CTSuperResolutionLib.stages.scan_findings import ScanFindings
 from CTSuperResolutionLib.volume.volume import Volume
 from CTSuperResolutionLib.volume.writing import write_volume
 
@@ -124,8 +125,9 @@ def measure_run(case: RunCase, device: torch.device, progress: Progress) -> Whol
     if last.get("event") != "result":
         raise JobError(f"The run {case.name} did not come to its end: {last.get('message', 'it says nothing')}")
     method = Method(case.scale)
-    p, factors = method.parameters, method.target_grid(scan.shape, scan.spacing).factors
-    looks = pixels_looked_at(p, scan.shape, factors, scan.spacing)
+    p, target = method.parameters, method.target_grid(scan.shape, scan.spacing)
+    factors, shown = target.factors, ScanFindings.of(scan, target, p).shown_share(target)
+    looks = pixels_looked_at(p, scan.shape, factors, scan.spacing, shown)
     operations = looks * operations_a_pixel(Prior.load(method.prior_place))
     estimated = estimate_memory(p, scan.shape, factors, scan.spacing)
     return WholeRun(case, elapsed, processor, operations, estimated, last)

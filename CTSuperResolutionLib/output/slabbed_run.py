@@ -74,7 +74,8 @@ class SlabbedRun:
         if note := dependence_note(self.method.parameters, len(plan.slabs)):
             progress.note(note)
         shapes = plan.shapes(self.scan.shape)
-        seconds = _seconds(self.method, self.target, [shapes[index] for index in left])
+        shown = self.findings.shown_share(self.target)
+        seconds = _seconds(self.method, self.target, [shapes[index] for index in left], shown)
         once = {stage: seconds.pop(stage) / len(left) for stage in ("adapt",) if stage in seconds}  # for all slabs
         progress.plan(once)
         progress.plan(seconds, rounds=len(left))
@@ -199,12 +200,12 @@ def _kept(slab: Slab, region: Slices, axis: int) -> Slices:
     return z, y, x
 
 
-def _seconds(method: Method, target: TargetGrid, shapes: Sequence[Sequence[int]]) -> dict[str, float]:
-    """About how long the stages of all slabs take together, on a plain computer."""
+def _seconds(method: Method, target: TargetGrid, shapes: Sequence[Sequence[int]], shown: float) -> dict[str, float]:
+    """About how long the stages of all slabs take together, on a plain computer; ``shown`` of slices is not air."""
     spacing = [axis.spacing for axis in target.axes]
     total: dict[str, float] = {}
     for shape in shapes:
-        for stage, seconds in stage_seconds(method.parameters, shape, target.factors, spacing).items():
+        for stage, seconds in stage_seconds(method.parameters, shape, target.factors, spacing, shown).items():
             total[stage] = total.get(stage, 0.0) + seconds
     return total
 

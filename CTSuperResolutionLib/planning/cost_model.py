@@ -114,9 +114,12 @@ def least_squares_steps(p: Parameters) -> int:
 
 
 def stage_seconds(
-    p: Parameters, shape: Sequence[int], factors: Sequence[float], spacing: Sequence[float]
+    p: Parameters, shape: Sequence[int], factors: Sequence[float], spacing: Sequence[float], shown: float = 1.0
 ) -> dict[str, float]:
-    """Seconds of every stage of the pipeline on a plain computer, about, for the estimate of the time left."""
+    """Seconds of every stage of the pipeline on a plain computer, about, for the estimate of the time left.
+
+    ``shown`` is the share of slices that is more than air, where that is known.
+    """
     voxels = round(math.prod(shape) * math.prod(factors))
     pixels = _detector_pixels(shape, factors, spacing)
     gaussians = sum(gaussian_counts(p, voxels)) / 2 if p.residual == "gaussians" else 0
@@ -127,7 +130,7 @@ def stage_seconds(
         **({"adapt": 4 + 40_000 * _second_a_look(p) * p.adapt} if learns_from_scan(p, factors) else {}),
         "upsample": 0.5 + 4e-7 * voxels,
         "project": _projection_seconds(p, voxels),
-        **({"restore": _restoration_seconds(p, voxels, pixels)} if p.uses_prior else {}),
+        **({"restore": _restoration_seconds(p, voxels, pixels, shown)} if p.uses_prior else {}),
         "fit": 2 * _projection_seconds(p, voxels) * least_squares_steps(p)
         + (p.iterations * an_iteration if gaussians else 0),
         "assemble": 5e-6 * gaussians + 2e-7 * voxels,
@@ -144,13 +147,13 @@ def _projection_seconds(p: Parameters, voxels: int) -> float:
     return (3e-9 if p.geometry == "cone" else 1e-9) * p.views * voxels
 
 
-def _restoration_seconds(p: Parameters, voxels: int, pixels: float) -> float:
+def _restoration_seconds(p: Parameters, voxels: int, pixels: float, shown: float) -> float:
     """Looks of a compact network at views and slices, and what is done to the volume after that."""
     slices = 0.0
     if p.slice_gain:
         slices = _projection_seconds(p, voxels) + p.consistency_rounds * 1.5e-8 * voxels
     reconstruction = 2 * _projection_seconds(p, voxels) if p.samples > 1 else 0
-    return _second_a_look(p) * _pixels_looked_at(p, voxels, pixels) + p.samples * (slices + reconstruction)
+    return _second_a_look(p) * _pixels_looked_at(p, voxels, pixels, shown) + p.samples * (slices + reconstruction)
 
 
 def _second_a_look(p: Parameters) -> float:
@@ -158,16 +161,19 @@ def _second_a_look(p: Parameters) -> float:
     return 1e-6 if p.network == "quick" else 1.6e-6
 
 
-def pixels_looked_at(p: Parameters, shape: Sequence[int], factors: Sequence[float], spacing: Sequence[float]) -> float:
-    """Pixels of views and slices that the prior's network looks at, each as often as it does."""
-    return _pixels_looked_at(p, round(math.prod(shape) * math.prod(factors)), _detector_pixels(shape, factors, spacing))
+def pixels_looked_at(
+    p: Parameters, shape: Sequence[int], factors: Sequence[float], spacing: Sequence[float], shown: float
+) -> float:
+    """Pixels of views and slices that the prior's network looks at, each as often as it does; ``shown`` as above."""
+    voxels = round(math.prod(shape) * math.prod(factors))
+    return _pixels_looked_at(p, voxels, _detector_pixels(shape, factors, spacing), shown)
 
 
-def _pixels_looked_at(p: Parameters, voxels: int, pixels: float) -> float:
+def _pixels_looked_at(p: Parameters, voxels: int, pixels: float, shown: float) -> float:
     adaptive = p.adaptive_frontal > 0 or p.adaptive_lateral > 0
     looks = function_evaluations(p.ddim_steps, p.time_travel, adaptive=adaptive) * p.views * pixels
     if p.slice_gain:
-        looks += p.slice_axes * p.slice_orientations * voxels
+        looks += p.slice_axes * p.slice_orientations * voxels * shown
     return p.samples * looks
 
 

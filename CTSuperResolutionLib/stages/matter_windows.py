@@ -76,6 +76,15 @@ def matter_windows(matter: tuple[slice, slice] | None, axes: Sequence[TargetAxis
     return (first, rows, columns) if shown <= WORTH * axes[1].count * axes[2].count else whole
 
 
+def shown_share(windows: Windows, axes: Sequence[TargetAxis]) -> float:
+    """Share of the pixels of a result's slices, along its three axes, that the prior is shown."""
+    taken, seen = (
+        [(part.stop - part.start) / axis.count for part, axis in zip(parts, axes, strict=True)]
+        for parts in ([window.kept for window in windows], [window.seen for window in windows])
+    )
+    return sum(taken[k] * math.prod(seen) / seen[k] for k in range(3)) / 3
+
+
 def find_matter(hu: np.ndarray, check: Callable[[], None] = lambda: None) -> tuple[slice, slice] | None:
     """Rows and columns between which all matter of a scan lies; None where it has none.
 

@@ -19,7 +19,7 @@ from CTSuperResolutionLib.job.target_grid import TargetGrid
 from CTSuperResolutionLib.projection.geometry import parallel_beam
 from CTSuperResolutionLib.projection.grid import VolumeGrid
 from CTSuperResolutionLib.projection.projector import Projector
-from CTSuperResolutionLib.stages.matter_windows import find_matter
+from CTSuperResolutionLib.stages.matter_windows import find_matter, matter_windows, shown_share
 from CTSuperResolutionLib.volume.axis_order import AxisOrder
 from CTSuperResolutionLib.volume.intensity import to_unit
 from CTSuperResolutionLib.volume.volume import Volume
@@ -98,6 +98,11 @@ class ScanFindings:
             reach=math.inf if along is None else reach_of_cut(along),
             matter=find_matter(hu, check) if scan.value_scale is None else None,
         )
+
+    def shown_share(self, target: TargetGrid) -> float:
+        """Share of the pixels of slices that the prior is shown, over that grid: the others are air."""
+        axes = AxisOrder.for_factors(target.factors).permute(target.axes)
+        return shown_share(matter_windows(self.matter, axes), axes)
 
 
 def _noise(scan: Volume, order: AxisOrder) -> ScanNoise:

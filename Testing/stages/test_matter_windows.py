@@ -13,7 +13,7 @@ from CTSuperResolutionLib.job.target_grid import TargetAxis
 from CTSuperResolutionLib.phantom import thorax
 from CTSuperResolutionLib.pipeline import super_resolve
 from CTSuperResolutionLib.stages import matter_windows as module
-from CTSuperResolutionLib.stages.matter_windows import KEPT, SEEN, Window, find_matter, matter_windows
+from CTSuperResolutionLib.stages.matter_windows import KEPT, SEEN, Window, find_matter, matter_windows, shown_share
 from CTSuperResolutionLib.stages.scan_findings import ScanFindings
 
 
@@ -59,6 +59,14 @@ def test_where_little_is_saved_all_is_restored():
     assert matter_windows((slice(2, 98), slice(1, 99)), axes) == whole
     found = matter_windows((slice(30, 60), slice(1, 99)), axes)
     assert found[0] == whole[0] and found[2] == whole[2] and found[1] == Window(slice(88, 268), slice(108, 252))
+
+
+def test_the_share_that_is_shown_is_counted_slice_by_slice():
+    axes = [TargetAxis.over(n, 1.0, 4, 0.25) for n in (20, 100, 100)]
+    assert shown_share(matter_windows(None, axes), axes) == 1
+    windows = matter_windows((slice(30, 60), slice(1, 99)), axes)  # 180 of 400 rows are shown, 144 of these are kept
+    pixels = 80 * 180 * 400 + 144 * 80 * 400 + 400 * 80 * 180
+    assert shown_share(windows, axes) == pytest.approx(pixels / (3 * 80 * 400 * 400))
 
 
 @pytest.mark.parametrize("order", [(0, 1, 2), (1, 2, 0)], ids=["axial", "stored otherwise"])
