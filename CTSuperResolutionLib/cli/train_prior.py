@@ -11,13 +11,19 @@ import argparse
 import contextlib
 import os
 import time
+from collections.abc import Iterator, Sequence
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
+from CTSuperResolutionLib.diffusion.prior_folder import CONFIG
 from CTSuperResolutionLib.errors import JobError
 from CTSuperResolutionLib.job.events import Reporter
 from CTSuperResolutionLib.job.method import MAX_SEED
 from CTSuperResolutionLib.job.priors import find_prior
+
+if TYPE_CHECKING:
+    from CTSuperResolutionLib.trust.familiar_patches import FamiliarPatches
+    from CTSuperResolutionLib.volume.volume import Volume
 
 MOST = 1e9  # of anything
 PLAN = ("minutes", "steps", "batch", "crop", "blocks", "learning_rate", "report_every", "seed")
@@ -83,8 +89,6 @@ def execute(options: argparse.Namespace, progress: Reporter) -> dict[str, Any]:
             train_prior,
         )
         from CTSuperResolutionLib.evaluation.priors import cts_seen
-        from CTSuperResolutionLib.trust.familiar_patches import FamiliarPatches
-        from CTSuperResolutionLib.volume.reading import read_volume
 
         # First of all, because it may not be installed and CTs take minutes.
         accelerator = make_accelerator(machine.choose_device(options.device))
@@ -98,16 +102,18 @@ def execute(options: argparse.Namespace, progress: Reporter) -> dict[str, Any]:
         place = None if options.start_from is None else find_prior(options.start_from)
         start = None if place is None else Prior.load(place)
         make_network(plan, start)  # CTs take minutes, and it may not do
+        familiar = _familiar(images.cts, [folder for folder in (out, place) if folder is not None], progress)
         training, held_out, card = images.load(plan.seed, progress)
-        familiar = FamiliarPatches.of(read_volume(ct) for ct in images.cts).and_those_of(FamiliarPatches.load(out))
         if place is not None:  # what a prior saw, those that begin with it have seen
             card["ct"] = sorted({*card["ct"], *cts_seen(place)})
-            familiar = familiar.and_those_of(FamiliarPatches.load(place))
-        familiar.save(out)
         on_step = _TrainingProgress(progress, plan.minutes)
-        losses = train_prior(
-            training, held_out, out, plan, card=card, accelerator=accelerator, start=start, on_step=on_step
-        )
+        try:
+            losses = train_prior(
+                training, held_out, out, plan, card=card, accelerator=accelerator, start=start, on_step=on_step
+            )
+        finally:
+            if familiar is not None and (out / CONFIG).is_file():
+                familiar.save(out)
     except OSError as error:
         place = Path(str(error.filename or out))
         if error.errno is None or not (out in (place, *place.parents) or place in out.parents):
@@ -122,6 +128,26 @@ def describe(found: dict[str, Any]) -> str:
     """The result as a terminal shows it."""
     losses = ", ".join(f"{step}: {loss:.4f}" for step, loss in found["validation_loss"].items())
     return f"validation loss by diffusion step (1: knows nothing): {losses}\n  {found['folder']}"
+
+
+def _familiar(cts: Sequence[Path], priors: Sequence[Path], progress: Reporter) -> FamiliarPatches | None:
+    """Patches of CTs and of those that priors saw before; None where a prior does not say what it saw."""
+    from CTSuperResolutionLib.trust.familiar_patches import FamiliarPatches
+    from CTSuperResolutionLib.volume.reading import read_volume
+
+    seen = {folder: FamiliarPatches.load(folder) for folder in priors}  # first, for one may be damaged
+    if any(known is None and (folder / CONFIG).is_file() for folder, known in seen.items()):
+        return None
+
+    def scans() -> Iterator[Volume]:
+        for ct in cts:
+            progress.check()
+            yield read_volume(ct)
+
+    found = FamiliarPatches.of(scans())
+    for known in seen.values():
+        found = found.and_those_of(known)
+    return found
 
 
 def _make(folder: Path, created: list[Path]) -> None:

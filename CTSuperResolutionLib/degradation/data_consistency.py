@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import math
+from collections.abc import Iterable
 from dataclasses import dataclass
 
 import torch
@@ -91,14 +93,20 @@ class DataConsistency:
         return previous
 
 
-def residual_norms(error: torch.Tensor) -> dict[str, float | None]:
+def residual_norms(parts: Iterable[torch.Tensor]) -> dict[str, float | None]:
     """Root mean square and largest of a measurement residual |A x − y|, in HU, as ``rms_hu`` and ``max_hu``.
 
     None for both where no voxel is judged.
+
+    Args:
+        parts: of the residual, of any shape, such as its slices.
     """
-    if not error.numel():
+    count, squares, largest = 0, 0.0, 0.0
+    for part in parts:
+        if part.numel():
+            count += part.numel()
+            squares += float(part.double().square().sum())
+            largest = max(largest, float(part.abs().max()))
+    if not count:
         return {"rms_hu": None, "max_hu": None}
-    return {
-        "rms_hu": round(float(error.double().square().mean().sqrt()), 3),
-        "max_hu": round(float(error.abs().max()), 3),
-    }
+    return {"rms_hu": round(math.sqrt(squares / count), 3), "max_hu": round(largest, 3)}

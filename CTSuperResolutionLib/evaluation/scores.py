@@ -48,6 +48,6 @@ def score(result: Volume, reference: Volume, scan: Volume, blur: float) -> Score
     degradation = make_degradation(reference.shape, factors, blur=blur)
     fine, coarse = (torch.from_numpy(np.ascontiguousarray(v.array)) for v in (result, scan))
     residual = degradation.A(fine) - coarse
-    found["consistency_rms_hu"] = residual_norms(residual)["rms_hu"]
+    found["consistency_rms_hu"] = residual_norms([residual])["rms_hu"]
     cubic = scan.with_array(upsample(coarse, factors).numpy(), factors)
     return found | ct_number_scores(result, reference, cubic, scan, residual.numpy())

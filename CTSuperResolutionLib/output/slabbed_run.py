@@ -53,7 +53,9 @@ class SlabbedRun:
     def whole(self, plan: SlabPlan, progress: Progress) -> Result:
         """The result of a plan of a single slab."""
         (slab,) = plan.slabs
-        part = self._part(slab, plan.axis, self._prior(progress), progress)
+        progress.plan(self._seconds(plan.shapes(self.scan.shape)))
+        planned = _OneOfSeveral(progress)
+        part = self._part(slab, plan.axis, self._prior(planned), planned)
         summary = {"clipped": part.clipped, "report": part.report}
 
         def array(name: str) -> np.ndarray | StoredArray | None:
@@ -74,8 +76,7 @@ class SlabbedRun:
         if note := dependence_note(self.method.parameters, len(plan.slabs)):
             progress.note(note)
         shapes = plan.shapes(self.scan.shape)
-        shown = self.findings.shown_share(self.target)
-        seconds = _seconds(self.method, self.target, [shapes[index] for index in left], shown)
+        seconds = self._seconds([shapes[index] for index in left])
         once = {stage: seconds.pop(stage) / len(left) for stage in ("adapt",) if stage in seconds}  # for all slabs
         progress.plan(once)
         progress.plan(seconds, rounds=len(left))
@@ -103,6 +104,15 @@ class SlabbedRun:
         if self.method.parameters.uses_prior:
             _hash_files(digest, self.method.prior_place)
         return digest.hexdigest()
+
+    def _seconds(self, shapes: Sequence[Sequence[int]]) -> dict[str, float]:
+        """About how long the stages of slabs of those shapes take together, on a plain computer."""
+        spacing, shown = [axis.spacing for axis in self.target.axes], self.findings.shown_share(self.target)
+        total: dict[str, float] = {}
+        for shape in shapes:
+            found = stage_seconds(self.method.parameters, shape, self.target.factors, spacing, shown)
+            total = {stage: total.get(stage, 0.0) + seconds for stage, seconds in found.items()}
+        return total
 
     def _prior(self, progress: Progress) -> Prior | None:
         device = machine.choose_device(self.method.device)
@@ -198,16 +208,6 @@ def _kept(slab: Slab, region: Slices, axis: int) -> Slices:
     along = slice(max(core.start, part.start), min(core.stop, part.stop))
     z, y, x = (along if k == axis else other for k, other in enumerate(region))
     return z, y, x
-
-
-def _seconds(method: Method, target: TargetGrid, shapes: Sequence[Sequence[int]], shown: float) -> dict[str, float]:
-    """About how long the stages of all slabs take together, on a plain computer; ``shown`` of slices is not air."""
-    spacing = [axis.spacing for axis in target.axes]
-    total: dict[str, float] = {}
-    for shape in shapes:
-        for stage, seconds in stage_seconds(method.parameters, shape, target.factors, spacing, shown).items():
-            total[stage] = total.get(stage, 0.0) + seconds
-    return total
 
 
 def _hash_files(digest: Any, place: Path) -> None:

@@ -7,6 +7,12 @@ from CTSuperResolutionLib.job.priors import find_prior
 from CTSuperResolutionLib.trust.familiar_patches import UNFAMILIAR_PERCENT, FamiliarPatches
 from CTSuperResolutionLib.volume.volume import Volume
 
+FINEST_MM = 0.1
+"""Between the voxels of a patient's scan, along all axes."""
+
+TISSUE_HU, LEAST_PERCENT = (-200.0, 300.0), 2.0
+"""Of fat, organs and muscle, and how much of a scan they are at least."""
+
 
 def unfamiliar_percent(scan: Volume, method: Method, notes: list[str]) -> float | None:
     """Percent of a scan that look like nothing that the prior learned from; a note says so where it is much.
@@ -25,6 +31,7 @@ def unfamiliar_percent(scan: Volume, method: Method, notes: list[str]) -> float 
         return None
     familiar = FamiliarPatches.load(find_prior(method.prior))
     percent = None if familiar is None else familiar.unfamiliar_percent(scan)
+    notes += _oddities(scan)
     if percent is None:
         return None
     if percent >= UNFAMILIAR_PERCENT:
@@ -34,3 +41,21 @@ def unfamiliar_percent(scan: Volume, method: Method, notes: list[str]) -> float 
             "interval of its error."
         )
     return round(percent, 1)
+
+
+def _oddities(scan: Volume) -> list[str]:
+    """What no scan of a patient is, whatever a prior has learned from."""
+    found, (low, high) = [], TISSUE_HU
+    measured = scan.array if scan.valid is None else scan.array[scan.valid]
+    tissue = 100 * float(((measured > low) & (measured < high)).mean()) if measured.size else 0.0
+    if tissue < LEAST_PERCENT:
+        found.append(
+            f"Only {tissue:.1f} % of this scan has the HU of fat, organs or muscle ({low:.0f} to {high:.0f}): its "
+            "values may be no HU, as where an intercept was added twice, and the prior knows tissues by them."
+        )
+    if max(scan.spacing) < FINEST_MM:
+        found.append(
+            f"Its voxels of {max(scan.spacing):.2g} mm are finer than those of any scan of a patient: the prior has "
+            "seen nothing of that size, unless the spacing is in another unit than mm."
+        )
+    return found

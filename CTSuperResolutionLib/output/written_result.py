@@ -49,7 +49,10 @@ def written_result(
     measured, grid = scan.crop(region), target.part(region)
     counts = np.ones(measured.shape, dtype=bool) if scan.valid is None else far_from_filled(scan.valid)[region]
     errors = {name: np.asarray(arrays(f"{name}_error")) for name in JUDGED}
-    consistency = {name: residual_norms(torch.from_numpy(error[counts])) for name, error in errors.items()}
+    consistency = {
+        name: residual_norms(torch.from_numpy(error[own]) for error, own in zip(of_slices, counts, strict=True))
+        for name, of_slices in errors.items()
+    }
     padding = measured.array == AIR_HU
     if measured.valid is not None:
         padding = ~measured.valid & (measured.array < METAL_HU)

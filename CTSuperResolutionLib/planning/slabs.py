@@ -16,7 +16,7 @@ from CTSuperResolutionLib.job.parameters import Parameters
 from CTSuperResolutionLib.job.region import Slices
 from CTSuperResolutionLib.job.target_grid import MAX_OUTPUT_VOXELS, TargetAxis, TargetGrid
 from CTSuperResolutionLib.planning.bands import scan_bands
-from CTSuperResolutionLib.planning.cost_model import estimate_memory
+from CTSuperResolutionLib.planning.cost_model import BASE_BYTES, estimate_memory
 from CTSuperResolutionLib.planning.margin import patch_start
 from CTSuperResolutionLib.volume.axis_order import AxisOrder
 
@@ -36,6 +36,9 @@ BESIDE = 16
 
 BYTES_A_SCAN_VOXEL = 5
 """The scan and where it was measured stay in memory while its slabs are worked on."""
+
+BYTES_A_JUDGED_VOXEL = 22
+"""Of a scan, whose result is judged as a whole: itself, what the result and cubic miss of it, tissues and lung."""
 
 
 @dataclass(frozen=True)
@@ -182,10 +185,11 @@ def _memory(p: Parameters, target: TargetGrid, axis: int, slabs: Sequence[Slab])
     depth = max(slab.worked.stop - slab.worked.start for slab in slabs)
     fitted = max(slab.core.stop - slab.core.start for slab in slabs) + 2 * BESIDE / target.factors[axis]
     shape = [depth if k == axis else n for k, n in enumerate(scan_shape)]
-    kept = BYTES_A_SCAN_VOXEL * scan_shape[0] * scan_shape[1] * scan_shape[2]
-    return kept + estimate_memory(
+    voxels = math.prod(scan_shape)
+    of_a_slab = estimate_memory(
         p, shape, target.factors, spacing, share=depth / scan_shape[axis], covered=min(fitted / depth, 1)
     )
+    return max(BYTES_A_SCAN_VOXEL * voxels + of_a_slab, BASE_BYTES + BYTES_A_JUDGED_VOXEL * voxels)
 
 
 def _scan_shape(target: TargetGrid) -> tuple[int, int, int]:

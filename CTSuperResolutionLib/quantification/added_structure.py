@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 
 from CTSuperResolutionLib.job.target_grid import TargetGrid
-from CTSuperResolutionLib.quantification.subdivision import planes
+from CTSuperResolutionLib.quantification.subdivision import label_counts, planes
 from CTSuperResolutionLib.quantification.tissue_shift import FEWEST_VOXELS, NO_TISSUE, TISSUE_RANGES, tissue_labels
 from CTSuperResolutionLib.volume.volume import Volume
 
@@ -28,7 +28,7 @@ def added_by_tissue(
     """
     names = (*TISSUE_RANGES, BORDERS)
     kinds = len(names) + 1
-    voxels = np.bincount(labels.ravel(), minlength=kinds)
+    voxels = label_counts(labels, kinds)
     sums = np.zeros((2 + len(LEVELS_HU), kinds))  # voxels, squares, and voxels above each level
     for plane, base, kind in zip(sr, measured, planes(labels, sr.shape, target), strict=True):
         added = np.abs(plane.astype(np.float64) - base).ravel()

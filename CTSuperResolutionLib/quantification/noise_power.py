@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -44,9 +44,12 @@ def flat_regions(scan: Volume) -> list[Slices]:
     if any(CELLS_ALONG * cell > n for cell, n in zip(cells, scan.shape, strict=True)):
         return []
     valid = 1.0 if scan.valid is None else _means(scan.valid, cells)
-    soft = _means((scan.array >= low) & (scan.array < high), cells)
-    hu = np.clip(scan.array, low - WIDEST_HU, high + WIDEST_HU)  # beyond, it is not flat anyhow
-    variance = _means(hu**2, cells) - _means(hu, cells) ** 2
+
+    def near(hu: np.ndarray) -> np.ndarray:
+        return np.clip(hu, low - WIDEST_HU, high + WIDEST_HU)  # beyond, it is not flat anyhow
+
+    soft = _means(scan.array, cells, lambda hu: (hu >= low) & (hu < high))
+    variance = _means(scan.array, cells, lambda hu: near(hu) ** 2) - _means(scan.array, cells, near) ** 2
     variance[(valid < 1) | (soft < SOFT_SHARE) | (variance < LEAST_VARIANCE)] = np.inf
     least = float(variance.min())
     regions: list[Slices] = []
@@ -90,13 +93,17 @@ def noise_power(
     return NoisePower(power / len(regions), moment / power) if power > LEAST_VARIANCE * len(regions) else None
 
 
-def _means(array: np.ndarray, cells: Sequence[int]) -> np.ndarray:
-    """Means over all cubes of CELLS_ALONG cells along every axis, by their first cell; float64."""
+def _means(
+    array: np.ndarray, cells: Sequence[int], of: Callable[[np.ndarray], np.ndarray] = lambda part: part
+) -> np.ndarray:
+    """Means over all cubes of CELLS_ALONG cells along every axis, by their first cell, of a function; float64."""
     means = array
     for axis, cell in enumerate(cells):
         along = np.moveaxis(means, axis, 0)
-        whole = along[: len(along) // cell * cell]
-        of_cells = whole.reshape(-1, cell, *whole.shape[1:]).mean(axis=1, dtype=np.float64)
+        # Cell by cell: of all of a large scan the function's values and their squares would not fit.
+        starts = range(0, len(along) // cell * cell, cell)
+        parts = (along[start : start + cell] for start in starts)
+        of_cells = np.stack([(of(part) if axis == 0 else part).mean(axis=0, dtype=np.float64) for part in parts])
         of_cubes = np.lib.stride_tricks.sliding_window_view(of_cells, CELLS_ALONG, axis=0).mean(axis=-1)
         means = np.moveaxis(of_cubes, 0, axis)
     return means

@@ -1,4 +1,4 @@
-"""Subdivision of a scan's labels: what they are on a finer grid over the same box, plane by plane."""
+"""Labels of a scan plane by plane: what they are on a finer grid over the same box, and how many there are of each."""
 
 from __future__ import annotations
 
@@ -28,3 +28,11 @@ def planes(labels: np.ndarray, shape: Sequence[int], target: TargetGrid | None =
         )
     within = np.ix_(rows, columns)
     yield from (labels[index][within] for index in along)
+
+
+def label_counts(labels: np.ndarray, kinds: int) -> np.ndarray:
+    """Voxels of each label from 0 to ``kinds`` − 1; numpy counts integers of eight bytes, which are many at once."""
+    found = np.zeros(kinds, dtype=np.int64)
+    for plane in labels:
+        found += np.bincount(plane.ravel(), minlength=kinds)
+    return found

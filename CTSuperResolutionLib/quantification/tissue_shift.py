@@ -7,7 +7,7 @@ from collections.abc import Mapping
 import numpy as np
 
 from CTSuperResolutionLib.quantification.interior import interior
-from CTSuperResolutionLib.quantification.subdivision import planes
+from CTSuperResolutionLib.quantification.subdivision import label_counts, planes
 from CTSuperResolutionLib.volume.checks import TOP_HU
 from CTSuperResolutionLib.volume.volume import Volume
 
@@ -53,7 +53,7 @@ def tissue_shift(error: np.ndarray, labels: np.ndarray) -> dict[str, float | Non
         labels: of :func:`tissue_labels`, on the same grid or on a coarser one over the same box.
     """
     kinds = len(TISSUE_RANGES) + 1
-    voxels = np.bincount(labels.ravel(), minlength=kinds)
+    voxels = label_counts(labels, kinds)
     count, total = np.zeros(kinds), np.zeros(kinds)
     for plane, tissues in zip(error, planes(labels, error.shape), strict=True):
         count += np.bincount(tissues.ravel(), minlength=kinds)

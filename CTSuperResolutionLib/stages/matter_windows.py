@@ -13,12 +13,15 @@ import numpy as np
 
 from CTSuperResolutionLib.job.target_grid import TargetAxis
 
-AIR_HU = -800.0
-"""What the mean of two by two voxels of air stays below; a fifth of tissue in one is above it."""
+AIR_HU = -900.0
+"""What the mean of two by two voxels of air stays below; a tenth of tissue in one is above it."""
 
-KEPT, SEEN = 12, 28
-"""Voxels of the result beyond matter that are restored, and that the prior is shown: nearer to an image's border it
-sees the zeros beyond."""
+KEPT, FEWEST_KEPT = 7, 12
+"""Voxels of the scan beyond matter that are restored, as far as data consistency carries a change; and at least so many
+of the result."""
+
+BEYOND = 36
+"""Voxels of the result beyond those that the prior is shown: as far as a pixel of the shipped one sees."""
 
 WORTH = 0.85  # of a slice; a larger share is restored whole
 SLICES_AT_ONCE = 16
@@ -44,14 +47,14 @@ class Window(NamedTuple):
     def around(cls, matter: slice, axis: TargetAxis) -> Window:
         """The window of an axis around voxels of the scan along it.
 
-        What is shown begins with a voxel of the scan, and with an even one of the result: so are the crops that a prior
-        is trained on.
+        What is shown begins with an even voxel of the result, and with a voxel of the scan where the factor is whole:
+        so are the crops that a prior is trained on.
         """
-        fine = axis.within(matter)
+        fine, room = axis.within(matter), max(math.ceil(KEPT * axis.factor), FEWEST_KEPT)
         grid = 2 * int(axis.factor) if float(axis.factor).is_integer() else 2
-        seen = slice(max(fine.start - SEEN, 0) // grid * grid, min(fine.stop + SEEN, axis.count))
+        seen = slice(max(fine.start - room - BEYOND, 0) // grid * grid, min(fine.stop + room + BEYOND, axis.count))
         # At the rim of the scan there is nothing that the prior is not shown.
-        kept = slice(max(fine.start - KEPT, 0) if seen.start else 0, min(fine.stop + KEPT, axis.count))
+        kept = slice(max(fine.start - room, 0) if seen.start else 0, min(fine.stop + room, axis.count))
         return cls(seen, slice(kept.start, axis.count) if seen.stop == axis.count else kept)
 
 
@@ -64,7 +67,7 @@ def matter_windows(matter: tuple[slice, slice] | None, axes: Sequence[TargetAxis
     Along the first one, its axis of rotation, they are whole: a scan ends there with the body, and is cut into slabs.
 
     Args:
-        matter: voxels of the scan along the two others, see :func:`find_matter`; all of them if None.
+        matter: voxels of the scan along the two others, see :func:`find_matter`. Windows are whole where it is None.
         axes: of the result.
     """
     first, *others = (Window.whole(axis.count) for axis in axes)
@@ -86,18 +89,19 @@ def shown_share(windows: Windows, axes: Sequence[TargetAxis]) -> float:
 
 
 def find_matter(hu: np.ndarray, check: Callable[[], None] = lambda: None) -> tuple[slice, slice] | None:
-    """Rows and columns between which all matter of a scan lies; None where it has none.
+    """Rows and columns between which all matter of a scan lies; None where there is nothing but air.
 
     Args:
         hu: (slices, rows, columns), in the scanner's order; padding is air.
         check: called now and then; may end the looking by raising.
     """
-    rows, columns = (n // 2 for n in hu.shape[1:])
+    rows, columns = (-(-n // 2) for n in hu.shape[1:])
+    odd = [(0, 0), *((0, n % 2) for n in hu.shape[1:])]  # an odd last row is a pair with itself
     highest = np.full((rows, columns), -np.inf)
     for first in range(0, len(hu), SLICES_AT_ONCE):
         check()
-        part = hu[first : first + SLICES_AT_ONCE]
-        pairs = part[:, : 2 * rows, : 2 * columns].reshape(len(part), rows, 2, columns, 2)
+        part = np.pad(hu[first : first + SLICES_AT_ONCE], odd, mode="edge")
+        pairs = part.reshape(len(part), rows, 2, columns, 2)
         np.maximum(highest, pairs.mean(axis=(2, 4)).max(axis=0), out=highest)
     if not (highest > AIR_HU).any():
         return None
@@ -105,7 +109,6 @@ def find_matter(hu: np.ndarray, check: Callable[[], None] = lambda: None) -> tup
 
 
 def _span(found: np.ndarray, size: int) -> slice:
-    """From the first pair of voxels that is true to the last, in voxels; an odd last voxel belongs to the last pair."""
+    """From the first pair of voxels that is true to the last, in voxels."""
     pairs = np.flatnonzero(found)
-    stop = size if pairs[-1] == len(found) - 1 else 2 * int(pairs[-1] + 1)
-    return slice(2 * int(pairs[0]), stop)
+    return slice(2 * int(pairs[0]), min(2 * int(pairs[-1] + 1), size))

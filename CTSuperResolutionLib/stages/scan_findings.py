@@ -45,7 +45,8 @@ class ScanFindings:
         slices: of its whole result, along the scanner's axis of rotation.
         reach: how far from a cut across that axis the nearest consistent volume differs, in voxels of the scan;
             infinite where the axis is not refined.
-        matter: the scan's voxels along the other two axes between which there is more than air; None if not known.
+        matter: the scan's voxels along the other two axes between which there is more than air; None where it is all
+            air, or not in HU.
     """
 
     acquisition: Acquisition

@@ -1,9 +1,9 @@
 """Familiar patches: what the CTs that a prior learned from look like, and how much of a scan looks like none of them.
 
-A patch is 20 mm of a slice a side. It is described by five numbers on a scale on which tissues lie apart: the values
-that a tenth, half and nine tenths of its pixels stay below, and the logarithms of their deviation and of the mean step
-between neighbours. Blur, noise and coarser voxels move them little; values that are no HU, and things that are no
-body, much.
+A patch is 20 mm of a slice a side, or four pixels where that is more. It is described by five numbers on a scale on
+which tissues lie apart: the values that a tenth, half and nine tenths of its pixels stay below, and the logarithms of
+their deviation and of the mean step between neighbours. Blur, noise and coarser voxels move them little; values that
+are no HU, and things that are no body, much.
 """
 
 from __future__ import annotations
@@ -28,8 +28,6 @@ FAR = 1.5
 
 UNFAMILIAR_PERCENT = 5.0
 """Share of such patches, from which on a scan is: see Resources/Documentation/evaluation.md."""
-
-FINEST_MM = 0.1  # of a patient; what a finer scan shows is smaller than a patch
 
 APART = 0.3  # of the patches that are kept of a CT
 HU_SCALE = ((-1024.0, -200.0, 200.0, 2000.0, 6000.0), (-13.24, -5.0, 5.0, 14.0, 24.0))
@@ -63,12 +61,15 @@ class FamiliarPatches:
         if not file.is_file():
             return None
         try:
-            features = np.load(file, allow_pickle=False).astype(np.float32)
-            if features.ndim != 2 or features.shape[1] != 5 or not len(features) or not np.isfinite(features).all():
+            features = np.lib.format.open_memmap(file, mode="r")  # an array and nothing else
+            if features.dtype != np.float16 or features.ndim != 2 or features.shape[1] != 5 or not len(features):
                 raise ValueError("no patches")
-        except (OSError, ValueError, EOFError) as error:
+            found = cls(np.array(features, np.float32))
+        except Exception as error:  # numpy has many kinds for what is no array
             raise JobError(f"{file} is damaged; download or train the prior again.") from error
-        return cls(features)
+        if not np.isfinite(found.features).all():
+            raise JobError(f"{file} has numbers that are none; download or train the prior again.")
+        return found
 
     def save(self, folder: Path) -> None:
         """Write them into a prior's folder, in half precision; nothing where there are none."""
@@ -87,13 +88,9 @@ class FamiliarPatches:
     def unfamiliar_percent(self, scan: Volume) -> float | None:
         """Share of a scan's patches that look like none of these; None where it shows too few.
 
-        All of a scan that is finer than any of a patient.
-
         Args:
             scan: in HU.
         """
-        if max(scan.spacing) < FINEST_MM:
-            return 100.0
         features = patch_features(scan)
         if len(features) < FEWEST:
             return None
@@ -107,8 +104,8 @@ class FamiliarPatches:
 def patch_features(scan: Volume) -> np.ndarray:
     """Descriptions of patches of a scan in HU, (patches, 5), float32; at most PATCHES, the same ones every time.
 
-    They lie side by side in slices across the axis of largest spacing, pixels of less than PIXEL_MM averaged. What was
-    not measured has none.
+    They lie side by side in slices across the axis of largest spacing, pixels averaged to about PIXEL_MM where they are
+    smaller. What was not measured has none.
     """
     axis = int(np.argmax(scan.spacing))
     hu = np.moveaxis(scan.array, axis, 0)

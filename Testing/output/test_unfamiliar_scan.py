@@ -46,6 +46,24 @@ def test_nothing_is_said_where_nothing_is_known(chest):
     assert notes == []
 
 
+def test_what_is_no_patient_is_said_in_its_own_words(chest):
+    """An intercept that was added twice leaves no tissue, and all of it looks like air; micrometres are no mm."""
+
+    def notes(scan) -> list[str]:
+        found: list[str] = []
+        unfamiliar_percent(scan, Method(), found)
+        return found
+
+    twice = replace(chest, array=np.maximum(chest.array - 1024, -1024).astype(np.float32))
+    assert [note.startswith("Only 0.") for note in notes(twice)] == [True]
+    assert ["finer than those of any scan" in note for note in notes(replace(chest, spacing=(0.05, 0.05, 0.05)))] == [
+        True
+    ]
+    valid = np.ones(chest.shape, bool)
+    valid[chest.array > -500] = False
+    assert "Only 0.0 %" in notes(replace(chest, valid=valid))[0]
+
+
 def test_a_region_is_judged_by_all_of_the_scan(chest, tmp_path):
     """Else what is said would change with the region, and of a small one there would be nothing to say."""
     scan = tmp_path / "scan.nrrd"

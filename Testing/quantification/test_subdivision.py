@@ -7,7 +7,7 @@ import pytest
 
 from CTSuperResolutionLib.job.refinement import Refinement
 from CTSuperResolutionLib.job.target_grid import TargetGrid
-from CTSuperResolutionLib.quantification.subdivision import planes
+from CTSuperResolutionLib.quantification.subdivision import label_counts, planes
 
 
 def test_whole_factors_repeat_every_voxel() -> None:
@@ -31,3 +31,8 @@ def test_a_target_grid_says_where_its_centres_are() -> None:
     ]
     found = [int(plane[0, 0]) for plane in planes(np.arange(11).reshape(-1, 1, 1), target.shape, target)]
     assert found == [int(centre // 5) for centre in centres]
+
+
+def test_labels_are_counted():
+    labels = np.random.default_rng(0).integers(0, 4, (5, 6, 7)).astype(np.uint8)
+    assert label_counts(labels, 6).tolist() == [*np.bincount(labels.ravel()), 0, 0]
