@@ -7,7 +7,6 @@ import math
 import torch
 import torch.nn.functional as F
 
-from CTSuperResolutionLib.diffusion.networks.fused_convolution import convolve_onto, convolve_relu
 from CTSuperResolutionLib.diffusion.networks.image_acquisition import ImageAcquisition
 
 CONTRAST_GAIN = 10.0  # of the first layer's zero-sum filters when training starts
@@ -138,9 +137,6 @@ class ResidualDenoiser(torch.nn.Module):
         ``acquisitions`` are (n, 7), of which a network without ``acquisition`` sees the first two, the factors of rows
         and columns; ``neighbours`` (n, 2 neighbours, v, u).
         """
-        alike = not torch.is_grad_enabled() and all(bool((told == told[:1]).all()) for told in (timestep, acquisitions))
-        if alike:
-            timestep, acquisitions = timestep[:1], acquisitions[:1]
         condition = self.embedding(timestep, sample.dtype)
         condition = condition + self.coarseness(_familiar(acquisitions[:, :2]).log2())
         if self.config["acquisition"]:
@@ -150,11 +146,8 @@ class ResidualDenoiser(torch.nn.Module):
             if self.reach and neighbours is not None:
                 beyond = F.pixel_unshuffle(neighbours, self.multiple)
                 features = features + self.neighbours_in(CONTRAST_GAIN * beyond)
-        if alike:
-            features = features.contiguous(memory_format=torch.channels_last)
         for block in self.body:
-            assert isinstance(block, _Block)
-            features = block.of_images_alike(features, condition) if alike else block(features, condition)
+            features = block(features, condition)
         return F.pixel_shuffle(self.conv_out(features), self.multiple)
 
 
@@ -209,16 +202,6 @@ class _Block(torch.nn.Module):
     def forward(self, features: torch.Tensor, condition: torch.Tensor) -> torch.Tensor:
         scale, shift = self.film(condition)[:, :, None, None].chunk(2, dim=1)
         return features + self.second(F.relu(self.first(features) * (1 + scale) + shift))
-
-    def of_images_alike(self, features: torch.Tensor, condition: torch.Tensor) -> torch.Tensor:
-        """The same without gradients, in the features' place, of images that share a condition (1, embedded).
-
-        Scale and shift are parts of the first convolution then.
-        """
-        scale, shift = self.film(condition)[0].chunk(2)
-        weight, bias = self.first.weight * (1 + scale)[:, None, None, None], self.first.bias * (1 + scale) + shift
-        inner = convolve_relu(features, weight, bias)
-        return convolve_onto(features, inner, self.second.weight, self.second.bias)
 
 
 def _convolution(inputs: int, outputs: int) -> torch.nn.Conv2d:
