@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import math
+
 from CTSuperResolutionLib.job.method import Method
 from CTSuperResolutionLib.job.priors import find_prior
 from CTSuperResolutionLib.trust.familiar_patches import UNFAMILIAR_PERCENT, FamiliarPatches
@@ -13,12 +15,15 @@ FINEST_MM = 0.1
 TISSUE_HU, LEAST_PERCENT = (-200.0, 300.0), 2.0
 """Of fat, organs and muscle, and how much of a scan they are at least."""
 
+LEAST_ML = 1000.0
+"""Of a scan: a smaller part may be all lung."""
+
 
 def unfamiliar_percent(scan: Volume, method: Method, notes: list[str]) -> float | None:
     """Percent of a scan that look like nothing that the prior learned from; a note says so where it is much.
 
     Args:
-        scan: HU, a representative part. method: how it is worked on. notes: get one more.
+        scan: HU, a representative part. method: how it is worked on. notes: get what is to be said.
 
     Returns:
         None where no prior is asked or nothing is known of what it learned from, and where the scan is not in HU or
@@ -48,14 +53,14 @@ def _oddities(scan: Volume) -> list[str]:
     found, (low, high) = [], TISSUE_HU
     measured = scan.array if scan.valid is None else scan.array[scan.valid]
     tissue = 100 * float(((measured > low) & (measured < high)).mean()) if measured.size else 0.0
-    if tissue < LEAST_PERCENT:
+    if tissue < LEAST_PERCENT and math.prod(scan.shape) * math.prod(scan.spacing) > 1000 * LEAST_ML:
         found.append(
             f"Only {tissue:.1f} % of this scan has the HU of fat, organs or muscle ({low:.0f} to {high:.0f}): its "
             "values may be no HU, as where an intercept was added twice, and the prior knows tissues by them."
         )
     if max(scan.spacing) < FINEST_MM:
         found.append(
-            f"Its voxels of {max(scan.spacing):.2g} mm are finer than those of any scan of a patient: the prior has "
-            "seen nothing of that size, unless the spacing is in another unit than mm."
+            f"The scan's voxels of {max(scan.spacing):.2g} mm are finer than those of any scan of a patient: the prior "
+            "has seen nothing of that size, unless the spacing is in another unit than mm."
         )
     return found

@@ -59,6 +59,8 @@ def test_what_is_no_patient_is_said_in_its_own_words(chest):
     assert ["finer than those of any scan" in note for note in notes(replace(chest, spacing=(0.05, 0.05, 0.05)))] == [
         True
     ]
+    lung = twice.crop((slice(0, 16), slice(0, 44), slice(0, 12)))
+    assert notes(lung) == []  # part of a scan may be all lung
     valid = np.ones(chest.shape, bool)
     valid[chest.array > -500] = False
     assert "Only 0.0 %" in notes(replace(chest, valid=valid))[0]
