@@ -48,7 +48,8 @@ def written_result(
     """
     measured, grid = scan.crop(region), target.part(region)
     counts = np.ones(measured.shape, dtype=bool) if scan.valid is None else far_from_filled(scan.valid)[region]
-    errors = {name: np.asarray(arrays(f"{name}_error")) for name in JUDGED}
+    # Those that are stored are read by the slice, as often as they are needed.
+    errors = {name: cast(np.ndarray, arrays(f"{name}_error")) for name in JUDGED}
     consistency = {
         name: residual_norms(torch.from_numpy(error[own]) for error, own in zip(of_slices, counts, strict=True))
         for name, of_slices in errors.items()

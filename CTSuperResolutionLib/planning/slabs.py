@@ -37,8 +37,8 @@ BESIDE = 16
 BYTES_A_SCAN_VOXEL = 5
 """The scan and where it was measured stay in memory while its slabs are worked on."""
 
-BYTES_A_JUDGED_VOXEL = 22
-"""Of a scan, whose result is judged as a whole: itself, what the result and cubic miss of it, tissues and lung."""
+BYTES_A_JUDGED_VOXEL = 24
+"""Of a scan, whose result is judged as a whole: itself, tissues and lung."""
 
 
 @dataclass(frozen=True)
