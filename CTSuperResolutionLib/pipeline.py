@@ -13,7 +13,6 @@ from CTSuperResolutionLib.degradation.acquisition import Acquisition
 from CTSuperResolutionLib.diffusion.prior import Prior
 from CTSuperResolutionLib.job.events import Progress
 from CTSuperResolutionLib.job.method import Method
-from CTSuperResolutionLib.job.parameters import Parameters
 from CTSuperResolutionLib.job.priors import prior_name
 from CTSuperResolutionLib.job.target_grid import TargetGrid
 from CTSuperResolutionLib.planning.bands import result_bands
@@ -94,7 +93,7 @@ def super_resolve(
     """
     progress, p = progress or Progress(), method.parameters
     target = (target or method.target_grid(scan.shape, scan.spacing)).countable()
-    progress.plan(_expected_seconds(scan, target, p, findings))
+    progress.plan(stage_seconds(p, scan.shape, target.factors, scan.spacing))
 
     device = machine.choose_device(method.device)
     # First, so that a damaged one is said at once.
@@ -130,13 +129,6 @@ def super_resolve(
     sr = upsampled.result(upsampled.enforce(unit, progress).round_())
     measured_of_scan = partial(kept.beside_cubic, upsampled)
     return Result(sr, upsampled.cubic_of_scan, measured_of_scan, uncertainty, upsampled.acquisition, report)
-
-
-def _expected_seconds(
-    scan: Volume, target: TargetGrid, p: Parameters, findings: ScanFindings | None
-) -> dict[str, float]:
-    shown = findings.shown_share(target) if findings else 1.0
-    return stage_seconds(p, scan.shape, target.factors, scan.spacing, shown)
 
 
 def _reported(method: Method, prior: Prior | None, device: torch.device) -> dict[str, object]:

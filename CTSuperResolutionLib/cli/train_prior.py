@@ -144,10 +144,7 @@ def _familiar(cts: Sequence[Path], priors: Sequence[Path], progress: Reporter) -
             progress.check()
             yield read_volume(ct)
 
-    found = FamiliarPatches.of(scans())
-    for known in seen.values():
-        found = found.and_those_of(known)
-    return found
+    return FamiliarPatches.joined([FamiliarPatches.of(scans()), *seen.values()])
 
 
 def _make(folder: Path, created: list[Path]) -> None:

@@ -123,10 +123,12 @@ def adapt(
     optimizer = torch.optim.Adam(network.parameters(), lr=LEARNING_RATE)
     done = steps
     for step in range(steps):
-        if step == TRIAL and _error(network, prior.schedule, test, lessons.acquisition) > HOPEFUL * error_before:
-            progress.advance(steps - step)
-            done = step
-            break
+        if step == TRIAL:
+            error_after = _error(network, prior.schedule, test, lessons.acquisition)
+            if error_after > HOPEFUL * error_before:
+                done = step
+                progress.advance(steps - step)
+                break
         patches = first if step == 0 else lessons.draw(BATCH, rng)
         assert patches is not None  # as the first time
         images, acquisition = _laid(patches, lessons.acquisition, turned=step % 2 == 1)
@@ -139,8 +141,9 @@ def adapt(
         torch.nn.utils.clip_grad_norm_(network.parameters(), 1.0)
         optimizer.step()
         progress.advance()
+    else:
+        error_after = _error(network, prior.schedule, test, lessons.acquisition)
     network.requires_grad_(False)
-    error_after = _error(network, prior.schedule, test, lessons.acquisition)
     kept = error_after < BETTER * error_before
     report: dict[str, object] = {
         "kept": kept,

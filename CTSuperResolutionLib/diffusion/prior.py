@@ -17,7 +17,7 @@ from CTSuperResolutionLib.diffusion.networks.image_acquisition import ImageAcqui
 from CTSuperResolutionLib.diffusion.networks.kinds import NETWORKS
 from CTSuperResolutionLib.diffusion.networks.residual_denoiser import ResidualDenoiser
 from CTSuperResolutionLib.diffusion.noise_schedule import LINEAR, NoiseSchedule
-from CTSuperResolutionLib.diffusion.prior_folder import CARD, CONFIG, SCHEDULE, WEIGHTS
+from CTSuperResolutionLib.diffusion.prior_folder import CARD, CONFIG, FAMILIAR, SCHEDULE, WEIGHTS
 from CTSuperResolutionLib.errors import JobError
 
 ATTENTION_NAMES = {"query": "to_q", "key": "to_k", "value": "to_v", "proj_attn": "to_out.0"}
@@ -141,7 +141,7 @@ def _require_one_network(place: Path, folder: Path) -> None:
                 "or a diffusers UNet2DModel with its scheduler's configuration."
             )
     more = [*folder.glob("*.safetensors"), *folder.glob("*.index.json")]
-    others = sorted(path.name for path in more if path.name != WEIGHTS)
+    others = sorted(path.name for path in more if path.name not in (WEIGHTS, FAMILIAR))
     if others:
         raise JobError(
             f"The prior {place} has other weights beside {WEIGHTS} ({others[0]}); take them out of the folder."

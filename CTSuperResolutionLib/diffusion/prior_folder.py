@@ -10,6 +10,7 @@ SCHEDULE = "scheduler_config.json"
 CARD = "training.json"  # what it was trained on and how
 SOURCE = "source.json"  # of an imported prior: where it is from
 WEIGHTS = "diffusion_pytorch_model.safetensors"
+FAMILIAR = "familiar_patches.safetensors"  # what patches of the CTs look like that it was trained on
 
 
 def sha256_of(file: Path) -> str:

@@ -54,7 +54,7 @@ class SlabbedRun:
         """The result of a plan of a single slab."""
         (slab,) = plan.slabs
         progress.plan(self._seconds(plan.shapes(self.scan.shape)))
-        planned = _OneOfSeveral(progress)
+        planned = _Planned(progress)
         part = self._part(slab, plan.axis, self._prior(planned), planned)
         summary = {"clipped": part.clipped, "report": part.report}
 
@@ -80,7 +80,7 @@ class SlabbedRun:
         once = {stage: seconds.pop(stage) / len(left) for stage in ("adapt",) if stage in seconds}  # for all slabs
         progress.plan(once)
         progress.plan(seconds, rounds=len(left))
-        quiet = _OneOfSeveral(progress)
+        quiet = _Planned(progress)
         prior = self._prior(quiet) if left else None  # once, so that all slabs have the same
         for index in left:
             store.add(index, self._part(plan.slabs[index], plan.axis, prior, quiet))
@@ -180,8 +180,8 @@ def kept_slabs(plan: SlabPlan, region: Slices) -> SlabPlan:
     return SlabPlan(plan.axis, tuple(kept), plan.memory)
 
 
-class _OneOfSeveral(Progress):
-    """Progress of one slab of several, whose stages are planned together; says every note once."""
+class _Planned(Progress):
+    """Progress of slabs, whose stages are planned together before; says every note once."""
 
     def __init__(self, whole: Progress) -> None:
         self._whole = whole

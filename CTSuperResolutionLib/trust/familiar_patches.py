@@ -10,16 +10,18 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from dataclasses import dataclass
-from functools import cached_property
+from functools import cached_property, reduce
 from pathlib import Path
 
 import numpy as np
+from safetensors.numpy import load_file, save_file
 from scipy.spatial import cKDTree
 
+from CTSuperResolutionLib.diffusion.prior_folder import FAMILIAR
 from CTSuperResolutionLib.errors import JobError
 from CTSuperResolutionLib.volume.volume import Volume
 
-FILE = "familiar_patches.npy"  # in a prior's folder
+NAME = "patches"  # of the array in the file
 SIDE_MM, PIXEL_MM, FEWEST_PIXELS = 20.0, 2.0, 4
 SLICES, PATCHES = 48, 3000  # of a scan, at the most
 FEWEST = 30  # patches that say something of a scan
@@ -45,10 +47,13 @@ class FamiliarPatches:
     @classmethod
     def of(cls, scans: Iterable[Volume]) -> FamiliarPatches:
         """Those of scans in HU."""
-        found = cls(np.zeros((0, 5), np.float32))
-        for scan in scans:
-            found = found.and_those_of(cls(_thinned(patch_features(scan))))
-        return found
+        return cls.joined(cls(_thinned(patch_features(scan))) for scan in scans)
+
+    @classmethod
+    def joined(cls, parts: Iterable[FamiliarPatches | None]) -> FamiliarPatches:
+        """All of several."""
+        none = cls(np.zeros((0, 5), np.float32))
+        return reduce(lambda found, part: found.and_those_of(part), parts, none)
 
     @classmethod
     def load(cls, folder: Path) -> FamiliarPatches | None:
@@ -57,24 +62,21 @@ class FamiliarPatches:
         Raises:
             JobError: the file is damaged.
         """
-        file = folder / FILE
+        file = folder / FAMILIAR
         if not file.is_file():
             return None
         try:
-            features = np.lib.format.open_memmap(file, mode="r")  # an array and nothing else
-            if features.dtype != np.float16 or features.ndim != 2 or features.shape[1] != 5 or not len(features):
-                raise ValueError("no patches")
-            found = cls(np.array(features, np.float32))
-        except Exception as error:  # numpy has many kinds for what is no array
+            features = load_file(file)[NAME].astype(np.float32)
+        except Exception as error:  # safetensors and the system each have their own
             raise JobError(f"{file} is damaged; download or train the prior again.") from error
-        if not np.isfinite(found.features).all():
-            raise JobError(f"{file} has numbers that are none; download or train the prior again.")
-        return found
+        if features.ndim != 2 or features.shape[1] != 5 or not len(features) or not np.isfinite(features).all():
+            raise JobError(f"{file} holds no patches; download or train the prior again.")
+        return cls(features)
 
     def save(self, folder: Path) -> None:
         """Write them into a prior's folder, in half precision; nothing where there are none."""
         if len(self.features):
-            np.save(folder / FILE, self.features.astype(np.float16))
+            save_file({NAME: self.features.astype(np.float16)}, folder / FAMILIAR)
 
     def and_those_of(self, others: FamiliarPatches | None) -> FamiliarPatches:
         """These and what others add."""

@@ -33,24 +33,16 @@ def main() -> None:
     known = [FamiliarPatches.of(read_volume(path) for path in group) for group in groups]
     phantoms = FamiliarPatches.of(thorax(seed=seed) for seed in PHANTOMS)
     if options.write:
-        of_all = joined([phantoms, *known])
+        of_all = FamiliarPatches.joined([phantoms, *known])
         of_all.save(options.write)
         print(f"{len(of_all.features)} patches")
         return
     for k, group in enumerate(groups):
-        others = joined([phantoms, *known[:k], *known[k + 1 :]])
+        others = FamiliarPatches.joined([phantoms, *known[:k], *known[k + 1 :]])
         for path in group:
             scan = read_volume(path)
             found = {name: others.unfamiliar_percent(changed) for name, changed in variants(scan).items()}
             print(path.stem, *(f"{name} {percent:.1f}" for name, percent in found.items() if percent is not None))
-
-
-def joined(parts: list[FamiliarPatches]) -> FamiliarPatches:
-    """All of them."""
-    found = parts[0]
-    for part in parts[1:]:
-        found = found.and_those_of(part)
-    return found
 
 
 def variants(scan: Volume) -> dict[str, Volume]:

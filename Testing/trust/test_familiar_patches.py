@@ -7,12 +7,14 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from safetensors.numpy import save_file
 
+from CTSuperResolutionLib.diffusion.prior_folder import FAMILIAR
 from CTSuperResolutionLib.errors import JobError
 from CTSuperResolutionLib.job.priors import find_prior
 from CTSuperResolutionLib.phantom import thorax
 from CTSuperResolutionLib.trust.familiar_patches import (
-    FILE,
+    NAME,
     UNFAMILIAR_PERCENT,
     FamiliarPatches,
     patch_features,
@@ -98,10 +100,10 @@ def test_those_of_others_are_added(chest, shipped):
 def test_a_prior_of_which_nothing_is_known(tmp_path):
     assert FamiliarPatches.load(tmp_path) is None
     FamiliarPatches.of([]).save(tmp_path)
-    assert not (tmp_path / FILE).exists()
+    assert not (tmp_path / FAMILIAR).exists()
 
 
-HEADER = b"\x93NUMPY\x01\x00\x76\x00{'descr': '<f2', 'fortran_order': False, 'shape': (9000000000, 5), }"
+HEADER = b'{"patches":{"dtype":"F16","shape":[9000000000,5],"data_offsets":[0,90000000000]}}'
 
 
 @pytest.mark.parametrize(
@@ -110,19 +112,19 @@ HEADER = b"\x93NUMPY\x01\x00\x76\x00{'descr': '<f2', 'fortran_order': False, 'sh
         b"",
         b"not an array",
         b"PK\x03\x04 of an archive",
-        HEADER.ljust(127) + b"\n\x00\x00",
+        len(HEADER).to_bytes(8, "little") + HEADER,
         np.zeros((3, 4), np.float16),
         np.zeros((0, 5), np.float16),
-        np.zeros((3, 5), "datetime64[s]"),
+        np.zeros(5, np.float16),
         np.full((3, 5), np.nan, np.float16),
-        np.array([[{}] * 5], object),
+        {"others": np.zeros((3, 5), np.float16)},
     ],
-    ids=["empty", "text", "archive", "too short", "four numbers", "none", "dates", "not finite", "objects"],
+    ids=["empty", "text", "archive", "too short", "four numbers", "none", "a line", "not finite", "other name"],
 )
 def test_a_damaged_file_is_said(tmp_path: Path, content):
     if isinstance(content, bytes):
-        (tmp_path / FILE).write_bytes(content)
+        (tmp_path / FAMILIAR).write_bytes(content)
     else:
-        np.save(tmp_path / FILE, content, allow_pickle=True)
+        save_file(content if isinstance(content, dict) else {NAME: content}, tmp_path / FAMILIAR)
     with pytest.raises(JobError, match="train the prior again"):
         FamiliarPatches.load(tmp_path)
