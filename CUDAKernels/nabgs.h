@@ -21,12 +21,13 @@
 extern "C" {
 #endif
 
-#define NABGS_INTERFACE 2 /* grows with every change that a caller has to know of */
+#define NABGS_INTERFACE 3 /* grows with every change that a caller has to know of */
 
 enum {
     NABGS_DONE = 0,
     NABGS_UNSOUND_INPUT = 1, /* not finite, or beyond the limits in gaussian.h; outputs are then undefined */
-    NABGS_OUT_OF_MEMORY = 2
+    NABGS_OUT_OF_MEMORY = 2,
+    NABGS_NOT_BUILT = 3 /* there is no such kernel for this processor, or by this compiler */
 };
 
 NABGS_EXPORT int nabgs_interface(void);
@@ -57,6 +58,14 @@ NABGS_EXPORT int nabgs_project(const NabgsParallelBeam* beam, const double* angl
                                const void* voxels, void* columns, int threads);
 NABGS_EXPORT int nabgs_backproject(const NabgsParallelBeam* beam, const double* angles, int precision, int64_t slices,
                                    const void* columns, void* voxels, int threads);
+
+/* Images (images, rows, columns, NABGS_CHANNELS) convolved with 3 x 3 pixels and zeros around them:
+ * to = gain * sum + offset, not below 0 if it is cut, plus what is added. The weights (36, channels in, channels out) are
+ * transformed: G w G^T of minimal filtering F(4 x 4, 3 x 3) for the points 0, 1, -1, 2, -2. gain and offset are
+ * (images, channels); added is as the images or null, and may be `to` itself, which may not be `from`. */
+#define NABGS_CHANNELS 48 /* of the images that are convolved */
+NABGS_EXPORT int nabgs_convolve(const int64_t shape[3], const float* weights, const float* gain, const float* offset,
+                                int cut, const float* added, const float* from, float* to, int threads);
 
 #ifdef __cplusplus
 }

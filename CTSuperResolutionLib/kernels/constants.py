@@ -18,10 +18,12 @@ SSIM_K1 = 0.01  # (K1 · range)² and (K2 · range)² keep quotients of small nu
 SSIM_K2 = 0.03
 
 # nabgs.h
-INTERFACE = 2  # grows with every change that a caller has to know of
+INTERFACE = 3  # grows with every change that a caller has to know of
 DONE = 0
 UNSOUND_INPUT = 1  # not finite, or beyond the limits in gaussian.h; outputs are then undefined
 OUT_OF_MEMORY = 2
+NOT_BUILT = 3  # there is no such kernel for this processor, or by this compiler
+CHANNELS = 48  # of the images that are convolved
 
 # cuda/launch_sizes.h
 LANES = 32  # of a warp

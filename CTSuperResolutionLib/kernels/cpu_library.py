@@ -20,6 +20,7 @@ _POINTER, _FOUR = ctypes.c_void_p, ctypes.POINTER(ctypes.c_void_p)
 _FIELD = (_POINTER, ctypes.c_int, ctypes.c_int64, _FOUR)  # frame, precision, Gaussians, their four arrays
 _SLICES = (_POINTER, _POINTER, ctypes.c_int, ctypes.c_int64, _POINTER, _POINTER)  # beam, angles, precision, slices, …
 _IMAGES = (ctypes.c_int, ctypes.POINTER(ctypes.c_int32), _POINTER, _POINTER)  # precision, shape, x, y
+_SHAPE, _FLOATS = ctypes.POINTER(ctypes.c_int64), (_POINTER,) * 3
 _LOSS = (ctypes.c_double, ctypes.c_double, ctypes.c_double, ctypes.POINTER(ctypes.c_double), _POINTER)
 ARGUMENTS = {
     "nabgs_interface": (),
@@ -31,6 +32,7 @@ ARGUMENTS = {
     "nabgs_view_loss": (*_IMAGES, *_LOSS, ctypes.c_int),
     "nabgs_project": (*_SLICES, ctypes.c_int),
     "nabgs_backproject": (*_SLICES, ctypes.c_int),
+    "nabgs_convolve": (_SHAPE, *_FLOATS, ctypes.c_int, *_FLOATS, ctypes.c_int),
 }
 """Of every function; each returns a code, or what it is named after."""
 

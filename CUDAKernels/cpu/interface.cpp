@@ -150,6 +150,16 @@ int nabgs_view_loss(int precision, const int32_t shape[2], const void* x, const 
     });
 }
 
+int nabgs_convolve(const int64_t shape[3], const float* weights, const float* gain, const float* offset, int cut,
+                   const float* added, const float* from, float* to, int threads) {
+    const Convolve convolve = build().launchers->convolve;
+    if (!convolve) return NABGS_NOT_BUILT;
+    return guarded([&](Workers& workers) {
+        convolve(workers, threads, shape, weights, Finish{gain, offset, added, cut != 0}, from, to);
+        return true;
+    });
+}
+
 int nabgs_project(const NabgsParallelBeam* beam, const double* angles, int precision, int64_t slices,
                   const void* voxels, void* columns, int threads) {
     return guarded([&](Workers& workers) {

@@ -2,6 +2,7 @@
 #include "launch.h"
 
 #include "backward.h"
+#include "convolution.h"
 #include "footprint.h"
 #include "forward.h"
 #include "view_loss.h"
@@ -66,6 +67,11 @@ const Launchers LAUNCHERS = {
     {run_view_loss<float>, run_view_loss<double>},
     {run_project<float>, run_project<double>},
     {run_backproject<float>, run_backproject<double>},
+#if defined(NABGS_VECTORS) && (defined(__AVX2__) || defined(__AVX512F__))
+    convolve,
+#else
+    nullptr,  // without vectors and many registers the products are no quicker than a direct sum
+#endif
 };
 
 }  // namespace NABGS_ISA

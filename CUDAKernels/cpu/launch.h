@@ -20,6 +20,15 @@ typedef double (*ViewLoss)(Workers&, int threads, const int32_t* shape, const vo
 typedef void (*SliceSums)(Workers&, int threads, const NabgsParallelBeam& beam, const double* angles, int64_t slices,
                           const void* from, void* to);
 
+// Images are convolved, and what is made of the sums is told; see convolution.h.
+struct Finish {
+    const float *gain, *offset;  // (images, channels)
+    const float* added;          // (images, rows, columns, channels), or none
+    bool cut;                    // not below zero, before anything is added
+};
+typedef void (*Convolve)(Workers&, int threads, const int64_t* shape, const float* weights, const Finish& finish,
+                         const float* from, float* to);
+
 enum Array { DETECTOR, GRID };
 enum Precision { SINGLE, DOUBLE };
 
@@ -28,6 +37,7 @@ struct Launchers {
     Backward backward[2][2];
     ViewLoss view_loss[2];
     SliceSums project[2], backproject[2];
+    Convolve convolve;  // none where torch has a better one
 };
 
 }  // namespace nabgs

@@ -15,6 +15,10 @@ import torch
 from CTSuperResolutionLib.bench import benchmark, table, whole_runs
 from CTSuperResolutionLib.bench.whole_runs import RUNS, RunCase
 from CTSuperResolutionLib.cli.main import main
+from CTSuperResolutionLib.diffusion.networks.native_blocks import can_be_native
+from CTSuperResolutionLib.diffusion.networks.residual_denoiser import ResidualDenoiser
+from CTSuperResolutionLib.diffusion.noise_schedule import NoiseSchedule
+from CTSuperResolutionLib.diffusion.prior import Prior
 from CTSuperResolutionLib.errors import Cancelled, JobError
 from CTSuperResolutionLib.job.events import Progress
 
@@ -30,15 +34,14 @@ def test_a_scan_has_the_shape_and_spacing_of_its_case_and_lies_in_the_phantom() 
     assert (thick.shape, thick.spacing * thick.thick) == ((86, 512, 512), pytest.approx(5.0, abs=1e-3))
 
 
-def test_operations_are_those_of_the_convolutions() -> None:
-    class Network:
-        def at(self, acquisition: object) -> Network:
-            return self
-
-        def predict_noise(self, images: torch.Tensor, step: int) -> torch.Tensor:
-            return torch.nn.functional.conv2d(images, torch.zeros(5, 1, 3, 3), padding=1)
-
-    assert whole_runs.operations_a_pixel(Network()) == 2 * 5 * 9
+def test_operations_are_those_of_the_convolutions_and_a_quarter_of_those_that_are_filtered() -> None:
+    network = ResidualDenoiser(blocks=3, acquisition=True).eval().requires_grad_(False)
+    prior = Prior(network, NoiseSchedule.linear(), "")
+    features = torch.zeros(1, 48, 4, 4)
+    share = 1 / 4 if can_be_native(network.body, features) else 1
+    ends, blocks = 2 * 9 * 4 * 48, 3 * 2 * 9 * 48 * 48
+    found = whole_runs.operations_a_pixel(prior)
+    assert found == pytest.approx(2 * (ends + share * blocks) / 4, rel=0.02)  # in patches of 2 x 2; FiLM is the rest
 
 
 @pytest.mark.slow

@@ -1,4 +1,4 @@
-// Renders random scenes, and projects random slices, through the C interface, for a build with sanitizers: any odd access or overflow ends it.
+// Renders random scenes, projects random slices and convolves random images through the C interface, for a build with sanitizers: any odd access or overflow ends it.
 // Compares values with a plain double evaluation as well, so that the sanitized build is known to have rendered.
 #include <cmath>
 #include <cstdint>
@@ -116,7 +116,57 @@ static int beam(int threads) {
     return bad;
 }
 
+// Images convolved, some pixels of which are summed directly; nothing where this processor has no such kernel.
+static int convolution(int threads) {
+    const int C = NABGS_CHANNELS;
+    const double G[6][3] = {{0.25, 0, 0}, {-1 / 6., -1 / 6., -1 / 6.}, {-1 / 6., 1 / 6., -1 / 6.},
+                            {1 / 24., 1 / 12., 1 / 6.}, {1 / 24., -1 / 12., 1 / 6.}, {0, 0, 1}};
+    const int64_t shape[3] = {whole(0, 3), whole(1, 22), whole(1, 22)};
+    const size_t pixels = size_t(shape[0] * shape[1] * shape[2]);
+    std::vector<float> plain(size_t(9) * C * C), weights(size_t(36) * C * C);
+    std::vector<float> from(pixels * C), to(pixels * C), gain(shape[0] * C), offset(shape[0] * C);
+    for (auto* values : {&plain, &from, &gain, &offset, &to})
+        for (float& value : *values) value = float(normal());
+    for (int pair = 0; pair < C * C; ++pair)
+        for (int j = 0; j < 6; ++j)
+            for (int i = 0; i < 6; ++i) {
+                double sum = 0;
+                for (int y = 0; y < 3; ++y)
+                    for (int x = 0; x < 3; ++x) sum += G[j][y] * plain[size_t(y * 3 + x) * C * C + pair] * G[i][x];
+                weights[size_t(j * 6 + i) * C * C + pair] = float(sum);
+            }
+    const bool cut = whole(0, 1) == 1, adds = whole(0, 1) == 1;
+    const std::vector<float> before = to;
+    const int code = nabgs_convolve(shape, weights.data(), gain.data(), offset.data(), cut, adds ? to.data() : nullptr,
+                                    from.data(), to.data(), threads);
+    if (code == NABGS_NOT_BUILT) return 0;
+    for (int k = 0; k < 30 && pixels; ++k) {
+        const int image = whole(0, int(shape[0]) - 1), row = whole(0, int(shape[1]) - 1);
+        const int column = whole(0, int(shape[2]) - 1), channel = whole(0, C - 1);
+        double sum = 0;
+        for (int y = 0; y < 3; ++y)
+            for (int x = 0; x < 3; ++x) {
+                const int j = row + y - 1, i = column + x - 1;
+                if (j < 0 || j >= shape[1] || i < 0 || i >= shape[2]) continue;
+                for (int c = 0; c < C; ++c)
+                    sum += double(from[((image * shape[1] + j) * shape[2] + i) * C + c])
+                           * plain[(size_t(y * 3 + x) * C + c) * C + channel];
+            }
+        const size_t at = ((image * shape[1] + row) * shape[2] + column) * C + channel;
+        double value = sum * gain[image * C + channel] + offset[image * C + channel];
+        if (cut) value = std::fmax(value, 0.0);
+        if (adds) value += before[at];
+        if (!(std::fabs(to[at] - value) < 5e-3)) {  // sums of 432 products of about 1
+            std::printf("convolved to %g where %g belongs\n", to[at], value);
+            return 1;
+        }
+    }
+    return code;
+}
+
 int main() {
+    for (int k = 0; k < 12; ++k)
+        if (convolution(1 + k % 4)) return 1;
     for (int k = 0; k < 60; ++k)
         if (scene<float>(1 + k % 4) || scene<double>(1 + k % 3) || beam<float>(1 + k % 3) || beam<double>(1 + k % 4))
             return 1;

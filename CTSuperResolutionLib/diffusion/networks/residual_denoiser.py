@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import math
+from typing import cast
 
 import torch
 import torch.nn.functional as F
 
 from CTSuperResolutionLib.diffusion.networks.image_acquisition import ImageAcquisition
+from CTSuperResolutionLib.diffusion.networks.native_blocks import NativeBlocks, can_be_native
 
 CONTRAST_GAIN = 10.0  # of the first layer's zero-sum filters when training starts
 CONTRAST_SHARE = 7 / 8  # how many of its filters are zero-sum
@@ -59,6 +61,7 @@ class ResidualDenoiser(torch.nn.Module):
         self.coarseness = _perceptron(2, 2 * channels)
         self.conv_in = _convolution(pixels, channels)
         self.body = torch.nn.ModuleList(_Block(channels, 2 * channels) for _ in range(blocks))
+        self._native: NativeBlocks | None = None  # of weights that are not trained any more
         self.conv_out = _convolution(channels, pixels)
         # What is added to a network starts at zero: weights that were trained without it give what they gave.
         if neighbours:
@@ -146,9 +149,17 @@ class ResidualDenoiser(torch.nn.Module):
             if self.reach and neighbours is not None:
                 beyond = F.pixel_unshuffle(neighbours, self.multiple)
                 features = features + self.neighbours_in(CONTRAST_GAIN * beyond)
-        for block in self.body:
-            features = block(features, condition)
-        return F.pixel_shuffle(self.conv_out(features), self.multiple)
+        return F.pixel_shuffle(self.conv_out(self._through_blocks(features, condition)), self.multiple)
+
+    def _through_blocks(self, features: torch.Tensor, condition: torch.Tensor) -> torch.Tensor:
+        blocks = cast(list[_Block], list(self.body))
+        if not can_be_native(blocks, features):
+            for block in blocks:
+                features = block(features, condition)
+            return features
+        if self._native is None or not self._native.are_of(blocks):
+            self._native = NativeBlocks.of(blocks)
+        return self._native(features, condition)
 
 
 def _encoded(acquisitions: torch.Tensor) -> torch.Tensor:
