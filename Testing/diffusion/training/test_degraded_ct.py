@@ -1,5 +1,7 @@
 """CTs degraded for training: what comes out, whether starts are what a sampler starts from, and crops."""
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 import scipy.ndimage as ndi
@@ -40,6 +42,7 @@ def degraded(monkeypatch):
         monkeypatch.setattr(degraded_ct, "draw_acquisition", lambda rng, planar: papers(factors))
         monkeypatch.setattr(degraded_ct, "SPACINGS", (1.0,))
         monkeypatch.setattr(degraded_ct, "FINEST", 0.0)
+        monkeypatch.setattr(degraded_ct, "SHARPENED_SHARE", 0.0)
         return degrade_ct(hu, spacing, np.random.default_rng(0))[0]
 
     return degrade
@@ -168,14 +171,17 @@ def test_start_and_truth_are_the_same_crop_on_the_scanners_grid():
 
 
 def test_neighbours_are_those_of_the_start_in_order_and_repeat_at_the_ends():
-    """Along a coded axis the start goes up by one step a slice; of the others' slices nothing changes across."""
+    """Along a coded axis the start goes up by one step a slice; slices along the others show the same beside them.
+
+    What neighbours have is shown whole half of the time, and else by a share that is drawn evenly.
+    """
     rng, step = np.random.default_rng(0), 1 / 64
+    noise = volume_of(rng.random((32, 32, 32)), (2, 2, 2), None)  # so that no crop is all one value
     for axis in range(3):
         code = np.moveaxis(np.broadcast_to(np.arange(32) / 32, (32, 32, 32)), 2, axis)
-        noise = 0.01 * np.round(rng.random((32, 32, 32)) * 4)  # so that no crop is all one value
-        ct = DegradedCt([volume_of(code + noise * 0, (2, 2, 2), None)])
-        seen = set()
-        for _ in range(300):
+        ct = DegradedCt([replace(noise, start=(code / 2).astype(np.float16))])
+        seen, shares = set(), []
+        for _ in range(600):
             start, _, _, _, beyond = ct.draw(rng, 32)
             assert beyond.shape == (4, 32, 32)
             if np.ptp(start):  # a slice along another axis
@@ -183,9 +189,39 @@ def test_neighbours_are_those_of_the_start_in_order_and_repeat_at_the_ends():
                 continue
             index = round(float(start[0, 0] + 1) / 2 / step)
             expected = [2 * step * (min(max(index + k, 0), 31) - index) for k in (-2, -1, 1, 2)]
-            np.testing.assert_allclose(beyond[:, 3, 5], expected, atol=1e-3)
+            share = float(beyond[:, 3, 5] @ expected / np.dot(expected, expected))
+            np.testing.assert_allclose(beyond[:, 3, 5], np.multiply(share, expected), atol=1e-3)
             seen.add(index)
-        assert {0, 31} <= seen or len(seen) < 20
+            shares.append(share)
+        assert seen == set(range(32))
+        faded = [share for share in shares if share < 0.999]
+        assert max(shares) < 1.001 and len(faded) / len(shares) == pytest.approx(0.5, abs=0.15)
+        assert min(faded) < 0.1 and np.mean(faded) == pytest.approx(0.5, abs=0.1)
+
+
+@pytest.mark.parametrize("planar", [False, True])
+def test_some_blocks_are_sharpened_along_rows_and_columns(monkeypatch, planar):
+    """As by an unsharp mask of one strength: all that varies faster is stronger, and means are kept."""
+    monkeypatch.setattr(degraded_ct, "draw_acquisition", lambda rng, planar: papers((1, 2, 2)))
+    monkeypatch.setattr(degraded_ct, "SPACINGS", (1.0,))
+    monkeypatch.setattr(degraded_ct, "FINEST", 0.0)
+    monkeypatch.setattr(degraded_ct, "MOST_BLOCKS", 2)
+    cube, spacing = smooth((40, 64, 64)), (3.0 if planar else 1.0, 1.0, 1.0)
+    found = {}
+    for share in (0.0, 1.0):
+        monkeypatch.setattr(degraded_ct, "SHARPENED_SHARE", share)
+        found[share] = [
+            volume.truth.astype(np.float32) for volume in degrade_ct(cube, spacing, np.random.default_rng(3))
+        ]
+    assert len(found[1.0]) == len(found[0.0]) == 2
+    plain, sharp = found[0.0][0], found[1.0][0]  # the first block is drawn before any sharpening
+    assert sharp.mean() == pytest.approx(plain.mean(), abs=2e-4)
+    differences = [float(np.std(np.diff(volume, axis=axis))) for axis in (1, 2) for volume in (plain, sharp)]
+    assert differences[1] > 1.1 * differences[0] and differences[3] > 1.1 * differences[2]
+    # What is added to a plane that has one value is nothing.
+    monkeypatch.setattr(degraded_ct, "SHARPENED_SHARE", 1.0)
+    flat = degrade_ct(np.full((40, 64, 64), 40.0, np.float32), spacing, np.random.default_rng(0))[0]
+    assert np.ptp(flat.truth.astype(np.float32)) < 1e-6
 
 
 def test_a_projection_has_the_factors_of_the_detector_and_no_neighbours():
