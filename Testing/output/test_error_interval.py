@@ -17,6 +17,7 @@ from CTSuperResolutionLib.output import error_interval as module
 from CTSuperResolutionLib.output.error_interval import LITTLE_DB, NO_INTERVAL, little_gained
 from CTSuperResolutionLib.output.run_job import find_scan, run_job
 from CTSuperResolutionLib.phantom import thorax
+from CTSuperResolutionLib.planning.slabs import plan_slabs
 from CTSuperResolutionLib.volume.volume import Volume
 from CTSuperResolutionLib.volume.writing import write_volume
 
@@ -34,11 +35,11 @@ def case(tmp_path_factory) -> tuple:
     return path, truth.array
 
 
-def run(path, out, scale: str) -> tuple[dict, list[str]]:
+def run(path, out, scale: str, memory: str | None = None) -> tuple[dict, list[str]]:
     told: list[str] = []
     method = Method(scale=scale, preset="preview", settings=QUICK | {"psf": "gaussian"})
     progress = Reporter(lambda event: told.append(event.get("message", "")))
-    job = Job(method, str(path), str(out))
+    job = Job(method, str(path), str(out), memory=memory)
     return run_job(job, progress, find_scan(job), picture=False)["report"], told
 
 
@@ -56,6 +57,28 @@ def test_the_truth_is_within_in_about_nine_of_ten_voxels(case, tmp_path):
     assert json.loads((tmp_path / "result.json").read_text(encoding="utf-8"))["error_interval"] == found
     assert "error_90.nrrd" in report["files"]
     assert found["test_gain_db"] == pytest.approx(0.97, abs=0.1)  # without a prior; of noise there is less, see below
+
+
+def test_slabs_have_the_interval_of_the_whole(tmp_path):
+    truth = thorax(shape=(176, 96, 48), seed=5, noise_hu=12)
+    matrix = psf_matrix(PointSpread("gaussian", 4.0), (44, 4.0), (176, 1.0))
+    thick = np.tensordot(matrix, truth.array, axes=1).astype(np.float32)
+    scan = Volume(thick, (4.0, 1.0, 1.0), truth.point((1.5, 0, 0)), truth.direction)
+    write_volume(scan, tmp_path / "scan.nrrd")
+    p = Method("4,1,1", "preview", QUICK | {"psf": "gaussian"}).parameters
+    target = Method("4,1,1").target_grid(scan.shape, scan.spacing)
+    cut = plan_slabs(p, target, plan_slabs(p, target, 1 << 40).memory - 2000)
+    found = []
+    for memory in (None, f"{cut.memory / 1e6 + 0.001:.3f}MB"):
+        out = tmp_path / str(memory)
+        report, _ = run(tmp_path / "scan.nrrd", out, "4,1,1", memory)
+        image = sitk.ReadImage(out / "error_90.nrrd")
+        found.append((report["slabs"], report["error_interval"], sitk.GetArrayFromImage(image).astype(float)))
+    (one, whole, widths), (several, slabbed, widths_of_slabs) = found
+    assert one == 1 and several > 1 and slabbed["factor"] == whole["factor"]
+    assert np.abs(widths_of_slabs - widths).max() <= 2  # of results that differ by 1 HU, times a factor, as whole HU
+    for tissue, of_whole in whole["by_tissue"].items():
+        assert slabbed["by_tissue"][tissue] == (of_whole and pytest.approx(of_whole, abs=0.2)), tissue
 
 
 def test_where_there_can_be_none_a_note_says_so(case, tmp_path):
