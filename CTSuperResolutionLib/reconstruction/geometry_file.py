@@ -28,6 +28,20 @@ ENTRIES = (
 
 
 @dataclass(frozen=True)
+class Tilt:
+    """How source and detector stand to the axis, the same in every view.
+
+    Attributes:
+        in_plane, out_of_plane: radians; the detector is turned about its normal, then with its source about its rows.
+        source_offset: of the source along (v, u) of the detector, mm.
+    """
+
+    in_plane: float = 0.0
+    out_of_plane: float = 0.0
+    source_offset: tuple[float, float] = (0.0, 0.0)
+
+
+@dataclass(frozen=True)
 class StatedGeometry:
     """What a file says of a stack of projections.
 
@@ -38,7 +52,8 @@ class StatedGeometry:
         detector_offset: mm, (v, u): of the detector's centre from the central ray, or, where the stack itself says
             its spacing, of the place that it states.
         place: the grid to reconstruct on; None where it is to be made from the detector.
-        direction: of a grid that is made from the detector.
+        direction: of a grid that is made from the detector. height: of its middle along the axis, mm.
+        tilt: of source and detector; None where they stand upright.
         i0: intensity where nothing is in the rays' way; None for line integrals.
         water_per_mm: attenuation of water; None where it is not stated.
     """
@@ -51,6 +66,8 @@ class StatedGeometry:
     detector_offset: tuple[float, float] = (0.0, 0.0)
     place: VolumePlace | None = None
     direction: tuple[float, ...] = IDENTITY
+    height: float = 0.0
+    tilt: Tilt | None = None
     i0: float | None = None
     water_per_mm: float | None = None
 

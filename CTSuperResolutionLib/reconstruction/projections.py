@@ -36,9 +36,10 @@ class VolumePlace:
         return cls(VolumeGrid(volume.shape, volume.spacing), volume.origin, volume.direction)
 
     @classmethod
-    def around(cls, grid: VolumeGrid, direction: tuple[float, ...] = IDENTITY) -> VolumePlace:
-        """A grid whose centre is the origin of space."""
+    def around(cls, grid: VolumeGrid, direction: tuple[float, ...] = IDENTITY, height: float = 0.0) -> VolumePlace:
+        """A grid whose centre is the origin of space, or lies ``height`` mm along the axis from there."""
         to_centre = [(n - 1) / 2 * s for n, s in reversed(grid.axes)]
+        to_centre[2] -= height
         x, y, z = (float(-v) for v in np.reshape(direction, (3, 3)) @ to_centre)
         return cls(grid, (x, y, z), direction)
 

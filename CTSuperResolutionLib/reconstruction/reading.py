@@ -14,6 +14,7 @@ from CTSuperResolutionLib.reconstruction.attenuation import WATER_PER_MM
 from CTSuperResolutionLib.reconstruction.geometry_file import StatedGeometry
 from CTSuperResolutionLib.reconstruction.projections import Projections, VolumePlace
 from CTSuperResolutionLib.reconstruction.stack_file import StackFile, find_stack, read_stack, read_stated_geometry
+from CTSuperResolutionLib.reconstruction.tilt import upright_views
 
 MOST_INTEGRAL = 50.0  # e^-50 of a beam is nothing: such values are no line integrals
 NEGATIVE = -0.05  # of the largest: noise reaches below zero, but no object's median row does
@@ -30,7 +31,8 @@ def read_projections(
 ) -> Projections:
     """Read a stack of projections with its geometry.
 
-    A detector whose middle lies beside the central ray is cut to the pixels that lie around it evenly.
+    A detector whose middle lies beside the central ray is cut to the pixels that lie around it evenly; views of one
+    that is tilted are interpolated onto an upright one.
 
     Args:
         place: stack (NRRD, MHA, NPY), or a folder that 'ctsr simulate' wrote. geometry: JSON or RTK's XML; None for
@@ -55,6 +57,13 @@ def read_projections(
         )
     integrals, notes = _line_integrals(stack.values, stated, stack_path)
     detector_spacing, offset = _detector(stack, stated, stack_path)
+    if stated.tilt is not None:
+        upright = upright_views(integrals, stated, detector_spacing, offset)
+        integrals, stated, offset = upright.values, upright.geometry, upright.offset
+        notes.append(
+            "The views were interpolated onto an upright detector, for that of the scan is tilted; the volume is made "
+            f"around the plane of the source's path, {stated.height:.4g} mm from the middle of the axis."
+        )
     integrals, more = _centred(integrals, detector_spacing, offset, stack_path)
     rays = ScanGeometry(
         stated.angles, integrals.shape[1:], detector_spacing, stated.source_distance, stated.detector_distance
@@ -162,7 +171,8 @@ def _place(
     if shape is not None and spacing is None:
         dz, dy, dx = (n * d / m for (n, d), m in zip(made.axes, shape, strict=True))
         spacing = (dz, dy, dx)
-    return VolumePlace.around(VolumeGrid(shape or made.shape, spacing or made.spacing), stated.direction)
+    grid = VolumeGrid(shape or made.shape, spacing or made.spacing)
+    return VolumePlace.around(grid, stated.direction, stated.height)
 
 
 def field_of_view_grid(rays: ScanGeometry) -> VolumeGrid:

@@ -7,28 +7,26 @@ so that a stack's rows and columns are ours; a volume is given back in RTK's spa
 from __future__ import annotations
 
 import math
+from dataclasses import replace
 from pathlib import Path
 from xml.etree import ElementTree
 
 from CTSuperResolutionLib.errors import JobError
-from CTSuperResolutionLib.reconstruction.geometry_file import LARGEST_FILE, StatedGeometry
+from CTSuperResolutionLib.reconstruction.geometry_file import LARGEST_FILE, StatedGeometry, Tilt
 
 SOURCE, DETECTOR, ANGLE = "SourceToIsocenterDistance", "SourceToDetectorDistance", "GantryAngle"
 OFFSETS = ("ProjectionOffsetY", "ProjectionOffsetX")  # (v, u)
-NOT_READ = {
-    "SourceOffsetX": "a source that is off the axis", "SourceOffsetY": "a source that is off the axis",
-    "InPlaneAngle": "a detector or an axis that is tilted", "OutOfPlaneAngle": "a detector or an axis that is tilted",
-    "RadiusCylindricalDetector": "a curved detector",
-}  # fmt: skip
+SOURCE_OFFSETS = ("SourceOffsetY", "SourceOffsetX")
+IN_PLANE, OUT_OF_PLANE, CURVED = "InPlaneAngle", "OutOfPlaneAngle", "RadiusCylindricalDetector"
 DIRECTION = (1.0, 0.0, 0.0, 0.0, 0.0, 1.0, 0.0, -1.0, 0.0)  # columns: our x, y and z in RTK's space
 SAME = 1e-6  # mm
 
 
 def read_rtk_geometry(path: Path) -> StatedGeometry:
-    """Read RTK's geometry of a circular scan: one source and detector distance, and one offset of the detector.
+    """Read RTK's geometry of a circular scan: distances, offsets and tilts are the same in every view.
 
     Raises:
-        JobError: it cannot be read, or is not of a circular scan about an axis that is not tilted.
+        JobError: it cannot be read, or is not of a circular scan with a flat detector.
     """
     try:
         if path.stat().st_size > LARGEST_FILE:
@@ -46,14 +44,18 @@ def read_rtk_geometry(path: Path) -> StatedGeometry:
     views = [{**common, **_numbers(path, view)} for view in root.iter("Projection")]
     if not views or not all(ANGLE in view for view in views):
         raise JobError(f"The geometry {path} has views without a GantryAngle, or none at all; write it anew.")
-    for name, what in NOT_READ.items():
-        if any(abs(view.get(name, 0.0)) > SAME for view in views):
-            raise JobError(
-                f"The geometry {path} has {what} ({name}), which is not read; correct the stack for it first."
-            )
+    if any(abs(view.get(CURVED, 0.0)) > SAME for view in views):
+        raise JobError(
+            f"The geometry {path} has a curved detector ({CURVED}), which is not read; resample the stack first."
+        )
     source, detector = _same(path, views, SOURCE), _same(path, views, DETECTOR)
     offset_v, offset_u = (_same(path, views, name) for name in OFFSETS)
+    source_v, source_u = (_same(path, views, name) for name in SOURCE_OFFSETS)
+    in_plane, out_of_plane = (math.radians(_same(path, views, name)) for name in (IN_PLANE, OUT_OF_PLANE))
+    tilt = Tilt(in_plane, out_of_plane, (source_v, source_u))
     cone = detector > 0
+    if not cone:  # parallel rays come from everywhere
+        tilt = replace(tilt, source_offset=(0.0, 0.0))
     if cone and source <= 0:
         raise JobError(f"The geometry {path} has no SourceToIsocenterDistance above 0; write it anew.")
     return StatedGeometry(
@@ -62,6 +64,7 @@ def read_rtk_geometry(path: Path) -> StatedGeometry:
         detector_distance=detector if cone else None,
         detector_offset=(offset_v, offset_u),
         direction=DIRECTION,
+        tilt=None if tilt == Tilt() else tilt,
     )
 
 
