@@ -96,8 +96,12 @@ def _require_one_form(options: argparse.Namespace) -> None:
     small = options.base is None
     for name in OF_BASE if small else OF_SMALL:
         if getattr(options, name):
-            said = "a base alone; give --base" if small else "the small network alone; leave out --base"
-            raise JobError(f"--{name.replace('_', '-')} is for {said} or that.")
+            whose = (
+                "a base alone; give --base or leave it out"
+                if small
+                else "the small network alone; leave it or --base out"
+            )
+            raise JobError(f"--{name.replace('_', '-')} is for {whose}.")
     if options.word is not None and options.word not in WORDS:
         raise unknown("word", options.word, WORDS)
 

@@ -59,6 +59,8 @@ def load_turbo(
     """
     told = {**entries, "step": OneStep(**entries["step"]), "words": tuple(entries["words"])}
     config = TurboConfig(**{name: value for name, value in told.items() if name != CLASS})
+    if len(config.words) != len(state["prompts"]):
+        raise ValueError("not a prompt for every word")
     word = config.word if word is None else word
     if word not in config.words:
         raise JobError(f"The slice fixer {folder} knows no '{word}'; name one of {', '.join(config.words)}.")
