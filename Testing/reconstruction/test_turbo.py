@@ -22,7 +22,9 @@ sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 from tiny_base import prompt_tokens, save_tiny_base
 
 from CTSuperResolutionLib.diffusion.slice_fixer.slice_fixer import SliceFixer, apply, save_slice_fixer
+from CTSuperResolutionLib.diffusion.slice_fixer.turbo_base import OneStep, TurboBase
 from CTSuperResolutionLib.diffusion.slice_fixer.turbo_folder import begin_turbo
+from CTSuperResolutionLib.diffusion.slice_fixer.turbo_network import TurboConfig, TurboNetwork
 from CTSuperResolutionLib.errors import Cancelled
 from CTSuperResolutionLib.reconstruction.slice_fixer_training import SliceFixerPlan, SliceFixerTraining
 from CTSuperResolutionLib.reconstruction.training_slices import TrainingSlices
@@ -188,6 +190,42 @@ def test_half_precision_weights_of_a_base_do(base, tmp_path):
             found.append(begin_turbo(folder, "chest", tmp_path / folder.parent.name)(slices, views))
     assert found[1].dtype == torch.float32 and torch.allclose(*found, atol=0.05)
     assert not torch.equal(*found)
+
+
+def test_an_autoencoder_with_the_names_of_old_is_read_whole(base, tmp_path):
+    """As the files of Stable Diffusion have them: of attention, query, key, value and proj_attn."""
+    old = shutil.copytree(base, tmp_path / "base")
+    file, names = old / "vae/diffusion_pytorch_model.safetensors", {}
+    for name in safetensors.torch.load_file(file):
+        names[name] = name
+        for new, said in (("to_q", "query"), ("to_k", "key"), ("to_v", "value"), ("to_out.0", "proj_attn")):
+            names[name] = names[name].replace(f".{new}.", f".{said}.")
+    assert sum(name != said for name, said in names.items()) == 16
+    state = {names[name]: values for name, values in safetensors.torch.load_file(file).items()}
+    safetensors.torch.save_file(state, file, metadata={"format": "pt"})
+    expected, found = (TurboBase.load(folder).vae.state_dict() for folder in (base, old))
+    assert all(torch.equal(values, found[name]) for name, values in expected.items())
+
+
+def test_the_shape_of_sd_turbo_goes_through_without_its_weights():
+    """UNet and autoencoder as Stable Diffusion 2's configurations have them, on a device that holds no numbers."""
+    with torch.device("meta"):
+        unet = UNet2DConditionModel(
+            sample_size=64, cross_attention_dim=1024, attention_head_dim=(5, 10, 20, 20), use_linear_projection=True
+        )
+        vae = AutoencoderKL(
+            down_block_types=("DownEncoderBlock2D",) * 4,
+            up_block_types=("UpDecoderBlock2D",) * 4,
+            block_out_channels=(128, 256, 512, 512),
+            layers_per_block=2,
+        )
+        config = TurboConfig("", {}, OneStep(999, 0.005, "epsilon"), ("chest",), "chest")
+        network = TurboNetwork(TurboBase(Path(), unet, vae, {}), config, torch.empty(1, 77, 1024))
+        found = apply(network, torch.empty(2, 6, 50, 70), torch.empty(2, 2, 16, 64))
+    assert found.shape == (2, 1, 50, 70) and network.multiple == 32
+    trained = sum(values.numel() for name, values in network.state_dict().items() if name != "prompts")
+    whole = sum(values.numel() for values in network.parameters())
+    assert 9e6 < trained < 11e6 and 940e6 < whole < 970e6
 
 
 def test_the_small_form_is_trained_as_ever(tmp_path):
