@@ -25,7 +25,7 @@ from CTSuperResolutionLib.diffusion.slice_fixer.slice_fixer import SliceFixer, a
 from CTSuperResolutionLib.diffusion.slice_fixer.turbo_base import OneStep, TurboBase
 from CTSuperResolutionLib.diffusion.slice_fixer.turbo_folder import begin_turbo
 from CTSuperResolutionLib.diffusion.slice_fixer.turbo_network import TurboConfig, TurboNetwork
-from CTSuperResolutionLib.errors import Cancelled
+from CTSuperResolutionLib.errors import Cancelled, JobError
 from CTSuperResolutionLib.reconstruction.slice_fixer_training import SliceFixerPlan, SliceFixerTraining
 from CTSuperResolutionLib.reconstruction.training_slices import TrainingSlices
 
@@ -128,6 +128,16 @@ def test_what_is_saved_is_what_was_trained_and_nothing_of_the_base(base, trained
     assert trained == json.loads((out / "training.json").read_text())["parameters"]
     moments = [entry["exp_avg"].numel() for entry in state["optimizer"]["state"].values()]
     assert sum(moments) == trained == sum(values.numel() for values in state["ema"]["shadow_params"])
+
+
+def test_weights_that_lack_a_part_are_damaged(trained, tmp_path):
+    folder = shutil.copytree(trained[0], tmp_path / "fixer")
+    file = folder / "diffusion_pytorch_model.safetensors"
+    weights = safetensors.torch.load_file(file)
+    del weights["skips.0.weight"]
+    safetensors.torch.save_file(weights, file)
+    with pytest.raises(JobError, match="damaged"):
+        SliceFixer.load(folder)
 
 
 def test_prompt_and_projections_are_looked_at_once_it_is_trained(trained):

@@ -149,9 +149,9 @@ def _with_lora(network: Any, rank: int) -> Any:
     """A network whose weights stay, with trained low-rank ones beside those of all its layers, zero at first."""
     from peft import LoraConfig, inject_adapter_in_model
 
-    network.requires_grad_(False)
     layers = [name for name, part in network.named_modules() if isinstance(part, torch.nn.Linear | torch.nn.Conv2d)]
-    return inject_adapter_in_model(LoraConfig(r=rank, lora_alpha=rank, target_modules=layers), network)
+    lora = LoraConfig(r=rank, lora_alpha=rank, target_modules=layers)
+    return inject_adapter_in_model(lora, network)  # which freezes the rest
 
 
 def _zeroed(layer: torch.nn.Conv2d) -> torch.nn.Conv2d:
