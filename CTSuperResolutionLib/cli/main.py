@@ -165,5 +165,6 @@ def _prepare_libraries(debug: bool) -> None:
     os.environ.setdefault("TORCHINDUCTOR_CACHE_DIR", compiled)
     if not debug:
         os.environ.setdefault("DIFFUSERS_VERBOSITY", "error")
+        os.environ.setdefault("TRANSFORMERS_VERBOSITY", "error")
         logging.getLogger("matplotlib").setLevel(logging.ERROR)
         warnings.simplefilter("ignore")

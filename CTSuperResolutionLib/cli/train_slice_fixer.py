@@ -2,7 +2,9 @@
 
 CTs are scanned in turn with few views and reconstructed, at many stages of both backbones, before the training begins.
 Goes on from where it was stopped when OUT holds a checkpoint. OUT gets the fixer, training.json and log.jsonl; name it
-as --prior of 'ctsr reconstruct --method diffnr'.
+as --prior of 'ctsr reconstruct --method diffnr'. With --base the fixer is trained on a Stable Diffusion model such as
+SD-Turbo, a folder as diffusers saves it, of which nothing is copied into OUT; that takes
+pip install 'ctsuperresolution[turbo]'.
 """
 
 from __future__ import annotations
@@ -12,11 +14,14 @@ import time
 from pathlib import Path
 from typing import Any
 
-from CTSuperResolutionLib.errors import JobError
+from CTSuperResolutionLib.diffusion.slice_fixer.words import WORDS
+from CTSuperResolutionLib.errors import JobError, unknown
 from CTSuperResolutionLib.job.events import Reporter
 from CTSuperResolutionLib.job.method import Method
 
 LIMITS = {"minutes": (0, 1e5), "steps": (1, 1e8), "batch": (1, 1024), "learning_rate": (1e-7, 1), "channels": (4, 128)}
+OF_SMALL, OF_BASE = ("channels", "up_down"), ("word",)  # options of either form of the network alone
+BASE_LEARNING_RATE = 1e-4
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -30,11 +35,13 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     option("--minutes", type=float, help="end after that time, the scans not counted")
     option("--device", default="auto", help="auto, cpu or cuda (default auto)")
     option("--up-down", action="store_true", help="work on slices of twice their size, as DiffNR's authors do")
+    option("--base", type=Path, metavar="PATH", help="Stable Diffusion model to train on, in place of a small network")
+    option("--word", metavar="WORD", help=f"part of the body that these CTs show, told to a base (default {WORDS[0]})")
     for name, kind, text in (
         ("steps", int, "optimiser steps in all, those of earlier calls included"),
         ("batch", int, "slices a step"),
-        ("learning-rate", float, "at its highest"),
-        ("channels", int, "width of the network"),
+        ("learning-rate", float, f"at its highest (with a base {BASE_LEARNING_RATE:g})"),
+        ("channels", int, "width of the small network"),
         ("seed", int, "of all random numbers"),
     ):
         option(f"--{name}", type=kind, metavar="N" if kind is int else "X", help=text)
@@ -42,7 +49,8 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def execute(options: argparse.Namespace, progress: Reporter) -> dict[str, Any]:
     """Run the command."""
-    names = (*LIMITS, "seed")
+    _require_one_form(options)
+    names = (*LIMITS, "seed", "word")
     chosen = {name: getattr(options, name) for name in names if getattr(options, name) is not None}
     Method(seed=chosen.get("seed", 0), device=options.device)
     for name, (low, high) in LIMITS.items():
@@ -51,6 +59,8 @@ def execute(options: argparse.Namespace, progress: Reporter) -> dict[str, Any]:
             raise JobError(f"--{name.replace('_', '-')} is to be {said}.")
     if not 1 <= options.scans <= 100_000:
         raise JobError(f"--scans is to be from 1 to 100000, not {options.scans}.")
+    if options.base is not None:
+        chosen = {"base": str(options.base), "learning_rate": BASE_LEARNING_RATE, **chosen}
     progress.stage("prepare", options.scans)
     from CTSuperResolutionLib import machine
     from CTSuperResolutionLib.diffusion.training.datasets import choose_cts
@@ -79,6 +89,21 @@ def execute(options: argparse.Namespace, progress: Reporter) -> dict[str, Any]:
 def describe(found: dict[str, Any]) -> str:
     """The result as a terminal shows it."""
     return f"slices of the training are nearer to the truth by {found['training_gain_db']:.2f} dB\n  {found['folder']}"
+
+
+def _require_one_form(options: argparse.Namespace) -> None:
+    """Refuse options that are of the other form of the network than is trained."""
+    small = options.base is None
+    for name in OF_BASE if small else OF_SMALL:
+        if getattr(options, name):
+            whose = (
+                "a base alone; give --base or leave it out"
+                if small
+                else "the small network alone; leave it or --base out"
+            )
+            raise JobError(f"--{name.replace('_', '-')} is for {whose}.")
+    if options.word is not None and options.word not in WORDS:
+        raise unknown("word", options.word, WORDS)
 
 
 class _TrainingProgress:

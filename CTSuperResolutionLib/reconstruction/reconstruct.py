@@ -60,8 +60,9 @@ def reconstruct(
     device = machine.choose_device(method.device)
     _require_memory(projections, device)
     # First, so that one that is missing or damaged is said at once.
-    fixer = SliceFixer.load(method.fixer_folder, device) if method.name == "diffnr" else None
-    water, projector, p = projections.water_mm(device), projections.projector, method.parameters
+    p = method.parameters
+    fixer = SliceFixer.load(method.fixer_folder, device, p.word) if method.name == "diffnr" else None
+    water, projector = projections.water_mm(device), projections.projector
     views = projector.geometry.views
     progress.plan(stage_seconds(method, projector.geometry, projector.grid))
     progress.stage("filter", views)
@@ -122,7 +123,7 @@ def _fitted(
         return backbone.volume(), backbone.report
     repair = slice_repair(fixer, water, projections, p, progress)
     volume = fit_with_repair(backbone, repair, p, steps=steps, seed=method.seed, progress=progress)
-    known = {"name": method.fixer_folder.name, "sha256": fixer.sha256, "trained_on": list(fixer.trained_on)}
+    known = {"name": method.fixer_folder.name, **fixer.provenance}
     return volume, {**backbone.report, "slice_fixer": known}
 
 

@@ -7,6 +7,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field, fields
 from typing import Any
 
+from CTSuperResolutionLib.diffusion.slice_fixer.words import WORDS
 from CTSuperResolutionLib.errors import unknown
 from CTSuperResolutionLib.job.parameters import Parameter, Value
 
@@ -19,6 +20,7 @@ def _choice(default: str, choices: tuple[str, ...], help: str) -> Any:
     return field(default=default, metadata={"choices": choices, "help": help})
 
 
+AS_TRAINED = "trained"
 VOXELS_A_GAUSSIAN = 24  # a field starts with no more Gaussians than one for so many voxels
 
 
@@ -55,7 +57,13 @@ class Settings:
     guide: str = _choice("ssim3d", ("ssim3d", "l1", "none"), "Of DiffNR, for ablations; none: post-processing alone.")
     repaired: str = _choice("yes", ("yes", "no"), "Of DiffNR, for ablations: no has the sweeps without the repairs.")
     biplanar: str = _choice("yes", ("yes", "no"), "Of DiffNR, for ablations: whether repair is told of projections.")
+    body_part: str = _choice(AS_TRAINED, (AS_TRAINED, *WORDS), "Of DiffNR: prompt of a slice fixer that has a base.")
     # fmt: on
+
+    @property
+    def word(self) -> str | None:
+        """That a slice fixer is told, where it is told any; None for the one that it was trained with last."""
+        return None if self.body_part == AS_TRAINED else self.body_part
 
     @classmethod
     def of(cls, settings: Mapping[str, Value]) -> Settings:

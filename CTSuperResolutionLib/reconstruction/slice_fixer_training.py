@@ -19,7 +19,9 @@ import torch
 from diffusers.training_utils import EMAModel
 
 from CTSuperResolutionLib.diffusion.slice_fixer.network import NEIGHBOURS, SliceFixerNetwork
-from CTSuperResolutionLib.diffusion.slice_fixer.slice_fixer import apply, save_slice_fixer
+from CTSuperResolutionLib.diffusion.slice_fixer.slice_fixer import RepairNetwork, apply, save_slice_fixer
+from CTSuperResolutionLib.diffusion.slice_fixer.turbo_folder import begin_turbo
+from CTSuperResolutionLib.diffusion.slice_fixer.words import WORDS
 from CTSuperResolutionLib.diffusion.training.checkpoint import CHECKPOINT, load_checkpoint, save_checkpoint
 from CTSuperResolutionLib.errors import JobError, OtherOption
 from CTSuperResolutionLib.reconstruction.ssim_3d import ssim_of_slices
@@ -41,8 +43,9 @@ class SliceFixerPlan:
 
     Attributes:
         minutes: of this call; None for all steps. steps: in all, those of earlier calls included.
-        batch: slices a step. learning_rate: at its highest. channels: of the network. seed: of all that is drawn.
-        up_down: whether the network works on slices of twice their size.
+        batch: slices a step. learning_rate: at its highest. seed: of all that is drawn.
+        channels: of the small network. up_down: whether that works on slices of twice their size.
+        base: folder of the Stable Diffusion model to train on, in place of the small network. word: that it is told.
     """
 
     minutes: float | None = None
@@ -52,6 +55,8 @@ class SliceFixerPlan:
     channels: int = 48
     seed: int = 0
     up_down: bool = False
+    base: str | None = None
+    word: str = WORDS[0]
 
 
 class SliceFixerTraining:
@@ -62,15 +67,16 @@ class SliceFixerTraining:
         device: to train on.
 
     Raises:
-        JobError: a checkpoint cannot be read.
+        JobError: a checkpoint cannot be read, or the base not be used.
     """
 
     def __init__(self, out: Path, plan: SliceFixerPlan, cts: Sequence[str], device: torch.device) -> None:
         torch.manual_seed(plan.seed)
         self._out, self._plan, self._device = out, plan, device
-        self._network = SliceFixerNetwork(channels=plan.channels, up_down=plan.up_down).to(device)
-        self._ema = EMAModel(self._network.parameters(), decay=0.995, use_ema_warmup=True, power=0.75)
-        self._optimizer = torch.optim.AdamW(self._network.parameters(), lr=plan.learning_rate, weight_decay=1e-4)
+        self._network = _network(plan, out).to(device)  # type: ignore[arg-type]  # diffusers wraps it
+        self._trained = [values for values in self._network.parameters() if values.requires_grad]
+        self._ema = EMAModel(self._trained, decay=0.995, use_ema_warmup=True, power=0.75)
+        self._optimizer = torch.optim.AdamW(self._trained, lr=plan.learning_rate, weight_decay=1e-4)
         self.first, seen = load_checkpoint(out / CHECKPOINT, self._network, self._ema, self._optimizer)
         self._ema.to(device)
         self._cts = sorted({*seen, *cts})
@@ -120,9 +126,9 @@ class SliceFixerTraining:
                 OtherOption("learning-rate", "a lower {} and go on"),
             )
         loss.backward()
-        torch.nn.utils.clip_grad_norm_(self._network.parameters(), 1.0)
+        torch.nn.utils.clip_grad_norm_(self._trained, 1.0)
         self._optimizer.step()
-        self._ema.step(self._network.parameters())
+        self._ema.step(self._trained)
         self._step += 1
         return loss.item()
 
@@ -139,8 +145,8 @@ class SliceFixerTraining:
     @torch.no_grad()
     def _report(self, slices: Sequence[TrainingSlices], rng: np.random.Generator, minutes: float) -> float:
         """Write the averaged weights as a fixer, the checkpoint and a line of the log."""
-        self._ema.store(self._network.parameters())
-        self._ema.copy_to(self._network.parameters())
+        self._ema.store(self._trained)
+        self._ema.copy_to(self._trained)
         gains = []
         for _ in range(REPORTED):
             before, after, _ = self._errors(*(part.to(self._device) for part in _batch(slices, 1, rng)))
@@ -149,19 +155,25 @@ class SliceFixerTraining:
         card: dict[str, Any] = {
             "plan": asdict(self._plan),
             "ct": self._cts,
-            "parameters": sum(values.numel() for values in self._network.parameters()),
+            "parameters": sum(values.numel() for values in self._trained),
             "steps_done": self._step,
             "training_gain_db": round(gain, 2),
         }
         save_slice_fixer(self._network, self._out, card)
         with (self._out / LOG).open("a") as log:
             log.write(json.dumps({"step": self._step, "minutes": round(minutes, 1), "gain_db": round(gain, 2)}) + "\n")
-        self._ema.restore(self._network.parameters())
+        self._ema.restore(self._trained)
         self._save()
         return gain
 
     def _save(self) -> None:
         save_checkpoint(self._out / CHECKPOINT, self._network, self._ema, self._optimizer, self._step, self._cts)
+
+
+def _network(plan: SliceFixerPlan, out: Path) -> RepairNetwork:
+    if plan.base is not None:
+        return begin_turbo(Path(plan.base), plan.word, out)
+    return SliceFixerNetwork(channels=plan.channels, up_down=plan.up_down)
 
 
 def _batch(slices: Sequence[TrainingSlices], count: int, rng: np.random.Generator) -> Batch:

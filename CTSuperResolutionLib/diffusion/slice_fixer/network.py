@@ -29,7 +29,12 @@ class SliceFixerNetwork(ModelMixin, ConfigMixin):  # type: ignore[misc]  # diffu
         channels: width. blocks: depth.
         up_down: whether slices are brought to twice their size, repaired and brought back, in patches twice as large.
         biplanar: whether it is told of projections.
+
+    Attributes:
+        at_once: slices that are repaired together.
     """
+
+    at_once = 8
 
     @register_to_config
     def __init__(self, channels: int = 48, blocks: int = 8, up_down: bool = False, biplanar: bool = True) -> None:
