@@ -127,7 +127,7 @@ def stage_seconds(
     a_view = 1.5e-7 * gaussians + 2e-8 * pixels
     an_iteration = 0.004 + 1e-7 * gaussians + p.views_per_step * a_view
     return {
-        **({"adapt": 4 + 40_000 * _second_a_look(p) * p.adapt} if learns_from_scan(p, factors) else {}),
+        **({"adapt": 4 + (0.04 if p.network == "quick" else 0.064) * p.adapt} if learns_from_scan(p, factors) else {}),
         "upsample": 0.5 + 4e-7 * voxels,
         "project": _projection_seconds(p, voxels),
         **({"restore": _restoration_seconds(p, voxels, pixels, shown)} if p.uses_prior else {}),
@@ -157,8 +157,8 @@ def _restoration_seconds(p: Parameters, voxels: int, pixels: float, shown: float
 
 
 def _second_a_look(p: Parameters) -> float:
-    """Of the shipped prior's networks at a pixel."""
-    return 1e-6 if p.network == "quick" else 1.6e-6
+    """Of the shipped prior's networks at a pixel, by the CPU library; plain torch takes two to three times that."""
+    return 5e-7 if p.network == "quick" else 7.5e-7
 
 
 def pixels_looked_at(
