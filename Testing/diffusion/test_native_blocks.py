@@ -111,6 +111,8 @@ def test_what_is_trained_or_of_another_kind_stays_torchs():
     assert can_be_native(made.body, features)
     assert not can_be_native(made.body, features.double())
     assert not can_be_native(made.body, torch.randn(1, 24, 8, 8))
+    with torch.autocast("cpu", torch.bfloat16):
+        assert not can_be_native(made.body, features)
     made.body[0].film.bias.requires_grad_(True)
     assert not can_be_native(made.body, features)
     made.predict_noise(torch.randn(1, 1, 8, 8), 0, TOLD).sum().backward()

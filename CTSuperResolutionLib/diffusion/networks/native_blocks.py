@@ -24,6 +24,9 @@ FILTERING = (
 )
 
 
+TILE = 4  # pixels along each side that come from the same products
+
+
 class Block(Protocol):
     """x + second(relu((1 + scale) first(x) + shift)), where film gives scale and shift of a condition."""
 
@@ -93,6 +96,8 @@ class NativeBlocks:
 def can_be_native(blocks: Iterable[torch.nn.Module], features: torch.Tensor) -> bool:
     """Whether this computer's library has blocks of such a kind, whose weights are not being trained."""
     if features.device.type != "cpu" or features.dtype != torch.float32 or features.shape[1] != CHANNELS:
+        return False
+    if torch.is_autocast_enabled("cpu"):  # scales and shifts would be of another type
         return False
     return not any(values.requires_grad for block in blocks for values in block.parameters()) and _is_built()
 

@@ -9,7 +9,7 @@ import torch
 import torch.nn.functional as F
 
 from CTSuperResolutionLib.diffusion.networks.image_acquisition import ImageAcquisition
-from CTSuperResolutionLib.diffusion.networks.native_blocks import NativeBlocks, can_be_native
+from CTSuperResolutionLib.diffusion.networks.native_blocks import TILE, NativeBlocks, can_be_native
 
 CONTRAST_GAIN = 10.0  # of the first layer's zero-sum filters when training starts
 CONTRAST_SHARE = 7 / 8  # how many of its filters are zero-sum
@@ -118,8 +118,9 @@ class ResidualDenoiser(torch.nn.Module):
         if acquisitions is None:
             raise ValueError("this network has to be told how the images were measured: prior.at(acquisition)")
         steps, rows = torch.full((len(images),), step, device=images.device), images.shape[-2]
-        height = max(STRIP_PIXELS // images.shape[-1] // self.multiple, 1) * self.multiple
-        beyond, strips = self.multiple * (2 * len(self.body) + 2), []  # as far as a pixel sees
+        tile, strips = TILE * self.multiple, list[torch.Tensor]()  # strips have the whole image's tiles
+        height = max(STRIP_PIXELS // images.shape[-1] // tile, 1) * tile
+        beyond = tile * math.ceil((2 * len(self.body) + 2) / TILE)  # at least as far as a pixel sees
         for first in range(0, rows, height):
             above = max(first - beyond, 0)
             some = slice(above, first + height + beyond)
