@@ -81,7 +81,7 @@ class NativeBlocks:
         # All scales and shifts before the work: torch's threads, which stay awake for a while, would be in its way.
         scales = torch.nn.functional.linear(condition, self.film, self.film_bias).view(images, -1, 2, channels)
         gains = 1 + scales[:, :, 0].transpose(0, 1).contiguous()
-        offsets = self.first_biases[:, None] * gains + scales[:, :, 1].transpose(0, 1)
+        offsets = (self.first_biases[:, None] * gains + scales[:, :, 1].transpose(0, 1)).contiguous()
         plain = torch.ones_like(gains[0])
         biases = self.second_biases[:, None].expand_as(gains).contiguous()
         features = features.clone(memory_format=torch.channels_last)
