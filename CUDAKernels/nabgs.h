@@ -64,6 +64,7 @@ NABGS_EXPORT int nabgs_backproject(const NabgsParallelBeam* beam, const double* 
  * transformed: G w G^T of minimal filtering F(4 x 4, 3 x 3) for the points 0, 1, -1, 2, -2. gain and offset are
  * (images, channels); added is as the images or null, and may be `to` itself, which may not be `from`. */
 #define NABGS_CHANNELS 48 /* of the images that are convolved */
+#define NABGS_TILE 4 /* pixels along each side that come from the same (4 + 2)^2 products */
 NABGS_EXPORT int nabgs_convolve(const int64_t shape[3], const float* weights, const float* gain, const float* offset,
                                 int cut, const float* added, const float* from, float* to, int threads);
 

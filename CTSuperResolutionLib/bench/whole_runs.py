@@ -28,6 +28,7 @@ from CTSuperResolutionLib.errors import JobError
 from CTSuperResolutionLib.job.events import Progress
 from CTSuperResolutionLib.job.method import Method
 from CTSuperResolutionLib.job.process import child_environment
+from CTSuperResolutionLib.kernels.constants import TILE
 from CTSuperResolutionLib.phantom import thorax
 from CTSuperResolutionLib.planning.cost_model import estimate_memory, pixels_looked_at
 from CTSuperResolutionLib.stages.scan_findings import ScanFindings
@@ -35,7 +36,7 @@ from CTSuperResolutionLib.volume.volume import Volume
 from CTSuperResolutionLib.volume.writing import write_volume
 
 POLL_S = 0.1
-PRODUCTS_LEFT = 36 / 144  # by minimal filtering, of those of a direct sum; see CUDAKernels/cpu/convolution.h
+PRODUCTS_LEFT = (TILE + 2) ** 2 / (9 * TILE**2)  # by minimal filtering of 3 × 3, of those of a direct sum
 SAMPLE = 64  # pixels along each side of the image that the network's operations are counted on
 
 

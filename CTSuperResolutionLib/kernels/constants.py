@@ -24,6 +24,7 @@ UNSOUND_INPUT = 1  # not finite, or beyond the limits in gaussian.h; outputs are
 OUT_OF_MEMORY = 2
 NOT_BUILT = 3  # there is no such kernel for this processor, or by this compiler
 CHANNELS = 48  # of the images that are convolved
+TILE = 4  # pixels along each side that come from the same (4 + 2)^2 products
 
 # cuda/launch_sizes.h
 LANES = 32  # of a warp

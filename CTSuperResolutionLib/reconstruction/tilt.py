@@ -50,35 +50,29 @@ def upright_views(
     Raises:
         JobError: parallel rays that are not square to the axis, or a detector that is nowhere near upright.
     """
-    tilt = stated.tilt
+    tilt, source_distance, detector_distance = stated.tilt, stated.source_distance, stated.detector_distance
     assert tilt is not None
     turned = _about_u(tilt.out_of_plane) @ _about_s(tilt.in_plane)  # columns: the detector's u, v and normal
-    normal, cone = turned[:, 2], stated.source_distance is not None
-    if abs(normal[1]) > (math.sin(LARGEST) if cone else 1e-6) or abs(turned[1, 1]) < math.cos(LARGEST):
+    cone = source_distance is not None and detector_distance is not None
+    if abs(turned[1, 2]) > (math.sin(LARGEST) if cone else 1e-6) or abs(turned[1, 1]) < math.cos(LARGEST):
         raise JobError(
             f"The detector is tilted by {math.degrees(tilt.in_plane):.3g} degrees in its plane and "
             f"{math.degrees(tilt.out_of_plane):.3g} out of it, which is not read here; use RTK."
         )
-    if stated.source_distance is None or stated.detector_distance is None:
-        middle, source, angle, radius, distance = turned @ (offset[1], offset[0], 0.0), None, 0.0, None, None
-        place = middle
-    else:
-        to_detector = stated.source_distance - stated.detector_distance
-        middle = turned @ (offset[1], offset[0], to_detector)
-        source = turned @ (tilt.source_offset[1], tilt.source_offset[0], stated.source_distance)
-        angle, radius = math.atan2(source[0], source[2]), math.hypot(source[0], source[2])
-        upright = _about_v(angle)  # columns: u, v and s of the upright detector
-        place = upright.T @ (middle - source)
-        distance = -float(place[2])
+    middle, origin, angle = turned @ (offset[1], offset[0], 0.0), np.zeros(3), 0.0
+    if source_distance is not None and detector_distance is not None:
+        middle = turned @ (offset[1], offset[0], source_distance - detector_distance)
+        origin = turned @ (tilt.source_offset[1], tilt.source_offset[0], source_distance)
+        angle = math.atan2(origin[0], origin[2])
+    upright = _about_v(angle)  # columns: u, v and s of the upright detector
+    place = upright.T @ (middle - origin)
     rows, columns = values.shape[1:]
     v = place[1] + (np.arange(rows) - (rows - 1) / 2)[:, None] * spacing[0]
     u = place[0] + (np.arange(columns) - (columns - 1) / 2)[None, :] * spacing[1]
-    if source is None or distance is None:
-        at = np.stack(np.broadcast_arrays(u, v, np.zeros(1)), -1)
-    else:
-        rays = np.stack(np.broadcast_arrays(u, v, np.full(1, -distance)), -1) @ upright.T
-        at = source + rays * ((middle - source) @ normal / (rays @ normal))[..., None]
-    on_detector = (at - middle) @ turned[:, :2] / spacing[::-1] + ((columns - 1) / 2, (rows - 1) / 2)
+    rays = np.stack(np.broadcast_arrays(u, v, place[2]), -1) @ upright.T  # from the source to upright pixels
+    if cone:  # and to the scan's detector; parallel ones meet both in one plane
+        rays = rays * ((middle - origin) @ turned[:, 2] / (rays @ turned[:, 2]))[..., None]
+    on_detector = (origin + rays - middle) @ turned[:, :2] / spacing[::-1] + ((columns - 1) / 2, (rows - 1) / 2)
     where = np.stack([on_detector[..., 1], on_detector[..., 0]])
     last = np.reshape((rows - 1, columns - 1), (2, 1, 1))
     inside: np.ndarray = np.logical_and(where >= 0, where <= last)
@@ -86,14 +80,13 @@ def upright_views(
     where = where[:, kept[0], kept[1]]
     moved = np.stack([ndi.map_coordinates(view, where, order=3, mode="mirror") for view in values])
     place_v, place_u = (float(axis[part].mean()) for axis, part in zip((v[:, 0], u[0]), kept, strict=True))
-    height = 0.0 if source is None else float(source[1])
     geometry = replace(
         stated,
         angles=tuple(own + angle for own in stated.angles),
-        source_distance=radius,
-        detector_distance=distance,
+        source_distance=math.hypot(origin[0], origin[2]) if cone else None,
+        detector_distance=-float(place[2]) if cone else None,
         tilt=None,
-        height=height,
+        height=float(origin[1]),
     )
     return UprightViews(moved.astype(np.float32), geometry, (place_v, place_u))
 

@@ -16,7 +16,7 @@ namespace nabgs {
 namespace NABGS_ISA {
 
 constexpr int64_t CHANNELS = NABGS_CHANNELS;
-constexpr int TILE = 4, PATCH = TILE + 2, PRODUCTS = PATCH * PATCH;
+constexpr int TILE = NABGS_TILE, PATCH = TILE + 2, PRODUCTS = PATCH * PATCH;
 constexpr int GROUP = 32;  // tiles
 constexpr int64_t APART = GROUP * CHANNELS + 16;  // of products; by a power of two they would share a cache's places
 #if defined(__AVX512F__)

@@ -24,9 +24,6 @@ FILTERING = (
 )
 
 
-TILE = 4  # pixels along each side that come from the same products
-
-
 class Block(Protocol):
     """x + second(relu((1 + scale) first(x) + shift)), where film gives scale and shift of a condition."""
 

@@ -9,7 +9,8 @@ import torch
 import torch.nn.functional as F
 
 from CTSuperResolutionLib.diffusion.networks.image_acquisition import ImageAcquisition
-from CTSuperResolutionLib.diffusion.networks.native_blocks import TILE, NativeBlocks, can_be_native
+from CTSuperResolutionLib.diffusion.networks.native_blocks import NativeBlocks, can_be_native
+from CTSuperResolutionLib.kernels.constants import TILE
 
 CONTRAST_GAIN = 10.0  # of the first layer's zero-sum filters when training starts
 CONTRAST_SHARE = 7 / 8  # how many of its filters are zero-sum

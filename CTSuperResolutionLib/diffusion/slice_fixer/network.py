@@ -47,11 +47,7 @@ class SliceFixerNetwork(ModelMixin, ConfigMixin):  # type: ignore[misc]  # diffu
         torch.nn.init.zeros_(self.conv_out.bias)  # type: ignore[arg-type]
         if biplanar:
             self.views = torch.nn.Sequential(
-                torch.nn.Conv2d(2, 16, 3, stride=2, padding=1),
-                torch.nn.SiLU(),
-                torch.nn.Conv2d(16, 32, 3, stride=2, padding=1),
-                torch.nn.SiLU(),
-                torch.nn.Conv2d(32, 32, 3, stride=2, padding=1),
+                *view_layers(32),
                 torch.nn.Flatten(),
                 torch.nn.Linear(32 * (VIEW_ROWS // 8) * (VIEW_COLUMNS // 8), CONDITION),
             )
@@ -89,6 +85,17 @@ class SliceFixerNetwork(ModelMixin, ConfigMixin):  # type: ignore[misc]  # diffu
             features = block(features, condition)
         change = F.pixel_shuffle(self.conv_out(features), self.patch)
         return middle + GAIN_OUT * (F.avg_pool2d(change, 2) if up_down else change)
+
+
+def view_layers(channels: int) -> list[torch.nn.Module]:
+    """Layers that look at two projections (n, 2, 16, 64): (n, channels, 2, 8)."""
+    return [
+        torch.nn.Conv2d(2, 16, 3, stride=2, padding=1),
+        torch.nn.SiLU(),
+        torch.nn.Conv2d(16, 32, 3, stride=2, padding=1),
+        torch.nn.SiLU(),
+        torch.nn.Conv2d(32, channels, 3, stride=2, padding=1),
+    ]
 
 
 class _Block(torch.nn.Module):

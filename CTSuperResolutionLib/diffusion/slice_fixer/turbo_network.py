@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, Any
 import torch
 import torch.nn.functional as F
 
-from CTSuperResolutionLib.diffusion.slice_fixer.network import NEIGHBOURS, VIEW_COLUMNS, VIEW_ROWS
+from CTSuperResolutionLib.diffusion.slice_fixer.network import NEIGHBOURS, VIEW_COLUMNS, VIEW_ROWS, view_layers
 
 if TYPE_CHECKING:
     from CTSuperResolutionLib.diffusion.slice_fixer.turbo_base import OneStep, TurboBase
@@ -70,11 +70,7 @@ class TurboNetwork(torch.nn.Module):
         self.unet, self.vae = _with_lora(base.unet, config.unet_rank), _with_lora(base.vae, config.vae_rank)
         self.register_buffer("prompts", prompts)
         self.views = torch.nn.Sequential(
-            torch.nn.Conv2d(2, 16, 3, stride=2, padding=1),
-            torch.nn.SiLU(),
-            torch.nn.Conv2d(16, 32, 3, stride=2, padding=1),
-            torch.nn.SiLU(),
-            torch.nn.Conv2d(32, 64, 3, stride=2, padding=1),
+            *view_layers(64),
             torch.nn.SiLU(),
             _zeroed(torch.nn.Conv2d(64, prompts.shape[-1], 1)),
         )
